@@ -1,0 +1,60 @@
+"""cxstats: can the customer-experience numbers you steer by be trusted?
+
+``import cxstats as cx`` gives every public name, flat. Heavy libraries load when a name that
+needs them is first used, so the import itself is quick.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+# public name -> the room it lives in
+_ROOMS = {
+    "metrics": ["NPS", "Metric", "Scale", "ces", "csat", "mean_score", "net_score", "top_box"],
+    "findings": ["Finding", "MainPoint", "Verdict", "judge"],
+    "parameters": ["Count", "Level", "Margin", "Power", "Seed", "Share"],
+    "survey": ["Survey", "SurveyError", "open_survey"],
+    "cells": ["suppress"],
+    "methods.intervals": ["Estimate", "estimate"],
+    "methods.comparisons": [
+        "Comparison",
+        "SimultaneousComparisons",
+        "compare",
+        "compare_groups",
+        "compare_paired",
+        "compare_with_rest",
+    ],
+    "methods.coverage": ["Coverage", "coverage", "coverage_card"],
+    "methods.resampling": ["bootstrap"],
+    "methods.sequential": ["ConfidenceSequence", "confidence_sequence"],
+    "methods.ranks": ["RankSets", "rank_sets"],
+    "methods.planning": [
+        "SampleSize",
+        "attainable",
+        "bias_floor",
+        "detectable_difference",
+        "n_for_difference",
+        "n_for_equivalence",
+        "n_for_margin",
+        "relative_efficiency",
+    ],
+    "studies.sample_size": ["SampleSizeStudy", "sample_size"],
+}
+_HOME = {name: room for room, names in _ROOMS.items() for name in names}
+
+__all__ = sorted(["__version__", *_HOME])
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'cxstats' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"cxstats.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -133,8 +133,9 @@ class Metric:
             first = wrong[wrong].index[0]
             raise ValueError(
                 f"{self.short} scores must be whole numbers from {self.scale.low} to {self.scale.high}, but "
-                f"{int(wrong.sum())} of {len(answers)} are not (first: {answers[first]!r} at position {first}). "
-                "Was another scale loaded, or a code for a blank answer left in?"
+                f"{int(wrong.sum())} of {len(answers)} are not "
+                f"(first: {answers[first]!r} at position {first}). Was another scale loaded, or a code for a "
+                "blank answer left in?"
             )
         return np.bincount(numbers.astype(int) - self.scale.low, minlength=self.scale.size)
 

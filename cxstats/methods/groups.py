@@ -1,0 +1,178 @@
+"""Means of a bounded score in groups that may share customers: values, covariance, effective n.
+
+One reduction serves all of them: cells (score × group) with their counts or sums of weights, and the
+matrix M of how often customers fall in pairs of cells. Waves of one tracker, countries, or both at
+once come out with the covariance that repeated customers cause.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from cxstats.metrics import Metric
+from cxstats.show import definition_html
+
+__all__ = ["GroupMeans", "group_means"]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupMeans:
+    """A metric's value in each group.
+
+    Attributes
+    ----------
+    labels : the groups, in the order given.
+    counts : weighted category counts scaled to the number of answers, shape (G, scale.size).
+    n : number of answers per group, shape (G,).
+    values : the metric per group, in its own unit, shape (G,).
+    covariance : design-based covariance of the values (customers as clusters, weights linearised), (G, G).
+    effective_n : answers of a simple random sample that would be as precise, shape (G,).
+    """
+
+    labels: tuple[str, ...]
+    counts: np.ndarray
+    n: np.ndarray
+    values: np.ndarray
+    covariance: np.ndarray
+    effective_n: np.ndarray
+
+    @property
+    def standard_errors(self) -> np.ndarray:
+        """Standard error per group, in the metric's unit."""
+        return np.sqrt(np.diag(self.covariance))
+
+    @property
+    def design_effect(self) -> np.ndarray:
+        """n / effective n: how much weights and repeated customers inflate the variance (Kish 1965)."""
+        return self.n / self.effective_n
+
+    def correlation(self, first: int, second: int) -> float:
+        """Correlation of two groups' values, from the customers they share; 0 where they share none."""
+        scale = np.sqrt(self.covariance[first, first] * self.covariance[second, second])
+        return float(np.clip(self.covariance[first, second] / scale, -1, 1)) if scale > 0 else 0.0
+
+    def _repr_html_(self) -> str:
+        rows = zip(self.labels, self.values, self.standard_errors, self.n, strict=True)
+        return definition_html(
+            "Value per group",
+            [(name, f"{value:.2f} (standard error {error:.2f}, n {n:,})") for name, value, error, n in rows],
+        )
+
+
+def group_means(
+    cells: pd.DataFrame,
+    metric: Metric,
+    *,
+    score: str,
+    group: str | None = None,
+    labels: Sequence[str] | None = None,
+    matrix: np.ndarray | None = None,
+) -> GroupMeans:
+    """The metric's value per group, with the covariance between groups.
+
+    Parameters
+    ----------
+    cells : rows with columns ``score`` (whole numbers of the scale, or missing where nothing was answered),
+        ``group`` if named, ``n`` (answers) and, when weighted, ``w`` (sum of weights) and ``w2`` (sum of
+        squared weights).
+    metric : what an answer is worth.
+    group : column of the groups; None for one group, "all".
+    labels : the groups wanted, in this order; default all that occur, sorted.
+    matrix : M over the rows of ``cells``, shape (R, R): Σ over customers of t_ca·t_cb, t_ca being how often
+        (weighted: the weight with which) customer c falls in row a. None where every answer is another customer.
+
+    Returns
+    -------
+    GroupMeans. The covariance is the sandwich G′MG with the small-sample factor C/(C−1) of the number of
+    clusters left out of sight of the counts: n/(n−1) per group, as for independent answers.
+
+    Raises
+    ------
+    ValueError : a group without answers, or a matrix of another shape than the cells.
+
+    Notes
+    -----
+    Linearisation of a ratio of weighted totals (Woodruff 1971; Särndal, Swensson & Wretman 1992, 5.6).
+
+    Examples
+    --------
+    >>> from cxstats.metrics import NPS
+    >>> cells = pd.DataFrame({"nps": [0, 8, 10], "n": [20, 30, 50]})
+    >>> group_means(cells, NPS, score="nps").values.tolist()
+    [30.0]
+    """
+    if matrix is not None and matrix.shape != (len(cells), len(cells)):
+        raise ValueError(f"the matrix is {matrix.shape}, but there are {len(cells)} rows of cells")
+    weighted = "w" in cells.columns
+    answered = cells[score].notna().to_numpy()
+    used = cells[answered]
+    category = used[score].to_numpy(dtype=float).astype(int) - metric.scale.low
+    names = (
+        used[group].astype("string").to_numpy(dtype=object)
+        if group
+        else np.full(len(used), "all", dtype=object)
+    )
+    wanted = (
+        [str(label) for label in labels] if labels is not None else sorted({x for x in names if pd.notna(x)})
+    )
+    position = np.array([wanted.index(x) if x in wanted else -1 for x in names], dtype=int)
+    inside = position >= 0
+    n_rows = used["n"].to_numpy(dtype=float)
+    mass = used["w"].to_numpy(dtype=float) if weighted else n_rows
+    worth = np.asarray(metric.values, dtype=float)[category]
+
+    count = np.zeros((len(wanted), metric.scale.size))
+    np.add.at(count, (position[inside], category[inside]), mass[inside])
+    n = np.bincount(position[inside], weights=n_rows[inside], minlength=len(wanted))
+    if np.any(n == 0):
+        empty = [label for label, size in zip(wanted, n, strict=True) if size == 0]
+        raise ValueError(f"no answers to {metric.short} in: {', '.join(empty)}")
+    total = count.sum(axis=1)
+    values = count @ np.asarray(metric.values, dtype=float) / total
+
+    influence = np.zeros((len(used), len(wanted)))
+    rows = np.flatnonzero(inside)
+    influence[rows, position[rows]] = (worth[rows] - values[position[rows]]) / total[position[rows]]
+    if matrix is not None:
+        meat = np.asarray(matrix)[np.ix_(answered, answered)]
+        covariance = influence.T @ meat @ influence
+    else:
+        square = used["w2"].to_numpy(dtype=float) if weighted else n_rows
+        covariance = influence.T @ (influence * square[:, None])
+    small = np.sqrt(n / np.maximum(n - 1, 1))
+    covariance = covariance * np.outer(small, small)
+
+    spread = (count / total[:, None]) @ np.asarray(metric.values, dtype=float) ** 2 - values**2
+    variance = np.diag(covariance)
+    kish = _kish(position, inside, used, total, n, weighted)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        effective = np.where(
+            (variance > 0) & (spread > 0), spread * (n / np.maximum(n - 1, 1)) / variance, kish
+        )
+    return GroupMeans(
+        labels=tuple(wanted),
+        counts=count / total[:, None] * n[:, None],
+        n=n.astype(int),
+        values=values,
+        covariance=covariance,
+        effective_n=effective,
+    )
+
+
+def _kish(
+    position: np.ndarray,
+    inside: np.ndarray,
+    used: pd.DataFrame,
+    total: np.ndarray,
+    n: np.ndarray,
+    weighted: bool,
+) -> np.ndarray:
+    # where all answers agree the variance says nothing about the design: (Σw)²/Σw² does
+    if not weighted:
+        return n
+    square = np.bincount(position[inside], weights=used["w2"].to_numpy(dtype=float)[inside], minlength=len(n))
+    return total**2 / square

@@ -34,8 +34,12 @@ __all__ = [
 MINUS = "−"
 NBSP = "\u00a0"
 _DASH = "–"
-_MONTHS = "January February March April May June July August September October November December".split()
-_SMALL = "no one two three four five six seven eight nine ten eleven twelve".split()
+# fmt: off
+_MONTHS = ("January", "February", "March", "April", "May", "June",  # not calendar's: that follows the locale
+           "July", "August", "September", "October", "November", "December")
+_SMALL = ("no", "one", "two", "three", "four", "five", "six",
+          "seven", "eight", "nine", "ten", "eleven", "twelve")
+# fmt: on
 
 
 def number(value: float, digits: int = 0) -> str:

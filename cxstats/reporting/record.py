@@ -1,0 +1,239 @@
+"""Run records: what was tried, what came of it, and which run the page that lies there came from.
+
+One JSON file a run, ``<out>/.records/<survey>/<report>/<run>.json``. A record starts as ``running``, is
+``publishing`` from just before the page is put in place, and ends as ``ok`` or ``failed``. A run that
+was cut off leaves its record where it stood; :func:`settle` finds out what became of it by comparing the
+page that lies there with the fingerprint in the record, so that records tell the truth even after a
+power cut, and the index, which is made from them alone, heals itself.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+__all__ = ["cards", "history", "load_all", "new_run_id", "page_hash", "parts_of", "save", "settle"]
+
+FOLDER = ".records"
+PART_MIME = "application/vnd.cxstats.part+json"
+KEPT = 60  # records of one report; older ones are removed
+PERIODS = 8  # periods in a sparkline
+
+Record = dict[str, Any]
+
+
+def new_run_id(now: dt.datetime) -> str:
+    """A name for one run: sorts by time, and two runs of one second differ."""
+    return f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+
+
+def page_hash(page: Path) -> str:
+    """Fingerprint of the page that lies there; empty where none does."""
+    try:
+        return hashlib.sha256(page.read_bytes()).hexdigest()
+    except OSError:
+        return ""
+
+
+def folder(out: Path, survey: str, report: str) -> Path:
+    """Where the records of one report are."""
+    return out / FOLDER / survey / report
+
+
+def save(out: Path, record: Record) -> Path:
+    """Write a record whole or not at all, and remove those too old to matter."""
+    place = folder(out, record["survey"], record["report"])
+    place.mkdir(parents=True, exist_ok=True)
+    path = place / f"{record['run']}.json"
+    write_atomic(path, json.dumps(record, ensure_ascii=False, indent=1, sort_keys=True))
+    for old in sorted(place.glob("*.json"))[:-KEPT]:
+        old.unlink(missing_ok=True)
+    return path
+
+
+def write_atomic(path: Path, text: str) -> None:
+    """Replace ``path`` by ``text``: a reader sees the old file or the new one, a power cut likewise."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with open(draft, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Make renames in a folder last through a power cut, where the system can."""
+    if os.name != "posix":
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError:
+        pass  # some network file systems cannot; the rename is still atomic
+    finally:
+        os.close(handle)
+
+
+def load_all(out: Path) -> dict[tuple[str, str], list[Record]]:
+    """Every record under ``out`` by (survey, report), oldest first; other files are left out."""
+    found: dict[tuple[str, str], list[Record]] = {}
+    for path in sorted((out / FOLDER).glob("*/*/*.json")):
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if isinstance(record, dict) and {"run", "survey", "report", "status"} <= record.keys():
+            found.setdefault((path.parts[-3], path.parts[-2]), []).append(record)
+    return found
+
+
+def settle(out: Path, records: Iterable[Record]) -> list[Record]:
+    """The records of one report with unfinished ones settled by what lies on the disk, and saved.
+
+    Call it while no run of this report is going on (under its lock).
+    """
+    settled = []
+    for record in records:
+        if record["status"] in ("running", "publishing"):
+            page = record.get("page") or {}
+            lies_there = record["status"] == "publishing" and page.get("sha256") == page_hash(
+                out / page["path"]
+            )
+            if lies_there:
+                record = record | {"status": "ok"}
+            else:
+                cause = "the run was cut off before it could finish"
+                record = record | {"status": "failed", "error": {"step": "interrupted", "cause": cause}}
+            save(out, record)
+        settled.append(record)
+    return settled
+
+
+# What the page says, for the record ---------------------------------------------------------------
+
+
+def parts_of(notebook: Mapping[str, Any]) -> dict[str, Any]:
+    """What an executed notebook says about itself: ``header``, ``answer`` and ``points``, empty where absent.
+
+    Read from the display parts' JSON; pictures and tables are left out.
+    """
+    said: dict[str, Any] = {"header": {}, "answer": {}, "points": []}
+    for cell in notebook["cells"]:
+        for output in cell.get("outputs", []):
+            part = output.get("data", {}).get(PART_MIME)
+            if not isinstance(part, dict):
+                continue
+            kind = part.get("part")
+            if kind in ("header", "answer") and not said[kind]:
+                said[kind] = {key: value for key, value in part.items() if key != "part"}
+            elif kind == "points":
+                said["points"] += part.get("points", [])
+    return said
+
+
+# What the index shows ------------------------------------------------------------------------------
+
+
+def history(good: list[Record]) -> list[dict[str, Any]]:
+    """One row a period for the sparkline, oldest first, of what the latest run measured and how.
+
+    Keys: ``period``, ``value``, ``low``, ``high``, ``verdict``, ``run``. Where a period was rendered more
+    than once, its last run counts.
+    """
+    if not good:
+        return []
+    latest = good[-1]["answer"]
+    rows: dict[str, dict[str, Any]] = {}
+    for record in good:
+        answer = record["answer"]
+        if (answer.get("effect"), answer.get("unit")) != (latest.get("effect"), latest.get("unit")):
+            continue
+        if answer.get("value") is None:
+            continue
+        period = record["header"].get("period_text", "")
+        row = {key: answer.get(key) for key in ("value", "low", "high", "verdict")}
+        rows[period] = {"period": period, **row, "run": record["run"]}
+    return list(rows.values())[-PERIODS:]
+
+
+def cards(out: Path) -> list[dict[str, Any]]:
+    """What the index shows: one flat dictionary a report, from the records and the pages that lie there.
+
+    Keys
+    ----
+    survey, report, title, audience : names and texts of the catalogue.
+    href : the page, relative to the index; None where no good report lies there.
+    analyst_href : the analysts' edition; None where there is none.
+    study, measure, survey_title, period_text, population, n_text, data_as_of_text, simulated : the header.
+    question, verdict, verdict_words, answer, effect, unit, margin, value, low, high, needed : the answer.
+    headline : the first main point's headline; empty where the page makes none.
+    history : rows of :func:`history`.
+    published : ISO day on which the good report was made; empty where there is none.
+    failed : None, or {"date": ISO day, "cause": one paragraph} when the last attempt failed.
+    """
+    found = []
+    for (survey, report), records in sorted(load_all(out).items()):
+        good = _good(out, survey, report, records)
+        # a clock set back must not hide the run whose page lies there
+        current = good[-1] if good else None
+        last = records[-1]
+        shown = current or last
+        page = current["page"] if current else {}
+        header, answer = shown.get("header") or {}, shown.get("answer") or {}
+        found.append(
+            {
+                "survey": survey,
+                "report": report,
+                "title": shown.get("title", report),
+                "audience": shown.get("audience", ""),
+                "href": page.get("path"),
+                "analyst_href": page.get("analyst"),
+                **{
+                    key: header.get(key, "")
+                    for key in ("study", "measure", "period_text", "population", "n_text", "data_as_of_text")
+                },
+                "survey_title": header.get("survey_title") or shown.get("survey_title") or survey,
+                "simulated": bool(header.get("simulated")),
+                **{key: answer.get(key, "") for key in ("question", "verdict", "verdict_words", "answer")},
+                **{
+                    key: answer.get(key)
+                    for key in ("effect", "unit", "margin", "value", "low", "high", "needed")
+                },
+                "headline": next((point.get("headline", "") for point in shown.get("points") or []), ""),
+                "history": history(good),
+                "published": (current or {}).get("finished", "")[:10],
+                "failed": _failure(last, current),
+            }
+        )
+    return found
+
+
+def _good(out: Path, survey: str, report: str, records: list[Record]) -> list[Record]:
+    """Good runs, oldest first, the one whose page lies there last."""
+    good = [record for record in records if record["status"] == "ok"]
+    lies_there = page_hash(out / survey / report / "index.html")
+    current = [record for record in good if (record.get("page") or {}).get("sha256") == lies_there]
+    if not current:
+        return []
+    return [record for record in good if record is not current[-1]] + [current[-1]]
+
+
+def _failure(last: Record, current: Record | None) -> dict[str, str] | None:
+    if last is current or last["status"] not in ("failed", "ok"):
+        return None
+    if last["status"] == "ok":
+        if current is not None:
+            return None
+        return {"date": last.get("finished", "")[:10], "cause": "its page is no longer there"}
+    error = last.get("error") or {}
+    return {"date": (last.get("finished") or last.get("started", ""))[:10], "cause": error.get("cause", "")}

@@ -439,11 +439,14 @@ def _solved_by_elimination(equations: np.ndarray) -> list[int]:
 
 
 def _ranges(equations: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Smallest and largest value of each unknown, knowing that it is at least 1; shape (unknowns, 2)."""
+    """Least and greatest value of each unknown: whole numbers, 1 or more; shape (unknowns, 2)."""
     found = []
     for i in range(equations.shape[1]):
         aim = np.eye(equations.shape[1])[i]
-        ends = [linprog(sign * aim, A_eq=equations, b_eq=right, bounds=(1, 1e6)) for sign in (1, -1)]
+        ends = [
+            linprog(sign * aim, A_eq=equations, b_eq=right, bounds=(1, 1e6), integrality=1)
+            for sign in (1, -1)
+        ]
         assert all(end.status == 0 for end in ends)
         found.append([ends[0].fun, -ends[1].fun])
     return np.array(found).reshape(-1, 2)

@@ -1,0 +1,114 @@
+"""Interval limits by method name, for many rows of counts at once.
+
+The one place where a method's name meets its formula: :func:`estimate` asks it for one row, the exact
+coverage for every possible result. Limits are not clipped to the metric's range here.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cxstats.methods.adjusted import extra_counts
+from cxstats.methods.dirichlet import dirichlet_quantile
+from cxstats.methods.lattice import bootstrap_limits
+from cxstats.methods.score import score_limits
+
+__all__ = ["METHODS", "SHARE_METHODS", "critical_value", "interval_limits", "prior_counts", "wald_parts"]
+
+# name -> how a page calls it
+METHODS = {
+    "score": "Score",
+    "adjusted_wald": "Adjusted Wald",
+    "dirichlet": "Dirichlet posterior",
+    "bootstrap": "Bootstrap percentile",
+    "exact": "Exact",
+    "goodman": "Goodman simultaneous",
+    "wald": "Wald (textbook)",
+    "wilson": "Wilson",
+    "jeffreys": "Jeffreys",
+    "clopper_pearson": "Clopper–Pearson",
+}
+SHARE_METHODS = {"wilson": "wilson", "jeffreys": "jeffreys", "clopper_pearson": "beta"}  # statsmodels' names
+
+BOOTSTRAP_REPLICATES = 10_000
+
+
+def critical_value(level: float) -> float:
+    """Two-sided normal quantile: 1.96 for 0.95."""
+    from scipy.stats import norm
+
+    return float(norm.isf((1 - level) / 2))
+
+
+def prior_counts(method: str, n_values: int, pseudo_counts: np.ndarray | None) -> np.ndarray:
+    """What a method adds to the counts: (3,T) for adjusted Wald, ½ each for the Dirichlet posterior."""
+    if method == "adjusted_wald":
+        return extra_counts(n_values) if pseudo_counts is None else pseudo_counts
+    if method == "dirichlet":
+        return np.full(n_values, 0.5) if pseudo_counts is None else pseudo_counts
+    return np.zeros(n_values)
+
+
+def wald_parts(counts: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and plug-in standard error √(variance/n) per row of counts, shape (R,) each."""
+    total = counts.sum(axis=1)
+    shares = counts / total[:, None]
+    mean = shares @ values
+    variance = (shares * (values - mean[:, None]) ** 2).sum(axis=1)
+    return mean, np.sqrt(variance / total)
+
+
+def interval_limits(
+    counts: np.ndarray,
+    values: np.ndarray,
+    method: str,
+    level: float,
+    *,
+    pseudo_counts: np.ndarray | None = None,
+    seed: int = 0,
+    tolerance: float = 1e-7,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Limits, one pair per row of counts, not clipped.
+
+    Parameters
+    ----------
+    counts : shape (R, D), positive totals; values : shape (D,), ascending.
+    method : a name of METHODS other than "exact" (whose cost forbids rows).
+    level : confidence level.
+    pseudo_counts : shape (D,), replaces what "adjusted_wald" or "dirichlet" adds.
+    seed : for bootstrap replicates of values that lie on no lattice.
+    tolerance : of the Dirichlet quantiles, see :func:`dirichlet_quantile`.
+    """
+    if method == "score":
+        return score_limits(counts, values, critical_value(level))
+    if method == "dirichlet":
+        alpha = counts + prior_counts(method, len(values), pseudo_counts)
+        tail = (1 - level) / 2
+        return (
+            dirichlet_quantile(tail, alpha, values, tolerance=tolerance),
+            dirichlet_quantile(1 - tail, alpha, values, tolerance=tolerance),
+        )
+    if method == "bootstrap":
+        draws = np.maximum(np.rint(counts.sum(axis=1)), 1).astype(int)
+        return bootstrap_limits(counts, values, draws, level, seed=seed, replicates=BOOTSTRAP_REPLICATES)
+    if method in SHARE_METHODS:
+        return _share_limits(counts, values, method, level)
+    half = critical_value(level)
+    if method == "goodman":
+        from scipy.stats import chi2
+
+        half = float(np.sqrt(chi2.ppf(level, len(values) - 1)))
+    mean, error = wald_parts(counts + prior_counts(method, len(values), pseudo_counts), values)
+    return mean - half * error, mean + half * error
+
+
+def _share_limits(
+    counts: np.ndarray, values: np.ndarray, method: str, level: float
+) -> tuple[np.ndarray, np.ndarray]:
+    from statsmodels.stats.proportion import proportion_confint
+
+    low, high = proportion_confint(
+        counts[:, 1], counts.sum(axis=1), alpha=1 - level, method=SHARE_METHODS[method]
+    )
+    span = values[1] - values[0]
+    return values[0] + span * np.asarray(low), values[0] + span * np.asarray(high)

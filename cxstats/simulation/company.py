@@ -11,9 +11,21 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit, ndtr
 
+from .counts import wave_names
 from .frame import FACTS, LEVELS
-from .model import CHURN, ITEM_KEYS, METRICS, REPURCHASE, Faults, Model, Outcome, Response, ScaleUse
-from .people import FIRST_DAY, Customers, Spell, answers_given, customers, intercept, risk, spell
+from .model import CHURN, ITEM_KEYS, REPURCHASE, Faults, Model, Outcome, Response, ScaleUse
+from .people import (
+    FIRST_DAY,
+    Customers,
+    Spell,
+    answers_given,
+    bought_before_leaving,
+    customers,
+    hazard,
+    intercept,
+    risk,
+    spell,
+)
 from .population import Population, population
 from .streams import uniforms
 from .truth import Truth, truth
@@ -225,18 +237,11 @@ def _future(
     then = spell(people, who, chosen, wave, seed=seed, turn=turn)
     churn = expit(risk(model.churn, who, chosen, then) + intercept(model, "churn"))
     repurchase = expit(risk(model.repurchase, who, chosen, then) + intercept(model, "repurchase"))
-    leaving, buying = _hazard(churn, model.churn), _hazard(repurchase, model.repurchase)
+    leaving, buying = hazard(churn, model.churn), hazard(repurchase, model.repurchase)
     leaves = FIRST_DAY - np.log(uniforms(seed, f"leaves, turn {turn}", len(chosen))) / leaving
     buys = FIRST_DAY - np.log(uniforms(seed, f"buys, turn {turn}", len(chosen))) / buying
-    # whoever has left buys no more: the probability of buying within the window while still a customer
-    window = model.repurchase.window_days - FIRST_DAY
-    bought = buying / (buying + leaving) * -np.expm1(-(buying + leaving) * window)
+    bought = bought_before_leaving(model, repurchase, churn)
     return _Future(then, churn, bought, leaves, buys)
-
-
-def _hazard(probability: np.ndarray, outcome: Outcome) -> np.ndarray:
-    # constant from FIRST_DAY on: by the end of the window the event has happened with this probability
-    return -np.log1p(-probability) / (outcome.window_days - FIRST_DAY)
 
 
 def _select(then: Spell, kept: np.ndarray) -> Spell:
@@ -265,7 +270,7 @@ def _hidden(people: Population, who: Customers, invitations: _Invitations) -> pd
     return pd.DataFrame(
         {
             "customer": invitations.customer,
-            "wave": pd.Categorical.from_codes(invitations.wave, _wave_names(people.model)),
+            "wave": pd.Categorical.from_codes(invitations.wave, wave_names(people.model)),
             **{fact: _labels(fact, people.frame.codes[fact][cell]) for fact in FACTS},
             "propensity": then.propensity,
             "answered": answers_given(then),
@@ -280,12 +285,6 @@ def _hidden(people: Population, who: Customers, invitations: _Invitations) -> pd
 
 def _labels(fact: str, codes: np.ndarray) -> pd.Categorical:
     return pd.Categorical.from_codes(codes, LEVELS[fact])
-
-
-def _wave_names(model: Model) -> list[str]:
-    last = 2025 * 4  # the first quarter of 2025, counted in quarters
-    quarters = range(last - model.waves + 1, last + 1)
-    return [f"{quarter // 4} Q{quarter % 4 + 1}" for quarter in quarters]
 
 
 def _export(
@@ -313,7 +312,7 @@ def _export(
         "account": np.full(n, "Customer", dtype=object),
         "sent_at": _stamps(invitations.sent),
         "answered_at": _stamps(_answered(invitations, faults, seed), unanswered),
-        "wave": _plain(_wave_names(people.model), invitations.wave),
+        "wave": _plain(wave_names(people.model), invitations.wave),
         **{fact: _plain(LEVELS[fact], codes[fact]) for fact in FACTS},
         "tenure_months": who.tenure_months[chosen],
         "tickets_90d": who.tickets_90d[chosen],
@@ -434,7 +433,7 @@ def _description(model: Model) -> dict[str, Any]:
         "customer": "customer_id",
         "invited": "sent_at",
         "responded": "answered_at",
-        "wave": {"column": "wave", "order": _wave_names(model)},
+        "wave": {"column": "wave", "order": wave_names(model)},
         "scores": {
             "nps": {"column": "ltr", "scale": "0-10", "missing": ["11", "Blank"]},
             "csat": {"column": "sat", "scale": "1-5", "top": [4, 5]},

@@ -149,7 +149,8 @@ class Outcome:
     Attributes
     ----------
     rate : share of customers it happens to within the window.
-    behaviour : 1 as in the demo: tenure, tickets, app use, spending; 0 not at all.
+    behaviour : how strongly tenure, tickets, app use and spending decide, 0 not at all; positive where
+        what makes customers leave makes the event likelier.
     satisfaction, effort : log-odds per standard deviation of true satisfaction and of true effort
         (effort: a laborious experience).
     low_end : True where only below-average satisfaction and above-average effort count.
@@ -172,7 +173,7 @@ class Outcome:
             _within(f"Outcome: {name}", getattr(self, name), -10, 10)
 
 
-CHURN = Outcome(rate=0.085, satisfaction=-0.30, effort=0.50, silence=0.15)
+CHURN = Outcome(rate=0.095, behaviour=0.75, satisfaction=-0.12, effort=0.60, silence=0.15)
 REPURCHASE = Outcome(rate=0.36, behaviour=-1.0, satisfaction=0.25, effort=-0.20, window_days=90)
 
 
@@ -216,10 +217,12 @@ class Model:
     change : true change of NPS, in points, from the last wave but one to the last, all customers.
     country_gaps : 1 as in the demo; 0 where customers of all countries are equally satisfied, given
         their other facts.
-    frame_effects : 1 as in the demo; 0 where satisfaction does not depend on segment, tenure, app use, tickets.
+    frame_effects : 1 as in the demo; 0 where satisfaction does not depend on segment, tenure, app use
+        and tickets.
     waves : quarters with a survey, 1 to 8, the last one being 2025 Q1.
     repeat_share : share of customers invited in two successive waves.
-    repeat_correlation : correlation between a customer's satisfaction residuals in the two waves, spending aside.
+    repeat_correlation : correlation between a customer's satisfaction residuals in the two waves,
+        spending aside.
     """
 
     response: Response = field(default_factory=Response)

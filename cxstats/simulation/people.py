@@ -43,9 +43,15 @@ _REFERENCE_SIZE = 20_000
 class Customers:
     """Customers as the frame knows them, n of them; arrays of shape (n,).
 
-    ``cell`` is the position in :func:`frame.frame`; ``spending`` is log revenue within the segment, standardised;
-    ``stretch`` the log of a person's stretch of scales beyond the country's; ``bond`` what stays the same
-    between waves of residual satisfaction, ``comfort`` of residual ease, ``reserve`` of reluctance to answer.
+    Attributes
+    ----------
+    cell : position in the cells of :func:`frame.frame`.
+    tenure_months, tickets_90d, app_days_90d, annual_revenue : behaviour before the invitation.
+    spending : log revenue within the segment, standardised.
+    reminded_twice : whether the reminder experiment drew the customer for a second reminder.
+    stretch : log of a person's stretch of scales beyond the country's.
+    bond, comfort, reserve : what stays the same between waves of residual satisfaction, of residual
+        ease, and of reluctance to answer.
     """
 
     cell: np.ndarray
@@ -237,3 +243,15 @@ def _reference(model: Model) -> tuple[Customers, np.ndarray, Spell]:
 def answers_given(then: Spell) -> np.ndarray:
     """Who answers: booleans, shape (m,)."""
     return ndtr(then.reluctance) < then.propensity
+
+
+def hazard(probability: np.ndarray, outcome: Outcome) -> np.ndarray:
+    """Daily hazard, constant from FIRST_DAY on, that makes the event this probable by the window's end."""
+    return -np.log1p(-probability) / (outcome.window_days - FIRST_DAY)
+
+
+def bought_before_leaving(model: Model, repurchase: np.ndarray, churn: np.ndarray) -> np.ndarray:
+    """True probability of buying within the window while still a customer: who has left buys no more."""
+    buying, leaving = hazard(repurchase, model.repurchase), hazard(churn, model.churn)
+    window = model.repurchase.window_days - FIRST_DAY
+    return buying / (buying + leaving) * -np.expm1(-(buying + leaving) * window)

@@ -158,7 +158,7 @@ def _shift(people: Population) -> np.ndarray:
     goal = start + people.model.change
     if not off(-4.0) < 0 < off(4.0):
         raise ValueError(
-            f"change={people.model.change:g} would take NPS, {start:+.1f} before, too near the end of its scale"
+            f"change={people.model.change:g} would take NPS, {start:+.1f} before, too near the scale's end"
         )
     shift[-1] = _root(off, -4.0, 4.0)
     return shift

@@ -385,8 +385,9 @@ class Method(_Part):
 class LedgerTable(_Part):
     """Every row accounted for.
 
-    ``ledger`` has ``rows_read`` and ``lines``, each a label, a number of rows and a kind: "read",
-    "set aside", "not matched", ... and "used" (or "total"), which is a total of its own.
+    ``ledger`` has ``rows_read`` and ``lines``, each with ``label``, ``n``, ``kind`` and, where its share is
+    not of all rows read, ``of``. Lines of kind "used" are totals, "read" opens a section, the others
+    belong to what stands above them.
     """
 
     ledger: Any
@@ -398,16 +399,17 @@ class LedgerTable(_Part):
         rows: list[tuple[str, str, str]] = []
         totals, indented = [], []
         for i, line in enumerate(self.ledger.lines):
-            label, n, kind = _ledger_line(line)
-            share = percent(100 * n / read, 1) if read else ""
-            rows.append((label, count(n), share))
-            if kind in ("used", "total"):
+            of = int(getattr(line, "of", read))
+            share = percent(100 * line.n / of, 1) if of else ""
+            rows.append((_ledger_label(line), count(line.n), share))
+            kind = _kind(line)
+            if kind == "used":
                 totals.append(i)
             elif kind != "read":
                 indented.append(i)
         table = Table(
             self.caption,
-            ("", "Rows", "Of rows read"),
+            ("", "Rows", "Share"),
             tuple(rows),
             total_rows=tuple(totals),
             indented_rows=tuple(indented),
@@ -416,20 +418,19 @@ class LedgerTable(_Part):
 
     def to_text(self) -> str:
         """The part in plain words."""
-        lines = (_ledger_line(line) for line in self.ledger.lines)
-        return "\n".join([self.caption, *(f"{label}: {count(n)}" for label, n, _ in lines)])
+        lines = (f"{_ledger_label(line)}: {count(line.n)}" for line in self.ledger.lines)
+        return "\n".join([self.caption, *lines])
 
 
-def _ledger_line(line: Any) -> tuple[str, int, str]:
-    if isinstance(line, tuple) and not hasattr(line, "label"):
-        label, n, kind = line[:3]
-    else:
-        label, n, kind = line.label, line.n, line.kind
-    kind = str(getattr(kind, "value", kind))
-    label = str(label)
+def _kind(line: Any) -> str:
+    return str(getattr(line.kind, "value", line.kind))
+
+
+def _ledger_label(line: Any) -> str:
+    kind, label = _kind(line), str(line.label)
     if kind in ("set aside", "not matched") and not label.lower().startswith(kind):
-        label = f"{kind.capitalize()}: {label}"
-    return label, int(n), kind
+        return f"{kind.capitalize()}: {label}"
+    return label
 
 
 def _pairs(items: Iterable[tuple[str, str]]) -> list[list[str]]:

@@ -495,7 +495,7 @@ class _RowChart:
     def _narrow_above(self) -> MplFigure:
         """Labels above their rows, numbers beside the marks, the band only behind marks."""
         sheet = _Sheet(self.canvas)
-        left, right = 10.0, self.canvas.px - 10.0
+        left, right = self._narrow_left(), self.canvas.px - 10.0
         width = self.canvas.px - 2
         top = y = self._narrow_head(sheet, left, right)
         spots, blocks = [], []
@@ -537,36 +537,60 @@ class _RowChart:
         self._marks(plot, spots)
         return sheet.finish(depth)
 
+    def _narrow_left(self) -> float:
+        """Room left of the axis, as little as lets the numbers stand beside their marks."""
+        right = self.canvas.px - 10.0
+        rows = [r for r in self.rows if isinstance(r, Row) and not any(n.stacked for n in r.lines)]
+        for left in (10.0, 25.0, 40.0, 55.0, 70.0):
+            x = _scale(self.limits, left, right)
+            sides = [
+                self._side(r, x) for r in rows if any(m.role != "worst" for n in r.lines for m in n.marks)
+            ]
+            if set(sides) <= {"left"}:
+                return left
+        return 10.0
+
     def _side(self, item: Row, x: Callable[[float], float]) -> str:
-        """Where a row's numbers stand: the side where all fit, away from the lines behind them if it can be."""
-        reaches = []
-        for line in item.lines:
-            first, last = _mark_px(line, x, self.limits)
-            need = measure(self._bold_value(line), SMALL_PT, bold=True) + 9
-            need += measure(line.label, SMALL_PT) + 6 if line.label else 0
-            reaches.append((first - need, first, last, last + need))
-        edges = [e for e in (*(self.band or ()), self.reference) if e is not None]
-        lines = [x(e) for e in edges if self.limits[0] <= e <= self.limits[1]]
+        """Where a row's numbers stand: the side where all fit, clear of band and reference if it can be."""
+        if any(line.stacked for line in item.lines):
+            return "above"  # a range's two ends are as long as half a phone
+        spans = [(*_mark_px(line, x, self.limits), self._need(line)) for line in item.lines]
         fits = {
-            "left": all(a >= 0 for a, _, _, _ in reaches),
-            "right": all(d <= self.canvas.px for _, _, _, d in reaches),
+            "left": all(self._clear_left(first - 9, need, x) - need >= 0 for first, _, need in spans),
+            "right": all(last + 9 + need <= self.canvas.px for _, last, need in spans),
         }
-        clear = {
-            "left": not any(a < at < b for a, b, _, _ in reaches for at in lines),
-            "right": not any(c < at < d for _, _, c, d in reaches for at in lines),
-        }
-        for side in ("left", "right"):
-            if fits[side] and clear[side]:
-                return side
-        return next((side for side in ("left", "right") if fits[side]), "above")
+        crossed = any(last < at < last + 9 + need for _, last, need in spans for at in self._lines(x))
+        if fits["left"] and not (fits["right"] and not crossed and self._crossed_left(spans, x)):
+            return "left"
+        return "right" if fits["right"] else "above"
+
+    def _need(self, line: Line) -> float:
+        need = measure(self._bold_value(line), SMALL_PT, bold=True)
+        return need + (measure(line.label, SMALL_PT) + 6 if line.label else 0)
+
+    def _lines(self, x: Callable[[float], float]) -> list[float]:
+        """Where band edges and the reference line stand."""
+        edges = [e for e in (*(self.band or ()), self.reference) if e is not None]
+        return sorted((x(e) for e in edges if self.limits[0] <= e <= self.limits[1]), reverse=True)
+
+    def _crossed_left(self, spans: Sequence[tuple[float, float, float]], x: Callable[[float], float]) -> bool:
+        return any(first - 9 - need < at < first - 9 for first, _, need in spans for at in self._lines(x))
+
+    def _clear_left(self, end: float, need: float, x: Callable[[float], float]) -> float:
+        """Where a text left of a mark ends: left of any line that would run through it."""
+        for at in self._lines(x):
+            if end - need - 3 < at < end + 3:
+                end = at - 6
+        return end
 
     def _value_beside(self, sheet: _Sheet, spot: _Spot, x: Callable[[float], float], side: str) -> None:
         text, label = self._bold_value(spot.line), spot.line.label
         first, last = _mark_px(spot.line, x, self.limits)
         shift = measure(text, SMALL_PT, bold=True) + 6
         if side == "left":
-            sheet.text(first - 9, spot.y, text, bold=True, ha="right")
-            sheet.text(first - 9 - shift, spot.y, label, colour=SECONDARY, ha="right")
+            end = self._clear_left(first - 9, self._need(spot.line), x)
+            sheet.text(end, spot.y, text, bold=True, ha="right")
+            sheet.text(end - shift, spot.y, label, colour=SECONDARY, ha="right")
         else:
             sheet.text(last + 9, spot.y, text, bold=True)
             sheet.text(last + 9 + shift, spot.y, label, colour=SECONDARY)

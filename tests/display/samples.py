@@ -25,7 +25,10 @@ from cxstats.display.plots import (
 )
 from cxstats.words import count, interval, percent, signed
 
-SOURCE = "8,497 answers of 40,000 invited. Source: Contoso relationship survey, January–March 2025. **Simulated data.**"
+SOURCE = (
+    "8,497 answers of 40,000 invited. Source: Contoso relationship survey, January–March 2025. "
+    "**Simulated data.**"
+)
 
 
 def _observed(value: float, low: float, high: float, label: str = "", role: str = "observed") -> Line:

@@ -60,7 +60,8 @@ def log_normal_mixture(
 ) -> np.ndarray:
     """Log of the mixture supermartingale at sum ``s`` and intrinsic time ``v``.
 
-    It is the evidence against a sum without deviation from 0. One-sided ("lower" or "upper" alike) it is evidence against a sum that should not be above 0.
+    It is the evidence against a sum without deviation from 0; one-sided ("lower" or "upper" alike), against
+    a sum that does not deviate upward.
 
     >>> round(float(log_normal_mixture(10, 100, best_rho(100, 0.05))), 6)
     -0.651005

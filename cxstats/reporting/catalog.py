@@ -17,6 +17,7 @@ Every value is read as text and converted by the model, so ``no``, ``012`` and `
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -61,13 +62,16 @@ class Catalog(BaseModel):
     reports: dict[str, Entry] = Field(min_length=1)
     path: Path = Field(default=Path(), exclude=True)
 
-    def select(self, names: list[str]) -> dict[str, Entry]:
-        """The named reports, or all of them; every unknown name is refused at once."""
-        unknown = [name for name in names if name not in self.reports]
-        if unknown:
-            raise UsageError(
-                [f"there is no report {name!r}.{did_you_mean(name, self.reports)}" for name in unknown]
-            )
+    def unknown(self, names: Sequence[str]) -> list[str]:
+        """A problem for every name that is no report's."""
+        return [
+            f"there is no report {name!r}.{did_you_mean(name, self.reports)}"
+            for name in names
+            if name not in self.reports
+        ]
+
+    def select(self, names: Sequence[str]) -> dict[str, Entry]:
+        """The named reports, or all of them without names, in the catalogue's order."""
         return {name: entry for name, entry in self.reports.items() if not names or name in names}
 
 
@@ -111,7 +115,8 @@ def notebook_path(catalog: Path, notebook: str) -> Path:
             return place.resolve()
     others = {path.stem for place in places if place.parent.is_dir() for path in place.parent.glob("*.ipynb")}
     near = did_you_mean(notebook, others)
-    raise UsageError(f"{catalog}: there is no notebook {notebook!r} (looked for {places[0]}).{near}")
+    looked = " or ".join(str(place) for place in places if place.parent.is_dir()) or str(places[0])
+    raise UsageError(f"{catalog}: there is no notebook {notebook!r} (looked for {looked}).{near}")
 
 
 # Reading ------------------------------------------------------------------------------------------

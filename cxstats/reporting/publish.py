@@ -122,24 +122,25 @@ def publish(goal: Target, pages: Mapping[str, str], record_name: str, record: st
     Raises RenderError when a file cannot be written; then nothing that was published has changed.
     """
     moved: list[Path] = []
+    draft = goal.staging / "index.html"
     try:
-        staged = {
-            name: _stage(goal.staging / name, text) for name, text in {**pages, record_name: record}.items()
-        }
+        staged = {name: _stage(goal.staging / name, text) for name, text in pages.items()}
+        staged[record_name] = _stage(goal.staging / record_name, record)
         goal.folder.mkdir(parents=True, exist_ok=True)
         for name, path in staged.items():
-            if name == "index.html":
-                continue
-            place = goal.folder / name
-            if not place.exists():
-                moved.append(place)
-            os.replace(path, place)
+            if path != draft:
+                place = goal.folder / name
+                moved += [] if place.exists() else [place]
+                os.replace(path, place)
         sync_folder(goal.folder)
-        os.replace(staged["index.html"], goal.page)
-    except OSError as error:
-        for path in moved:
-            path.unlink(missing_ok=True)
-        raise RenderError("publish", f"The page could not be written: {explain(error)}.") from error
+        os.replace(draft, goal.page)
+    except BaseException as error:
+        if draft.exists() or not goal.page.exists():  # the page itself was not put in place
+            for path in moved:
+                path.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise RenderError("publish", f"The page could not be written: {explain(error)}.") from error
+        raise
     sync_folder(goal.folder)
 
 

@@ -51,10 +51,15 @@ def save(out: Path, record: Record) -> Path:
     place = folder(out, record["survey"], record["report"])
     place.mkdir(parents=True, exist_ok=True)
     path = place / f"{record['run']}.json"
-    write_atomic(path, json.dumps(record, ensure_ascii=False, indent=1, sort_keys=True))
+    write_atomic(path, as_text(record))
     for old in sorted(place.glob("*.json"))[:-KEPT]:
         old.unlink(missing_ok=True)
     return path
+
+
+def as_text(record: Record) -> str:
+    """A record as it is written."""
+    return json.dumps(record, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
 
 
 def write_atomic(path: Path, text: str) -> None:
@@ -84,10 +89,10 @@ def sync_folder(path: Path) -> None:
         os.close(handle)
 
 
-def load_all(out: Path) -> dict[tuple[str, str], list[Record]]:
-    """Every record under ``out`` by (survey, report), oldest first; other files are left out."""
+def load_all(out: Path, survey: str = "*", report: str = "*") -> dict[tuple[str, str], list[Record]]:
+    """The records under ``out`` by (survey, report), oldest first; other files are left out."""
     found: dict[tuple[str, str], list[Record]] = {}
-    for path in sorted((out / FOLDER).glob("*/*/*.json")):
+    for path in sorted((out / FOLDER).glob(f"{survey}/{report}/*.json")):
         try:
             record = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError):

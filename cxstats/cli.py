@@ -1,0 +1,341 @@
+"""The command line: ``cxstats`` demo, check, list, render.
+
+Exit codes
+----------
+0    everything asked for was done (reports that a survey cannot have are skipped, and said)
+1    a report failed, or the survey that was checked has problems
+2    refused before anything ran: unknown report or parameter, value that does not fit, no permission
+3    nothing failed, but another run was rendering a report, which was left to it
+130  interrupted with Ctrl-C
+143  ended by SIGTERM
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cxstats import __version__
+
+if TYPE_CHECKING:
+    from cxstats.reporting.plan import SurveyRef
+    from cxstats.reporting.run import Outcome
+
+__all__ = ["app", "main"]
+
+DEFAULT_OUT = Path("reports") / "published"
+OK, FAILED, REFUSED, BUSY, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 130, 143
+
+app = typer.Typer(
+    name="cxstats",
+    help="Can the customer-experience numbers you steer by (NPS, CSAT, CES) be trusted?",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode=None,
+)
+_state: dict[str, bool] = {"debug": False}
+
+_FIRST_STEPS = f"""cxstats {__version__}: can the customer-experience numbers you steer by be trusted?
+
+What to do first:
+  cxstats demo                          render the reports of an invented company and look at them
+  cxstats check path/to/survey.yml      read and check a survey of your own
+  cxstats render --survey path/to/survey.yml
+                                        render every report on it
+
+  cxstats list                          the reports there are, and how each last ran
+  cxstats render --help                 choosing reports, parameters and the output folder
+"""
+
+_Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the published pages.")]
+_CatalogFile = Annotated[
+    Path | None,
+    typer.Option("--catalog", metavar="FILE", help="Catalogue; reports/catalog.yml here unless named."),
+]
+
+
+@app.callback(invoke_without_command=True)
+def _start(
+    context: typer.Context,
+    show_version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show Python's traceback on an error.")] = False,
+) -> None:
+    _state["debug"] = debug
+    if show_version:
+        typer.echo(f"cxstats {__version__}")
+        raise typer.Exit(OK)
+    if context.invoked_subcommand is None:
+        typer.echo(_FIRST_STEPS, nl=False)
+
+
+@app.command()
+def demo(out: _Out = DEFAULT_OUT, catalog: _CatalogFile = None) -> None:
+    """Render the reports of the demo company: invented customers, known truth."""
+    raise typer.Exit(_render([], "demo", [], out, catalog, None, None))
+
+
+@app.command()
+def check(
+    survey: Annotated[str, typer.Argument(metavar="SURVEY.YML", help="The survey's description.")],
+) -> None:
+    """Read a survey, and print every row's fate, every score's distribution and every problem."""
+    from cxstats.survey import SurveyError
+    from cxstats.survey import check as check_survey
+
+    try:
+        report = check_survey(survey if survey == "demo" else Path(survey))
+    except SurveyError as error:
+        _complain(str(error))
+        raise typer.Exit(FAILED) from error
+    typer.echo(str(report))
+    raise typer.Exit(OK if report.ok else FAILED)
+
+
+@app.command(name="list")
+def list_reports(out: _Out = DEFAULT_OUT, catalog: _CatalogFile = None) -> None:
+    """The reports of the catalogue, and how each last ran."""
+    from cxstats.reporting import catalog as catalogs
+    from cxstats.reporting import record
+
+    found = catalogs.load(catalog or catalogs.find())
+    typer.echo(f"{found.path}: {len(found.reports)} report{'s' if len(found.reports) != 1 else ''}\n")
+    cards = record.cards(out) if out.is_dir() else []
+    for name, entry in found.reports.items():
+        typer.echo(f"{name}\n  {entry.title} · notebook {entry.notebook} · survey {entry.survey}")
+        if entry.audience:
+            typer.echo(f"  for {entry.audience}")
+        runs = [card for card in cards if card["report"] == name]
+        for card in runs:
+            typer.echo(f"  {card['survey']}: {_state_words(card, out)}")
+        if not runs:
+            typer.echo("  never rendered")
+
+
+@app.command()
+def render(
+    reports: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[REPORT]...", help="Reports of the catalogue; all unless named."),
+    ] = None,
+    survey: Annotated[
+        str | None,
+        typer.Option("--survey", metavar="FILE", help="Render the studies on this survey.yml (or demo)."),
+    ] = None,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option("-p", "--parameter", metavar="NAME=VALUE", help="A parameter's value; repeat for more."),
+    ] = None,
+    out: _Out = DEFAULT_OUT,
+    catalog: _CatalogFile = None,
+    cell_timeout: Annotated[
+        float | None, typer.Option(metavar="SECONDS", min=1, help="Longest time for one cell (600).")
+    ] = None,
+    run_timeout: Annotated[
+        float | None, typer.Option(metavar="SECONDS", min=1, help="Longest time for one report (3600).")
+    ] = None,
+) -> None:
+    """Render reports: every report of the catalogue, or those named.
+
+    Exit code 0: done. 1: a report failed (its last good page stays). 2: refused, nothing ran.
+    3: another run was rendering a report. 130, 143: interrupted.
+    """
+    code = _render(reports or [], survey, parameter or [], out, catalog, cell_timeout, run_timeout)
+    raise typer.Exit(code)
+
+
+def _render(
+    reports: list[str],
+    survey: str | None,
+    parameter: list[str],
+    out: Path,
+    catalog: Path | None,
+    cell_timeout: float | None,
+    run_timeout: float | None,
+) -> int:
+    from cxstats.reporting import catalog as catalogs
+    from cxstats.reporting.errors import RenderError, UsageError
+    from cxstats.reporting.plan import plan
+    from cxstats.reporting.progress import Progress
+    from cxstats.reporting.publish import open_out, target
+
+    problems: list[str] = []
+    given: dict[str, str] = {}
+    for text in parameter:
+        try:
+            name, value = _assignment(text)
+            if name in given:
+                raise UsageError(f"parameter {name} is given twice")
+            given[name] = value
+        except UsageError as error:
+            problems += error.problems
+    jobs: list[Any] = []
+    skipped: list[Any] = []
+    try:
+        found = catalogs.load(catalog or catalogs.find())
+        jobs, skipped = plan(found, reports=reports, survey=survey, given=given, describe=describe)
+    except UsageError as error:
+        problems += error.problems
+    if problems:
+        raise UsageError(problems)
+    out = open_out(out)
+    for job in jobs:
+        target(out, job.survey.name, job.report)
+
+    from cxstats.reporting.run import Limits, render
+
+    progress = Progress()
+    for skip in skipped:
+        progress.note(f"{skip.survey.name}/{skip.report} not rendered: {skip.reason}")
+    if not jobs:
+        _complain("nothing was rendered")
+        return REFUSED
+    defaults = Limits()
+    limits = Limits(cell=cell_timeout or defaults.cell, run=run_timeout or defaults.run)
+    with _terminable():
+        try:
+            outcomes = render(jobs, out, limits=limits, progress=progress)
+        except RenderError as error:
+            _complain(str(error))
+            return FAILED
+    return _report(outcomes, out)
+
+
+def _assignment(text: str) -> tuple[str, str]:
+    from cxstats.reporting.parameters import parse_assignment
+
+    return parse_assignment(text)
+
+
+def describe(survey: str) -> SurveyRef:
+    """What rendering needs of a survey: its description is read and checked, its data is not.
+
+    Raises UsageError with every problem of the description.
+    """
+    from cxstats.reporting.errors import UsageError
+    from cxstats.reporting.plan import SurveyRef
+
+    if survey == "demo":
+        return SurveyRef(name="demo", value="demo", shown="demo")
+    from cxstats.survey.description import read_description
+    from cxstats.survey.errors import SurveyError
+
+    path = Path(survey).expanduser()
+    try:
+        description = read_description(path)
+    except SurveyError as error:
+        raise UsageError(str(error)) from error
+    return SurveyRef(
+        name=description.slug,
+        value=str(path.resolve()),
+        shown=path.name if path.is_absolute() else path.as_posix(),
+        title=description.title,
+        scores=frozenset(description.scores),
+    )
+
+
+def _report(outcomes: list[Outcome], out: Path) -> int:
+    """The last words of a run, and its exit code."""
+    failed = [outcome for outcome in outcomes if outcome.status == "failed"]
+    busy = [outcome for outcome in outcomes if outcome.status == "busy"]
+    for outcome in failed:
+        _complain(f"{outcome.job.name} failed.\n{outcome.cause}")
+        if outcome.kept:
+            _complain(f"What there is of the run: {outcome.kept}")
+        if outcome.last_good:
+            _complain(f"The last good report stays: {outcome.last_good}")
+    for outcome in busy:
+        _complain(f"{outcome.job.name} was left alone: {outcome.cause}")
+    done = len(outcomes) - len(failed) - len(busy)
+    noun = "report" if len(outcomes) == 1 else "reports"
+    typer.echo(f"{done} of {len(outcomes)} {noun} rendered. Open {out / 'index.html'}")
+    return FAILED if failed else BUSY if busy else OK
+
+
+def _state_words(card: dict[str, Any], out: Path) -> str:
+    words = []
+    if card["href"]:
+        words.append(f"last good run {card['published']}, {out / card['href']}")
+    if card["failed"]:
+        words.append(f"last attempt failed on {card['failed']['date']}: {card['failed']['cause']}")
+    return "; ".join(words) or "never rendered"
+
+
+# Errors, signals ----------------------------------------------------------------------------------
+
+
+def _complain(text: str) -> None:
+    typer.echo(text, err=True)
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM, taken like Ctrl-C."""
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM ends a run as Ctrl-C does: kernel stopped, record written, nothing half published."""
+
+    def end(*_: object) -> None:
+        raise _Terminated
+
+    try:
+        before = signal.signal(signal.SIGTERM, end)
+    except ValueError:  # not the main thread
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def main() -> None:
+    """The ``cxstats`` command: problems in words, never a traceback unless --debug asks for it."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, ValueError):
+            stream.reconfigure(errors="replace")  # a console that lacks a letter must not end the run
+    try:
+        app(prog_name="cxstats")
+    except _Terminated:
+        _complain("Ended. What was published is unchanged.")
+        _leave(TERMINATED)
+    except KeyboardInterrupt:
+        _complain("Interrupted. What was published is unchanged.")
+        _leave(INTERRUPTED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(FAILED)
+    except Exception as error:
+        if _state["debug"]:
+            raise
+        from cxstats.reporting.errors import RenderError, UsageError
+
+        if isinstance(error, UsageError):
+            for problem in error.problems:
+                _complain(f"cxstats: {problem}")
+            sys.exit(REFUSED)
+        if isinstance(error, RenderError):
+            _complain(f"cxstats: {error}")
+            sys.exit(FAILED)
+        _complain(
+            f"cxstats: something went wrong ({type(error).__name__}: {error}).\n"
+            "Run it again as cxstats --debug … for the details a maintainer needs."
+        )
+        sys.exit(FAILED)
+
+
+def _leave(code: int) -> None:
+    sys.stdout.flush()
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

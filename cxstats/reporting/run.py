@@ -1,0 +1,341 @@
+"""A run is a transaction: what was published stays byte-identical until a better page is complete.
+
+For every report: lock → private staging → execute → completion sentinel → convert both editions → scan →
+publish by rename → record; after all of them the index is made from the records. A report that fails
+leaves its notebook in ``<out>/.failed/`` and does not stop the others.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import hashlib
+import importlib
+import platform
+import shutil
+import time
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Literal
+
+from cxstats import __version__
+from cxstats.reporting import publish, record, scan
+from cxstats.reporting.errors import Busy, RenderError
+from cxstats.reporting.execute import Executed, Limits, execute, quick_imports
+from cxstats.reporting.lock import held
+from cxstats.reporting.plan import Job
+from cxstats.reporting.progress import Progress
+
+__all__ = ["Limits", "Outcome", "rebuild_index", "render"]
+
+_INDEX_WAIT = 30.0  # seconds to wait for another run that is writing the index
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one report.
+
+    Attributes
+    ----------
+    job : the report.
+    status : "ok"; "failed"; "busy": another run held it.
+    page : the published page when ok.
+    cause : one paragraph in the user's words when not.
+    kept : where the failed notebook lies.
+    last_good : the page of the last good run, still there after a failure.
+    """
+
+    job: Job
+    status: Literal["ok", "failed", "busy"]
+    page: Path | None = None
+    cause: str = ""
+    kept: Path | None = None
+    last_good: Path | None = None
+
+
+def render(
+    jobs: Sequence[Job], out: Path, *, limits: Limits | None = None, progress: Progress | None = None
+) -> list[Outcome]:
+    """Render every job below ``out`` (made and checked by :func:`.publish.open_out`), then the index.
+
+    Raises KeyboardInterrupt as it comes, with the record written, no process left and nothing half
+    published; RenderError when the index cannot be written.
+    """
+    progress = progress or Progress()
+    outcomes = []
+    try:
+        for number, job in enumerate(jobs, start=1):
+            progress.begin(job.name, number, len(jobs))
+            outcomes.append(_one(job, out, limits or Limits(), progress))
+    except KeyboardInterrupt:
+        with contextlib.suppress(RenderError):  # what was published before belongs in the index
+            rebuild_index(out)
+        raise
+    rebuild_index(out)
+    return outcomes
+
+
+def _one(job: Job, out: Path, limits: Limits, progress: Progress) -> Outcome:
+    goal = publish.target(out, job.survey.name, job.report)
+    try:
+        with held(goal.lock):
+            return _Run(job, goal, limits, progress).go()
+    except Busy:
+        progress.end("busy: another run is rendering this report")
+        return Outcome(job, "busy", cause="another run is rendering this report", last_good=_existing(goal))
+
+
+def _existing(goal: publish.Target) -> Path | None:
+    return goal.page if goal.page.is_file() else None
+
+
+class _Run:
+    """One run of one report, its lock held."""
+
+    def __init__(self, job: Job, goal: publish.Target, limits: Limits, progress: Progress) -> None:
+        self.job, self.goal, self.limits, self.progress = job, goal, limits, progress
+        now = _now()
+        self.record: record.Record = {
+            "format": 1,
+            "run": record.new_run_id(now),
+            "survey": job.survey.name,
+            "survey_title": job.survey.title,
+            "report": job.report,
+            "title": job.title,
+            "audience": job.audience,
+            "notebook": job.notebook.stem,
+            "notebook_sha256": hashlib.sha256(job.notebook.read_bytes()).hexdigest(),
+            "parameters": dict(job.shown),
+            "versions": _versions(),
+            "status": "running",
+            "started": _iso(now),
+            "finished": "",
+            "seconds": {},
+            "header": {},
+            "answer": {},
+            "points": [],
+            "page": None,
+            "error": None,
+        }
+        self.step = "prepare"
+
+    def go(self) -> Outcome:
+        """The run from beginning to end, whatever happens."""
+        try:
+            record.settle(self.goal.out, self._earlier())
+            self._save()
+            work = publish.fresh_staging(self.goal)
+            self._at("execute")
+            executed = self._execute(work)
+            pages = self._convert(executed)
+            self._scan(pages)
+            self._publish(pages, executed)
+        except KeyboardInterrupt:
+            self._failed(RenderError("interrupted", "The run was interrupted."), None)
+            self.progress.end("interrupted")
+            raise
+        except RenderError as error:
+            return self._failed(error, getattr(error, "notebook", None))
+        except OSError as error:
+            cause = f"The report could not be written: {publish.explain(error)}."
+            return self._failed(RenderError(self.step, cause, traceback.format_exc()), None)
+        except Exception as error:
+            cause = f"Something is wrong inside cxstats ({type(error).__name__}: {str(error)[:300]})."
+            return self._failed(RenderError(self.step, cause, traceback.format_exc()), None)
+        finally:
+            shutil.rmtree(self.goal.staging, ignore_errors=True)
+        self.progress.end("published")
+        return Outcome(self.job, "ok", page=self.goal.page)
+
+    def _at(self, step: str) -> None:
+        self.step = step
+        self.progress.step(step)
+
+    def _execute(self, work: Path) -> Executed:
+        executed = execute(
+            self.job.notebook,
+            self.job.parameters,
+            work,
+            limits=self.limits,
+            shown=self.job.shown,
+            on_cell=self.progress.cell,
+            meanwhile=_load_converter,
+        )
+        self.record |= record.parts_of(executed.notebook)
+        self.record["seconds"] = dict(executed.seconds)
+        self.progress.step(f"executed {executed.n_cells} cells in {executed.seconds['cells']:.1f} s")
+        return executed
+
+    def _convert(self, executed: Executed) -> dict[str, str]:
+        self._at("convert")
+        began = time.monotonic()
+        convert = _load_converter()
+        try:
+            analyst = convert.to_html(executed.notebook, edition="analyst", title=self._title())
+            name = publish.companion_name("analyst", analyst)
+            reader = convert.to_html(executed.notebook, edition="reader", title=self._title())
+        except Exception as error:
+            cause = f"The notebook ran, but could not be made into a page: {str(error)[:600]}"
+            raise _Unconverted(cause, traceback.format_exc(), executed.notebook) from error
+        self.record["seconds"]["convert"] = round(time.monotonic() - began, 3)
+        return {"index.html": reader, name: analyst}
+
+    def _title(self) -> str:
+        header = self.record["header"]
+        words = (
+            self.job.title,
+            header.get("survey_title") or self.job.survey.title,
+            header.get("period_text"),
+        )
+        return " · ".join(word for word in words if word)
+
+    def _scan(self, pages: dict[str, str]) -> None:
+        self._at("scan")
+        found = [problem for html in pages.values() for problem in scan.problems(html)]
+        if found:
+            found = list(dict.fromkeys(found))
+            raise RenderError("scan", f"The page was made but not published: {'; '.join(found)}.")
+
+    def _publish(self, pages: dict[str, str], executed: Executed) -> None:
+        self._at("publish")
+        goal = self.goal
+        (analyst,) = (name for name in pages if name != "index.html")
+        record_name = f"run-{self.record['run']}.json"
+        html = pages["index.html"].encode("utf-8")
+        folder = goal.folder.relative_to(goal.out).as_posix()
+        self.record["page"] = {
+            "path": f"{folder}/index.html",
+            "analyst": f"{folder}/{analyst}",
+            "record": f"{folder}/{record_name}",
+            "bytes": len(html),
+            "sha256": hashlib.sha256(html).hexdigest(),
+        }
+        self.record["finished"] = _iso(_now())
+        before = {path.name for path in self._companions_of_last_good()}
+        self.record["status"] = "publishing"
+        self._save()
+        publish.publish(goal, pages, record_name, record.as_text(self.record | {"status": "ok"}))
+        self.record["status"] = "ok"
+        self._save()
+        publish.tidy(goal, {analyst, record_name} | before)
+
+    def _companions_of_last_good(self) -> list[Path]:
+        lies_there = record.page_hash(self.goal.page)
+        for earlier in reversed(self._earlier()):
+            page = earlier.get("page") or {}
+            if lies_there and earlier["status"] == "ok" and page.get("sha256") == lies_there:
+                return [self.goal.out / page[key] for key in ("analyst", "record") if page.get(key)]
+        return []
+
+    def _earlier(self) -> list[record.Record]:
+        key = (self.goal.survey, self.goal.report)
+        records = record.load_all(self.goal.out, *key).get(key, [])
+        return [earlier for earlier in records if earlier["run"] != self.record["run"]]
+
+    def _failed(self, error: RenderError, notebook: Any) -> Outcome:
+        """Tell the record, keep the notebook; neither may fail on a full disk."""
+        if self._is_published():
+            # interrupted, or out of disk, after the page was in place: only the bookkeeping is missing
+            self.record["status"] = "ok"
+            with contextlib.suppress(OSError):
+                self._save()
+            return Outcome(self.job, "ok", page=self.goal.page)
+        cause = scan.redact(error.cause)
+        text = None
+        if notebook is not None:
+            import nbformat
+
+            text = nbformat.writes(notebook)
+        kept = publish.keep_failed(self.goal, self.record["run"], text, f"{cause}\n\n{error.detail}\n")
+        self.record |= {
+            "status": "failed",
+            "finished": _iso(_now()),
+            "page": None,
+            "error": {
+                "step": error.step,
+                "cause": " ".join(cause.split()),
+                "kept": kept.relative_to(self.goal.out).as_posix() if kept else None,
+            },
+        }
+        try:
+            self._save()
+        except OSError as second:
+            cause += f" (The run could not be recorded either: {publish.explain(second)}.)"
+        if error.step != "interrupted":
+            self.progress.end(f"failed: {cause}")
+        return Outcome(self.job, "failed", cause=cause, kept=kept, last_good=_existing(self.goal))
+
+    def _is_published(self) -> bool:
+        page = self.record["page"] or {}
+        written = self.record["status"] in ("publishing", "ok")
+        return written and page.get("sha256") == record.page_hash(self.goal.page)
+
+    def _save(self) -> None:
+        record.save(self.goal.out, self.record)
+
+
+class _Unconverted(RenderError):
+    """The notebook ran but no page came of it; the notebook is kept."""
+
+    def __init__(self, cause: str, detail: str, notebook: Any) -> None:
+        super().__init__("convert", cause, detail)
+        self.notebook = notebook
+
+
+def rebuild_index(out: Path) -> Path:
+    """Make ``<out>/index.html`` from the records, and settle runs that were cut off.
+
+    Raises RenderError when it cannot be written; the index that lies there then stays.
+    """
+    try:
+        with held(out / publish.LOCKS / "index.lock", wait=_INDEX_WAIT):
+            for (survey, report), records in record.load_all(out).items():
+                if any(one["status"] in ("running", "publishing") for one in records):
+                    _settle_unless_running(out, survey, report)
+            html = importlib.import_module("cxstats.reporting.index").render_index(record.cards(out))
+            if found := scan.problems(html):
+                raise RenderError("index", f"The index was not replaced: {'; '.join(found)}.")
+            page = out / "index.html"
+            if not page.is_file() or page.read_text(encoding="utf-8") != html:
+                record.write_atomic(page, html)
+    except OSError as error:
+        raise RenderError("index", f"The index could not be written: {publish.explain(error)}.") from error
+    except Busy as error:
+        raise RenderError("index", "The index could not be written: another run is writing it.") from error
+    return page
+
+
+def _settle_unless_running(out: Path, survey: str, report: str) -> None:
+    """A run that holds its lock is under way; one that does not was cut off."""
+    try:
+        with held(publish.Target(out, survey, report).lock):
+            record.settle(out, record.load_all(out, survey, report).get((survey, report), []))
+    except Busy:
+        pass
+
+
+def _load_converter() -> Any:
+    with quick_imports():
+        return importlib.import_module("cxstats.reporting.convert")
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
+def _iso(moment: dt.datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _versions() -> dict[str, str]:
+    names = ("numpy", "pandas", "scipy", "statsmodels", "duckdb", "papermill", "nbconvert")
+    found = {"cxstats": __version__, "python": platform.python_version()}
+    for name in names:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -32,7 +32,7 @@ class RelativeEfficiency:
     ----------
     value : (δ_other/σ_other)²/(δ_metric/σ_metric)²: 2 means that ``metric`` needs twice the answers of
         ``other`` to see the same change with the same certainty; infinite where the metric does not move.
-    low, high : interval at ``level``; both NaN where the metric does not move.
+    low, high : interval at ``level``; both NaN where the given change does not move the metric at all.
     change : the change it is stated for, in words.
     metric, other : short names.
     level : confidence level.
@@ -87,7 +87,7 @@ def relative_efficiency(
         kind to metrics with their thresholds where most answers lie.
         Or K changes of the shares themselves, summing to 0 (for example the difference between two
         waves); these are taken as known.
-    level : confidence level of the interval (delta method on the log, ratio of means of the same answers).
+    level : confidence level of the interval (delta method on the log, with ½ answer added per category).
 
     Raises
     ------
@@ -126,18 +126,27 @@ def relative_efficiency(
             raise ValueError(f"{who.short}: all answers are worth the same, so no change can be judged")
     category = np.asarray(metric.scale.categories, dtype=float)
     change, words = _change(shift, metric.scale.size)
-    log_power, influence = zip(
-        *(_log_signal(share, score, category, change) for score in scores), strict=True
-    )
-    if not math.isfinite(log_power[0]):
-        value, low, high = math.inf, math.nan, math.nan
+    value = math.exp(_log_ratio(share, scores, category, change)[0])
+    # the interval is that of the table with ½ answer added to every category: it keeps near its level from
+    # thirty answers on, where without them it falls to 65 %
+    padded = answers + 0.5
+    log_ratio, influence = _log_ratio(padded / padded.sum(), scores, category, change)
+    half = _quantile((1 + level) / 2) * math.sqrt(padded @ influence**2) / padded.sum()
+    if math.isfinite(log_ratio):
+        low, high = min(value, math.exp(log_ratio - half)), max(value, math.exp(log_ratio + half))
     else:
-        log_ratio = log_power[1] - log_power[0]
-        combined = influence[1] - influence[0]
-        error = math.sqrt(share @ combined**2 / n)
-        z = _quantile((1 + level) / 2)
-        value, low, high = (math.exp(log_ratio + k * error) for k in (0.0, -z, z))
+        low = high = math.nan
     return RelativeEfficiency(value, low, high, words, metric.short, other.short, level, n)
+
+
+def _log_ratio(share, scores, category, change) -> tuple[float, np.ndarray]:
+    """Log of the relative efficiency and its influence function; infinite where the metric does not move."""
+    (metric_signal, metric_influence), (other_signal, other_influence) = (
+        _log_signal(share, score, category, change) for score in scores
+    )
+    if not math.isfinite(metric_signal):
+        return math.inf, metric_influence
+    return other_signal - metric_signal, other_influence - metric_influence
 
 
 def _quantile(probability: float) -> float:

@@ -1,0 +1,494 @@
+"""What the sample-size report says, in words: each sentence is computed and claims no more than its numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cxstats.findings import Finding, MainPoint, Verdict
+from cxstats.metrics import Metric
+from cxstats.studies.sample_size.study import GroupTable, Numbers
+from cxstats.words import (
+    amount,
+    capitalised,
+    count,
+    date_text,
+    interval,
+    join_words,
+    level_text,
+    number,
+    number_word,
+    percent,
+    plural,
+    share,
+    signed,
+)
+
+if TYPE_CHECKING:
+    from cxstats.survey import Survey
+
+__all__ = [
+    "Speech",
+    "answer",
+    "as_of",
+    "facts",
+    "league_table",
+    "limits",
+    "main_points",
+    "method",
+    "n_text",
+    "need_to_know",
+    "notes",
+    "period",
+    "previous",
+    "rank_headline",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """How a metric's numbers read: NPS signed and in points, CSAT in percent, CES on its scale.
+
+    >>> from cxstats.metrics import NPS
+    >>> Speech(NPS).value(37.34), Speech(NPS).gap(5)
+    ('+37', '5 points')
+    """
+
+    metric: Metric
+
+    @property
+    def digits(self) -> int:
+        """Decimals in a headline; main points have one more."""
+        return 1 if self.metric.unit == "scale points" else 0
+
+    @property
+    def gap_unit(self) -> str:
+        """The unit of a difference."""
+        return "percentage points" if self.metric.unit == "%" else "points"
+
+    def value(self, value: float, fine: int = 0) -> str:
+        """A value of the metric."""
+        if self.metric.unit == "%":
+            return percent(value, self.digits + fine)
+        return (signed if self.metric.unit == "points" else number)(value, self.digits + fine)
+
+    def span(self, low: float, high: float, fine: int = 0) -> str:
+        """An interval of values."""
+        unit = "%" if self.metric.unit == "%" else ""
+        return interval(low, high, unit, digits=self.digits + fine, sign=self.metric.unit == "points")
+
+    def gap(self, size: float) -> str:
+        """The size of a difference, with as many digits as it needs."""
+        return amount(size, self.gap_unit)
+
+    def rough_gap(self, size: float, fine: int = 0) -> str:
+        """The size of a difference that was estimated."""
+        return amount(size, self.gap_unit, digits=self.digits + fine)
+
+    def gap_span(self, low: float, high: float, fine: int = 1) -> str:
+        """An interval of differences."""
+        return interval(low, high, self.gap_unit, digits=self.digits + fine, sign=True)
+
+
+def answer(numbers: Numbers) -> Finding:
+    """The headline finding."""
+    if numbers.total is None:
+        return _too_little(numbers)
+    if numbers.change is not None:
+        return _change(numbers)
+    return _precision(numbers)
+
+
+def _too_little(numbers: Numbers) -> Finding:
+    metric, least = numbers.metric, numbers.settings.smallest_group
+    held = "No answers" if numbers.n == 0 else f"Only {plural(numbers.n, 'answer')}"
+    return Finding(
+        question=f"Is this survey big enough to state {metric.short}?",
+        verdict=Verdict.INCONCLUSIVE,
+        answer=f"{held} to {metric.short}: too few to state any number.",
+        rule=f"Nothing is estimated from fewer than {least} answers.",
+        margin=numbers.settings.margin,
+        unit=metric.unit,
+        needed=f"At least {least} answers, and about {count(_worst_n(numbers))} to be within the margin "
+        "whatever the answers turn out to be.",
+    )
+
+
+def _worst_n(numbers: Numbers) -> int:
+    from cxstats.methods.planning import n_for_margin
+
+    metric = numbers.metric
+    widest = ((metric.high - metric.low) / 2) ** 2
+    return n_for_margin(metric, numbers.settings.margin, variance=widest, level=numbers.settings.level).n
+
+
+def _change(numbers: Numbers) -> Finding:
+    metric, chosen, change = numbers.metric, numbers.settings, numbers.change
+    say = Speech(metric)
+    before, now = numbers.waves[-2:]
+    margin = say.gap(chosen.margin)
+    span = say.gap_span(change.low, change.high)
+    first, last = say.value(before.estimate.value), say.value(now.estimate.value)
+    moved = f"from {first} to {last}"
+    verb = "rose" if change.difference > 0 else "fell"
+    needed = None
+    if numbers.verdict is Verdict.NEGLIGIBLE:
+        text = (
+            f"{metric.short} held steady: {count(now.n)} answers are enough to rule out a change of {margin}. "
+            + (f"It stands at {last}, as before." if first == last else f"It went {moved}.")
+        )
+    elif numbers.verdict is Verdict.MATERIAL:
+        text = f"{metric.short} {verb} {moved}. The change, {span}, is larger than the {margin} that matter."
+    else:
+        plan = next(p for p in numbers.plans if p.key == "steady")
+        text = (
+            f"{metric.short} went {moved}, but the change could be anything from {span}. "
+            f"About {count(plan.size.n)} answers a wave would settle whether it matters."
+        )
+        needed = f"About {count(plan.size.n)} answers in each wave."
+    shared = ", customers who answered in both waves allowed for" if numbers.change_correlation else ""
+    return Finding(
+        question=f"Did {metric.short} change by {margin}?",
+        verdict=numbers.verdict,
+        answer=text,
+        rule=f"The {level_text(chosen.level)} interval of the change ({span}{shared}) lies "
+        f"{_where(numbers.verdict)} the {margin} set as the smallest change that matters.",
+        margin=chosen.margin,
+        unit=say.gap_unit,
+        value=change.difference,
+        low=change.low,
+        high=change.high,
+        effect=f"change in {metric.short} since {before.label}",
+        needed=needed,
+    )
+
+
+def _precision(numbers: Numbers) -> Finding:
+    metric, chosen, total = numbers.metric, numbers.settings, numbers.total
+    say = Speech(metric)
+    margin, low, high = say.gap(chosen.margin), total.low - total.value, total.high - total.value
+    span = say.span(total.low, total.high)
+    needed = None
+    if numbers.verdict is Verdict.NEGLIGIBLE:
+        text = (
+            f"{metric.short} is {say.value(total.value)}, and {count(numbers.n)} answers are enough to state it "
+            f"to within {margin}: chance leaves {span}."
+        )
+    else:
+        plan = next(p for p in numbers.plans if p.key == "state")
+        text = (
+            f"{metric.short} is {say.value(total.value)}, but with {count(numbers.n)} answers chance leaves {span}. "
+            f"About {count(plan.size.n)} answers would state it to within {margin}."
+        )
+        needed = f"About {count(plan.size.n)} answers."
+    return Finding(
+        question=f"Could chance alone have moved the published {say.value(total.value)} by {margin}?",
+        verdict=numbers.verdict,
+        answer=text,
+        rule=f"The {level_text(chosen.level)} interval, {say.gap_span(low, high)} around the published value, lies "
+        f"{_where(numbers.verdict)} the {margin} set as the smallest difference that matters. There is one wave, "
+        "so a change cannot be judged.",
+        margin=chosen.margin,
+        unit=say.gap_unit,
+        value=0.0,
+        low=low,
+        high=high,
+        effect=f"true {metric.short} against the published {say.value(total.value)}",
+        needed=needed,
+    )
+
+
+def _where(verdict: Verdict) -> str:
+    return {
+        Verdict.NEGLIGIBLE: "wholly within",
+        Verdict.MATERIAL: "wholly beyond",
+        Verdict.INCONCLUSIVE: "partly within and partly beyond",
+    }[verdict]
+
+
+def n_text(numbers: Numbers) -> str:
+    """Answers, of those invited where that is known."""
+    if numbers.invited:
+        return f"{count(numbers.n)} of {count(numbers.invited)} answered ({share(numbers.n / numbers.invited, 1)})"
+    return plural(numbers.n, "answer")
+
+
+def period(numbers: Numbers, survey: Survey) -> str:
+    """The period reported on: the wave where there are waves."""
+    return numbers.waves[-1].label if survey.wave and numbers.waves else survey.period_text
+
+
+def as_of(survey: Survey) -> str:
+    """The day of the latest answer, as printed."""
+    return date_text(survey.data_as_of) if survey.data_as_of else "date not in the data"
+
+
+def previous(numbers: Numbers) -> str:
+    """What the wave before showed."""
+    if len(numbers.waves) < 2:
+        return ""
+    say, before = Speech(numbers.metric), numbers.waves[-2]
+    return (
+        f"{before.label}, {say.value(before.estimate.value, 1)} "
+        f"({say.span(before.estimate.low, before.estimate.high, 1)}) from {count(before.n)} answers."
+    )
+
+
+def notes(numbers: Numbers) -> tuple[str, ...]:
+    """Sentences that stand below the score."""
+    said = []
+    if numbers.scale_problems:
+        said.append("**Is this the scale it is said to be?** " + " ".join(numbers.scale_problems))
+    if numbers.finite is not None:
+        say, finite, total = Speech(numbers.metric), numbers.finite, numbers.total
+        said.append(
+            f"**These customers or the process.** If the answers are a random draw of just {count(finite.population)} "
+            f"customers and everyone drawn answered, their {numbers.metric.short} lies in "
+            f"{say.span(finite.low, finite.high, 1)}. For the process that makes such customers, next quarter's too, "
+            f"the interval is {say.span(total.low, total.high, 1)}."
+        )
+    return tuple(said)
+
+
+def facts(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str, str], ...]:
+    """(label, value, note) of the facts beside the answer."""
+    say, wave = Speech(numbers.metric), numbers.waves[-1].label if survey.wave and numbers.waves else ""
+    rows = [("Answers", count(numbers.n), wave)]
+    if numbers.invited:
+        rows.append(("Invited", count(numbers.invited), wave))
+        rows.append(("Response rate", share(numbers.n / numbers.invited, 1), "of everyone invited"))
+    if numbers.total is not None:
+        total = numbers.total
+        rows.append(
+            (
+                "Published score",
+                f"{numbers.metric.short} {say.value(total.value, 1)}",
+                say.span(total.low, total.high, 1),
+            )
+        )
+    rows.append(("Data as of", as_of(survey), ""))
+    return tuple(rows)
+
+
+def main_points(numbers: Numbers) -> tuple[MainPoint, ...]:
+    """At most five main points, the most useful to a decision first."""
+    if numbers.total is None:
+        chosen = numbers.settings
+        return (
+            MainPoint(
+                number=count(numbers.n),
+                interval="answers",
+                headline=f"With {plural(numbers.n, 'answer')} nothing can be said about {numbers.metric.short}",
+                sentence=f"The report states numbers from {chosen.smallest_group} answers on.",
+            ),
+        )
+    points = [_score_point(numbers), _tracker_point(numbers), _need_point(numbers)]
+    points += [point for point in (_alarm_point(numbers), _rank_point(numbers)) if point]
+    return tuple(points)
+
+
+def _score_point(numbers: Numbers) -> MainPoint:
+    say, total = Speech(numbers.metric), numbers.total
+    half = max(total.high - total.value, total.value - total.low)
+    design = (
+        f" Weights and repeated customers make them worth {count(numbers.n / numbers.design_effect)} independent ones."
+        if numbers.design_effect > 1.005
+        else ""
+    )
+    return MainPoint(
+        number=say.value(total.value, 1),
+        interval=say.span(total.low, total.high, 1),
+        headline=f"{numbers.metric.short} is {say.value(total.value)}, give or take {say.rough_gap(half)}",
+        sentence=f"From {plural(numbers.n, 'answer')}.{design}",
+        figure="score",
+    )
+
+
+def _tracker_point(numbers: Numbers) -> MainPoint:
+    say, chosen = Speech(numbers.metric), numbers.settings
+    seen = numbers.detectable
+    enough = seen <= chosen.margin
+    return MainPoint(
+        number=say.rough_gap(seen, 1),
+        interval=f"seen in {share(chosen.power)} of cases",
+        headline=f"Between two waves of this size a change of about {say.rough_gap(seen)} "
+        + (
+            "shows"
+            if enough
+            else f"is the smallest that shows: the {say.gap(chosen.margin)} that matter can be missed"
+        ),
+        sentence=f"A smaller change is missed more often than in {share(1 - chosen.power)} of cases.",
+        figure="tracker",
+    )
+
+
+def _need_point(numbers: Numbers) -> MainPoint:
+    say, chosen = Speech(numbers.metric), numbers.settings
+    plan = next(p for p in numbers.plans if p.key == "steady")
+    enough = plan.enough
+    if plan.invitations:
+        takes = f" That takes {count(plan.invitations)} invitations at a response rate of {share(numbers.response_rate)}."
+    else:
+        takes = " Who was invited is not in the data, so the invitations this takes cannot be given."
+    return MainPoint(
+        number=count(plan.size.n),
+        interval="answers a wave",
+        headline=f"A firm “no change of {say.gap(chosen.margin)}” needs {count(plan.size.n)} answers a wave; "
+        f"there {'are' if plan.have != 1 else 'is'} {count(plan.have)}",
+        sentence=("Enough." if enough else f"{number(plan.size.n / plan.have, 1)} times as many as now.")
+        + takes,
+        figure="needs",
+    )
+
+
+def _alarm_point(numbers: Numbers) -> MainPoint | None:
+    alarms = numbers.alarms
+    if alarms is None:
+        return None
+    fixed, guarded = alarms.fixed.share, alarms.sequence.share
+    return MainPoint(
+        number=share(fixed),
+        interval=f"{share(guarded, 1)} when guarded",
+        headline=f"A dashboard looked at daily cries wolf in {share(fixed)} of quarters without any change"
+        if alarms.days[-1] in range(85, 96)
+        else f"Looked at daily for {count(alarms.days[-1])} days, a dashboard cries wolf in {share(fixed)} of cases",
+        sentence="Each day's interval is right 95 times in 100; ninety looks are not. A confidence sequence holds "
+        "for all days at once.",
+        figure="alarms",
+    )
+
+
+def _rank_point(numbers: Numbers) -> MainPoint | None:
+    table = league_table(numbers)
+    if table is None:
+        return None
+    return MainPoint(
+        number=f"{table.ranks.n_ordered} of {table.ranks.n_pairs}",
+        interval="pairs told apart",
+        headline=rank_headline(table),
+        sentence="A place in a league table is the range of places that chance allows.",
+        figure="ranks",
+    )
+
+
+def league_table(numbers: Numbers) -> GroupTable | None:
+    """The group variable that the report ranks: the one asked for, else the first that can be ranked."""
+    wanted = numbers.settings.group
+    ranked = [table for table in numbers.groups if table.ranks is not None and wanted in (None, table.name)]
+    return ranked[0] if ranked else None
+
+
+def rank_headline(table: GroupTable) -> str:
+    """Which categories of a group can be first, or told apart at all."""
+    sets, size, what = table.ranks, len(table.labels), table.title
+    if sets.n_ordered == 0:
+        return f"By {what}, none of {number_word(size)} can be told from another"
+    if sets.n_ordered == sets.n_pairs:
+        return f"By {what}, each of {number_word(size)} has a place of its own"
+    first = [label for label, low in zip(table.labels, sets.lower, strict=True) if low == 1]
+    if len(first) <= 3:
+        verb = "is first" if len(first) == 1 else "could each be first"
+        return f"By {what}, {join_words(first)} {verb}; not all others can be put in order"
+    return f"By {what}, any of {number_word(len(first))} of {number_word(size)} could be first"
+
+
+def need_to_know(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...]:
+    """What a reader needs to know before the evidence."""
+    say, chosen = Speech(numbers.metric), numbers.settings
+    asked = f"{survey.population}, {survey.period_text}."
+    if numbers.invited:
+        asked += f" {count(numbers.invited)} were invited."
+    else:
+        asked += " Who was invited is not in the data."
+    used = f"{plural(numbers.n, 'answer')} to {numbers.metric.label}"
+    used += f" in wave {numbers.waves[-1].label}" if survey.wave and numbers.waves else ""
+    level = level_text(chosen.level)
+    return (
+        ("Who was asked", asked),
+        (
+            "Who is in the score",
+            f"{used}; every row that was set aside is [listed with its reason](#ledger).",
+        ),
+        ("What would matter", f"A difference of {say.gap(chosen.margin)} or more, set before the analysis."),
+        (
+            "What “interval” means",
+            f"Where the value plausibly lies: {number(100 * chosen.level, 0)} of 100 such intervals contain it "
+            f"({level}). It covers chance, not who chose to answer.",
+        ),
+    )
+
+
+def limits(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...]:
+    """What this cannot tell."""
+    metric = numbers.metric
+    rows = [
+        (
+            "Whether those who answered are like those who did not.",
+            "Every number here treats the answers as a random draw of the population. A larger sample makes chance "
+            "smaller, not that.",
+        ),
+        (
+            "Whether customers depend on each other.",
+            "Answers of one customer are kept together; customers of one shop, team or account are taken as independent.",
+        ),
+    ]
+    if numbers.change is None:
+        rows.append(
+            (
+                f"Whether {metric.short} changed.",
+                "There is one wave with enough answers. A second one would tell.",
+            )
+        )
+    if not numbers.invited and numbers.settings.response_rate is None:
+        rows.append(
+            (
+                "How many invitations the next wave takes.",
+                "The data has no list of those invited. Add one with `frame:` in survey.yml, or set a response rate.",
+            )
+        )
+    if numbers.label is None:
+        rows.append(
+            (f"Whether the {metric.short} is good.", "There is no customary label for it to be held against.")
+        )
+    if numbers.repeated is False:
+        rows.append(
+            (
+                "Whether someone answered twice.",
+                "Without a customer column, or with each customer once, answers count as "
+                "different customers.",
+            )
+        )
+    return tuple(rows)
+
+
+def method(numbers: Numbers, survey: Survey) -> tuple[str, ...]:
+    """How the numbers were made."""
+    chosen = numbers.settings
+    used = numbers.total.method.replace("_", " ") if numbers.total else "score"
+    said = [
+        f"{numbers.metric.label} is the mean of a bounded score per answer. Intervals: {used} for the total; exact by "
+        "enumeration for groups under 30 plain answers, otherwise the score interval by inversion (Tango 1998, "
+        "Rocks 2016). Change: MOVER on score limits (Zou and Donner 2008), with the correlation from customers in "
+        "both waves. League tables: step-down rank confidence sets (Mogstad and others 2024) with adjusted-Wald errors.",
+        "Planning: adjusted-Wald sample sizes with the variance of these answers, its own uncertainty carried along; "
+        "two one-sided tests for “no difference that matters”. Daily looks: normal-mixture confidence sequence (Howard "
+        f"and others 2021), error rates by simulation with seed {chosen.seed}. Label: Dirichlet posterior.",
+    ]
+    if numbers.weighted or numbers.repeated:
+        causes = join_words(
+            [
+                word
+                for word, there in (("weights", numbers.weighted), ("repeated customers", numbers.repeated))
+                if there
+            ]
+        )
+        said.append(
+            f"{capitalised(causes)} enter by linearisation with customers as clusters; the design effect is "
+            f"{number(numbers.design_effect, 2)}, and small-sample intervals use the effective number of answers "
+            "(Korn and Graubard 1998)."
+        )
+    said.append(
+        f"Verdict at {level_text(chosen.level)}: one question, stated beforehand. Comparisons of groups carry no verdict; "
+        "their rank sets hold together at the same level."
+    )
+    return tuple(said)

@@ -1,0 +1,547 @@
+"""Is this survey big enough for the decision it is used for? The numbers behind the report.
+
+The verdict, stated before any data
+-----------------------------------
+*With two waves or more* the question is "Did the metric change by the margin?". The effect is the value
+of the wave reported minus that of the wave before. The interval of that difference (MOVER on score
+limits, with the correlation that customers in both waves cause) is judged against ±margin.
+
+*With one wave* the question is "Could chance alone have moved the published score by the margin?". The
+effect is the true value minus the published one; its region is the score's interval minus the score.
+
+Assumptions: answers are a random draw of the named population (whether they are is the response-rate
+bias study's question), customers are independent of each other (repeated answers of one customer are
+not, and are allowed for).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cxstats.cells import suppress
+from cxstats.findings import Verdict, judge
+from cxstats.methods import planning, sequential
+from cxstats.methods.comparisons import Comparison, compare
+from cxstats.methods.coverage import CoverageCard, coverage_card
+from cxstats.methods.groups import GroupMeans, group_means
+from cxstats.methods.intervals import Estimate, estimate
+from cxstats.methods.ranks import RankSets, rank_groups
+from cxstats.metrics import Metric
+from cxstats.parameters import Count, Level, Margin, Power, Seed, Share, checked
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from cxstats.survey import Survey
+
+__all__ = ["BANDS", "Alarms", "GroupTable", "Label", "Numbers", "Settings", "Wave", "measure", "settings"]
+
+# Customary labels, as vendors and trade articles give them: a convention, not evidence.
+BANDS: dict[str, tuple[tuple[str, float], ...]] = {
+    "nps": (("poor", -100.0), ("good", 0.0), ("great", 30.0), ("excellent", 70.0)),
+    "csat": (("below good", 0.0), ("good", 75.0), ("very good", 85.0)),
+}
+SMALLEST_GROUP = 10
+EXACT_BELOW = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The study's parameters, checked."""
+
+    metric: str
+    margin: float
+    level: float
+    power: float
+    response_rate: float | None
+    population: int | None
+    wave: str | None
+    group: str | None
+    smallest_group: int
+    days: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wave:
+    """One wave: its name, its answers, those invited (None where unknown) and the metric's value."""
+
+    label: str
+    n: int
+    invited: int | None
+    estimate: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class GroupTable:
+    """The metric in each category of one group variable, small groups hidden.
+
+    Attributes
+    ----------
+    name, title : the variable, and its name for a reader.
+    labels, n : shown categories (best value first) and their answers.
+    estimates : one per shown category.
+    hidden : number of categories hidden because they, or one that could be had from them, are too small.
+    ranks : which places each category can hold; None with fewer than two.
+    """
+
+    name: str
+    title: str
+    labels: tuple[str, ...]
+    n: tuple[int, ...]
+    estimates: tuple[Estimate, ...]
+    hidden: int
+    ranks: RankSets | None
+
+
+@dataclass(frozen=True, slots=True)
+class Alarms:
+    """How often a dashboard that is looked at daily reports a change that is none.
+
+    Shares of periods without any change, by day: with a fixed-n interval and with a confidence sequence.
+    """
+
+    days: np.ndarray
+    per_day: int
+    fixed: sequential.FalseAlarmRate
+    sequence: sequential.FalseAlarmRate
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """Customary bands and the probability of each."""
+
+    names: tuple[str, ...]
+    lower: tuple[float, ...]
+    probabilities: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How many answers one decision needs, and how many there are."""
+
+    key: str
+    decision: str
+    size: planning.SampleSize
+    have: int
+
+    @property
+    def enough(self) -> bool:
+        """Whether there are answers enough."""
+        return self.size.n <= self.have
+
+    @property
+    def invitations(self) -> int | None:
+        """People to invite in one wave; None where the response rate is not known."""
+        rate = self.size.response_rate
+        return None if rate is None else math.ceil(self.size.n / rate - 1e-9)
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """The answers beyond which more stop helping, for a bias of ``bias`` in the metric's unit."""
+
+    bias: float
+    n: float
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """Everything the report shows, computed. Sections that the data cannot fill are None or empty."""
+
+    settings: Settings
+    metric: Metric
+    n: int
+    invited: int | None
+    response_rate: float | None
+    total: Estimate | None
+    design_effect: float
+    repeated: bool
+    weighted: bool
+    waves: tuple[Wave, ...]
+    change: Comparison | None
+    change_correlation: float
+    verdict: Verdict
+    groups: tuple[GroupTable, ...]
+    card: CoverageCard | None
+    card_for: str
+    plans: tuple[Plan, ...]
+    detectable: float | None
+    detectable_curve: tuple[tuple[int, float], ...]
+    finite: Estimate | None
+    efficiency: Any
+    alarms: Alarms | None
+    label: Label | None
+    floors: tuple[Floor, ...]
+    scale_problems: tuple[str, ...]
+    counts: np.ndarray
+
+
+def settings(survey: Survey, **given: Any) -> Settings:
+    """Parameters checked in the user's terms; the metric's own margin where none is given.
+
+    Raises
+    ------
+    ValueError : a value of the wrong kind or out of range; a wave that the survey does not have.
+    """
+    metric = survey.metric(given["metric"])
+    margin = given["margin"] if given["margin"] is not None else metric.margin
+    rate, population, wave = given["response_rate"], given["population"], given["wave"]
+    group = given["group"]
+    if group is not None and group not in survey.groups:
+        raise ValueError(
+            f"group is {group!r}, but the survey's groups are {', '.join(survey.groups) or 'none'}"
+        )
+    return Settings(
+        metric=metric.key,
+        margin=checked("margin", margin, Margin),
+        level=checked("level", given["level"], Level),
+        power=checked("power", given["power"], Power),
+        response_rate=None if rate is None else checked("response_rate", rate, Share),
+        population=None if population is None else checked("population", population, Count),
+        wave=wave,
+        group=group,
+        smallest_group=checked("smallest_group", given["smallest_group"], Count),
+        days=checked("days", given["days"], Count),
+        seed=checked("seed", given["seed"], Seed),
+    )
+
+
+def measure(survey: Survey, chosen: Settings) -> Numbers:
+    """Everything the report shows, from counts.
+
+    Parameters
+    ----------
+    survey : an open survey.
+    chosen : checked parameters (:func:`settings`).
+
+    Returns
+    -------
+    Numbers. With fewer than ``chosen.smallest_group`` answers nothing is estimated: the page then says that
+    there is too little.
+    """
+    metric = survey.metric(chosen.metric)
+    by = [chosen.metric] + ([survey.wave] if survey.wave else [])
+    cells = survey.cells(by=by)
+    matrix = survey.cluster_matrix(by=by, weighted=survey.weighted) if survey.repeats else None
+    waves, means = _waves(survey, cells, matrix, metric, chosen)
+    here = waves[-1] if waves else None
+    n = here.n if here else 0
+    invited = here.invited if here else survey.n_invited
+    rate = chosen.response_rate or (n / invited if invited else None)
+    shared = {
+        "settings": chosen,
+        "metric": metric,
+        "invited": invited,
+        "response_rate": rate,
+        "repeated": survey.repeats,
+        "weighted": survey.weighted,
+    }
+    if here is None or n < chosen.smallest_group:
+        return _too_few(n, **shared)
+
+    last = len(waves) - 1
+    counts = means.counts[last]
+    deff = float(means.design_effect[last])
+    change, correlation = _change(means, metric, chosen) if last > 0 else (None, 0.0)
+    groups = tuple(
+        table
+        for name in survey.groups
+        if name != survey.wave
+        for table in [_group_table(survey, name, metric, chosen, here)]
+        if table is not None
+    )
+    card, card_for = _card(counts, n, metric, groups, survey, chosen)
+    margin = chosen.margin
+    return Numbers(
+        n=n,
+        total=here.estimate,
+        design_effect=deff,
+        waves=waves,
+        change=change,
+        change_correlation=correlation,
+        verdict=_verdict(change, here.estimate, margin),
+        groups=groups,
+        card=card,
+        card_for=card_for,
+        **_planning(counts, metric, chosen, n=n, deff=deff, rate=rate, correlation=correlation),
+        finite=_finite(counts, n, metric, chosen, deff),
+        alarms=_alarms(counts, n, metric, chosen),
+        label=_label(counts, n, deff, metric),
+        scale_problems=planning.scale_check(counts, metric).problems,
+        counts=counts,
+        **shared,
+    )
+
+
+def _waves(
+    survey: Survey, cells: pd.DataFrame, matrix: Any, metric: Metric, chosen: Settings
+) -> tuple[tuple[Wave, ...], GroupMeans | None]:
+    # every wave up to the one reported that has answers enough to be shown
+    answered = cells.dropna(subset=[metric.key])
+    if survey.wave:
+        order = [str(w) for w in survey.wave_order]
+        wanted = chosen.wave if chosen.wave is not None else (order[-1] if order else None)
+        if wanted is not None and wanted not in order:
+            raise ValueError(f"there is no wave {wanted!r}; the survey has {', '.join(order)}")
+        order = order[: order.index(wanted) + 1] if wanted is not None else []
+        size = answered.groupby(survey.wave, observed=True)["n"].sum()
+        invited = cells.groupby(survey.wave, observed=True)["n"].sum()
+        labels = [w for w in order if size.get(w, 0) >= (chosen.smallest_group if w != wanted else 1)]
+        group = survey.wave
+    else:
+        group, labels = None, ["all"] if len(answered) else []
+        invited = {"all": int(cells["n"].sum())}
+    if not labels:
+        return (), None
+    means = group_means(cells, metric, score=metric.key, group=group, labels=labels, matrix=matrix)
+    known = survey.n_invited is not None
+    waves = tuple(
+        Wave(
+            label=label,
+            n=int(means.n[i]),
+            invited=int(invited[label]) if known else None,
+            estimate=_estimate(means, i, metric, chosen),
+        )
+        for i, label in enumerate(labels)
+    )
+    return waves, means
+
+
+def _plain(means: GroupMeans, i: int) -> bool:
+    # answers that are neither weighted nor repeated: counts are whole and nothing is scaled
+    return bool(np.isclose(means.effective_n[i], means.n[i], rtol=1e-9))
+
+
+def _estimate(means: GroupMeans, i: int, metric: Metric, chosen: Settings) -> Estimate:
+    # the exact interval where answers are few and can be enumerated, else the score interval
+    plain, n = _plain(means, i), int(means.n[i])
+    method = "exact" if plain and n < EXACT_BELOW and len(metric.distinct_values) <= 3 else "score"
+    effective = None if plain else float(means.effective_n[i])
+    return estimate(means.counts[i], metric, method=method, level=chosen.level, effective_n=effective)
+
+
+def _change(means: GroupMeans, metric: Metric, chosen: Settings) -> tuple[Comparison, float]:
+    before, now = len(means.n) - 2, len(means.n) - 1
+    correlation = means.correlation(before, now)
+    effective = tuple(None if _plain(means, i) else float(means.effective_n[i]) for i in (before, now))
+    change = compare(
+        means.counts[before],
+        means.counts[now],
+        metric,
+        level=chosen.level,
+        effective_n=effective,
+        correlation=correlation,
+    )
+    return change, correlation
+
+
+def _verdict(change: Comparison | None, total: Estimate, margin: float) -> Verdict:
+    if change is not None:
+        return judge(change.low, change.high, margin)
+    # a score's own sampling error cannot be "a difference": the interval holds the published value
+    return judge(total.low - total.value, total.high - total.value, margin)
+
+
+def _group_table(
+    survey: Survey, name: str, metric: Metric, chosen: Settings, here: Wave
+) -> GroupTable | None:
+    by = [metric.key, name] + ([survey.wave] if survey.wave else [])
+    cells = survey.cells(by=by)
+    keep = (
+        (cells[survey.wave].astype("string") == here.label).to_numpy()
+        if survey.wave
+        else np.ones(len(cells), bool)
+    )
+    keep &= cells[metric.key].notna().to_numpy()
+    used = cells[keep]
+    sizes = used.groupby(name, observed=True, dropna=False, as_index=False)["n"].sum()
+    if len(sizes) < 2:
+        return None
+    shown = suppress(sizes, by=[name], threshold=chosen.smallest_group)
+    visible = sizes[name][~np.asarray(shown.hidden)]
+    labels = [str(label) for label in visible.dropna()]
+    hidden = len(sizes) - len(visible)
+    title = survey.label(name)
+    if not labels:
+        return GroupTable(name, title, (), (), (), hidden, None)
+    matrix = survey.cluster_matrix(by=by, weighted=survey.weighted) if survey.repeats else None
+    means = group_means(
+        used,
+        metric,
+        score=metric.key,
+        group=name,
+        labels=labels,
+        matrix=None if matrix is None else matrix[np.ix_(keep, keep)],
+    )
+    best_first = np.argsort(-means.values, kind="stable")
+    ranks = None
+    if len(labels) > 1:
+        # counts as if from a simple random sample of the effective size: weights and repeats count
+        scaled = means.counts / means.design_effect[:, None]
+        ranks = rank_groups(
+            scaled[best_first],
+            metric,
+            names=[labels[i] for i in best_first],
+            level=chosen.level,
+            seed=chosen.seed,
+        )
+    return GroupTable(
+        name=name,
+        title=title,
+        labels=tuple(labels[i] for i in best_first),
+        n=tuple(int(means.n[i]) for i in best_first),
+        estimates=tuple(_estimate(means, i, metric, chosen) for i in best_first),
+        hidden=hidden,
+        ranks=ranks,
+    )
+
+
+def _card(
+    counts: np.ndarray,
+    n: int,
+    metric: Metric,
+    groups: tuple[GroupTable, ...],
+    survey: Survey,
+    chosen: Settings,
+) -> tuple[CoverageCard, str]:
+    # the card is for the smallest group shown, where the choice of interval matters most; the total where no
+    # group is shown. Weights and repeats are not in it: it shows the methods on plain answers of this mix.
+    smallest = min(
+        (
+            (size, table.name, label)
+            for table in groups
+            for label, size in zip(table.labels, table.n, strict=True)
+        ),
+        default=None,
+    )
+    if smallest is None or smallest[0] >= n:
+        return coverage_card(np.rint(counts), metric, level=chosen.level, seed=chosen.seed), "all answers"
+    _, name, label = smallest
+    cells = survey.cells(by=[metric.key, name] + ([survey.wave] if survey.wave else []))
+    keep = (cells[name].astype("string") == label).to_numpy(dtype=bool, na_value=False)
+    keep &= cells[metric.key].notna().to_numpy()
+    if survey.wave:
+        last = chosen.wave if chosen.wave is not None else survey.wave_order[-1]
+        keep &= (cells[survey.wave].astype("string") == str(last)).to_numpy(dtype=bool, na_value=False)
+    scores, sizes = cells.loc[keep, metric.key].astype(int), cells.loc[keep, "n"].to_numpy()
+    table = np.bincount(scores - metric.scale.low, weights=sizes, minlength=metric.scale.size)
+    return coverage_card(
+        table, metric, level=chosen.level, seed=chosen.seed
+    ), f"{survey.label(name)}: {label}"
+
+
+def _planning(
+    counts: np.ndarray,
+    metric: Metric,
+    chosen: Settings,
+    *,
+    n: int,
+    deff: float,
+    rate: float | None,
+    correlation: float,
+) -> dict[str, Any]:
+    # needs as they would be for the next wave: this spread of answers, this design, this response rate
+    margin, level, power = chosen.margin, chosen.level, chosen.power
+    known = {"counts": counts, "level": level, "design_effect": deff}
+    pair = {
+        **known,
+        "power": power,
+        "overlap": 1.0 if correlation > 0 else 0.0,
+        "correlation": max(correlation, 0.0),
+    }
+    asked = {"response_rate": rate}
+    words = f"{margin:g}"
+    plans = (
+        Plan(
+            "state",
+            f"state {metric.short} to within ±{words}",
+            planning.n_for_margin(metric, margin, **known, **asked),
+            n,
+        ),
+        Plan(
+            "detect",
+            f"find a change of {words}",
+            planning.n_for_difference(metric, margin, **pair, **asked),
+            n,
+        ),
+        Plan(
+            "steady",
+            f"rule out a change of {words}",
+            planning.n_for_equivalence(metric, margin, **pair, **asked),
+            n,
+        ),
+    )
+    grid = sorted({50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, n})
+    seen = {size: planning.detectable_difference(metric, size, **pair).with_power for size in grid}
+    most = max(50_000 if n > 5_000 else 10_000, 2 * n)
+    variance = metric.variance(counts)
+    efficiency = None
+    if metric.unit != "scale points" and variance > 0:
+        found = planning.relative_efficiency(counts, metric, level=level)
+        efficiency = found if np.isfinite(found.value) else None
+    biases = (margin / 5, margin * 2 / 5, margin) if variance > 0 else ()
+    return {
+        "plans": plans,
+        "detectable": seen[n],
+        "detectable_curve": tuple((size, value) for size, value in seen.items() if size <= most),
+        "efficiency": efficiency,
+        "floors": tuple(Floor(bias, planning.bias_floor(variance * deff, bias).n) for bias in biases),
+    }
+
+
+def _finite(counts: np.ndarray, n: int, metric: Metric, chosen: Settings, deff: float) -> Estimate | None:
+    # only where the user names a population that the answers were drawn from at random
+    if chosen.population is None:
+        return None
+    if chosen.population < n:
+        raise ValueError(
+            f"population is {chosen.population:,}, but there are {n:,} answers: it cannot be smaller"
+        )
+    effective = None if abs(deff - 1) < 1e-9 else n / deff
+    return estimate(counts, metric, level=chosen.level, population=chosen.population, effective_n=effective)
+
+
+def _alarms(counts: np.ndarray, n: int, metric: Metric, chosen: Settings) -> Alarms | None:
+    per_day = max(1, round(n / chosen.days))
+    watched = {"answers_per_day": per_day, "days": chosen.days, "level": chosen.level, "seed": chosen.seed}
+    fixed = sequential.false_alarm_rate(counts, metric, method="fixed", **watched)
+    guarded = sequential.false_alarm_rate(counts, metric, method="asymptotic", **watched)
+    return Alarms(np.arange(1, chosen.days + 1), per_day, fixed, guarded)
+
+
+def _label(counts: np.ndarray, n: int, deff: float, metric: Metric) -> Label | None:
+    if metric.key not in BANDS:
+        return None
+    found = planning.label_probabilities(counts / deff, metric, dict(BANDS[metric.key]))
+    return Label(found.labels, tuple(found.lower_edges.tolist()), tuple(found.probabilities.tolist()))
+
+
+def _too_few(n: int, **shared: Any) -> Numbers:
+    return Numbers(
+        n=n,
+        total=None,
+        design_effect=1.0,
+        waves=(),
+        change=None,
+        change_correlation=0.0,
+        verdict=Verdict.INCONCLUSIVE,
+        groups=(),
+        card=None,
+        card_for="",
+        plans=(),
+        detectable=None,
+        detectable_curve=(),
+        finite=None,
+        efficiency=None,
+        alarms=None,
+        label=None,
+        floors=(),
+        scale_problems=(),
+        counts=np.zeros(shared["metric"].scale.size),
+        **shared,
+    )

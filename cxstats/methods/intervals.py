@@ -210,8 +210,8 @@ def _effective(
     if effective_n is None:
         if not np.allclose(table, np.rint(table), rtol=0, atol=1e-9 * max(1.0, n)):
             raise ValueError(
-                f"{metric.short}: counts {np.round(table, 3).tolist()} are not whole numbers. If they are sums "
-                "of weights, say with effective_n how many independent answers they are worth"
+                f"{metric.short}: counts {np.round(table, 3).tolist()} are not whole numbers. If they are "
+                "sums of weights, say with effective_n how many independent answers they are worth"
             )
         effective_n = n
     elif not (np.isfinite(effective_n) and effective_n > 0):
@@ -241,8 +241,8 @@ def _require_enumerable(table: np.ndarray, metric: Metric, worth: float) -> None
         )
     if worth != n:
         raise ValueError(
-            "method 'exact' is for independent answers: neither weights (effective_n) nor a finite population "
-            "can be enumerated. Take 'score'"
+            "method 'exact' is for independent answers: neither weights (effective_n) nor a finite "
+            "population can be enumerated. Take 'score'"
         )
     if n > LARGEST_N:
         raise ValueError(

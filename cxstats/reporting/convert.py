@@ -125,8 +125,14 @@ class _Page:
     def set_style(self) -> None:
         """The one style block, and the hash that lets it, and nothing else, apply."""
         sheets = ["parts", "page", *(["code"] if self.show_code else [])]
+        type_ = (
+            'font:8pt system-ui,"Segoe UI",Roboto,"Noto Sans",Arial,"DejaVu Sans",sans-serif;color:#45525f'
+        )
         pages = 'counter(page) " of " counter(pages)'
-        margins = f'@bottom-left{{content:"{_css_string(self.print_title)}"}}@bottom-right{{content:{pages}}}'
+        margins = (
+            f'@bottom-left{{content:"{_css_string(self.print_title)}";{type_}}}'
+            f"@bottom-right{{content:{pages};{type_}}}"
+        )
         self.style = f"{css(*sheets)}\n@page{{{margins}}}"
         digest = hashlib.sha256(self.style.encode()).digest()
         self.style_hash = f"sha256-{base64.b64encode(digest).decode('ascii')}"

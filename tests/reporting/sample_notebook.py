@@ -124,13 +124,43 @@ FINDINGS = {
 
 POINTS = MainPoints(
     (
-        MainPoint("+26.2", "+25.0 to +27.4", "Weighted to all customers, NPS is +26, not +37", "Three methods agree to within 0.1 points.", "ladder"),
-        MainPoint("+15 to +26", "+12.4 to +27.4", "If satisfaction itself decides who answers, NPS could be as low as +15", "The truth lies in this range if happier customers answer more, at any strength.", "ladder"),
-        MainPoint("14.9\u00a0%", "13.9 to 16.1", "Customers with two or more support tickets answer less: 15\u00a0% against 23\u00a0%", "22.9\u00a0% of those without a ticket answered (22.4 to 23.4).", "response"),
-        MainPoint("73\u00a0%", "46 to 94", "Weighting removes about three quarters of the gap in renewals", "Renewal was kept back as a check.", "two-stages"),
-        MainPoint("1,200", "follow-up calls", "Asking a random 1,200 of those who stayed silent would narrow the range", "To about 5 points if most answer. [Why it is needed](#limits)", "no-such-figure"),
+        MainPoint(
+            "+26.2",
+            "+25.0 to +27.4",
+            "Weighted to all customers, NPS is +26, not +37",
+            "Three methods agree to within 0.1 points.",
+            "ladder",
+        ),
+        MainPoint(
+            "+15 to +26",
+            "+12.4 to +27.4",
+            "If satisfaction itself decides who answers, NPS could be as low as +15",
+            "The truth lies in this range if happier customers answer more.",
+            "ladder",
+        ),
+        MainPoint(
+            "14.9\u00a0%",
+            "13.9 to 16.1",
+            "Customers with two or more support tickets answer less: 15\u00a0% against 23\u00a0%",
+            "22.9\u00a0% of those without a ticket answered (22.4 to 23.4).",
+            "response",
+        ),
+        MainPoint(
+            "73\u00a0%",
+            "46 to 94",
+            "Weighting removes about three quarters of the gap in renewals",
+            "Renewal was kept back as a check.",
+            "two-stages",
+        ),
+        MainPoint(
+            "1,200",
+            "follow-up calls",
+            "Asking a random 1,200 of those who stayed silent would narrow the range",
+            "To about 5 points if most answer. [Why it is needed](#limits)",
+            "no-such-figure",
+        ),
     )
-)  # fmt: skip
+)
 
 KNOW = NeedToKnow(
     (
@@ -143,16 +173,27 @@ KNOW = NeedToKnow(
 
 LIMITS = Limits(
     (
-        ("Where in the range +15 to +26 the score lies.", "Only answers from people who stayed silent can say: a random follow-up of 1,200."),
-        ("Anything if both ends answer most.", "The range assumes that response rises or falls with satisfaction throughout."),
-        ("What people never invited think.", "Customers without a purchase in the past year are not covered. <img src=x onerror=alert(1)>"),
+        (
+            "Where in the range +15 to +26 the score lies.",
+            "Only answers from people who stayed silent can say: a random follow-up of 1,200.",
+        ),
+        (
+            "Anything if both ends answer most.",
+            "The range assumes that response rises or falls with satisfaction throughout.",
+        ),
+        (
+            "What people never invited think.",
+            "Customers without a purchase in the past year are not covered. <img src=x onerror=alert(1)>",
+        ),
     )
-)  # fmt: skip
+)
 
 METHOD = Method(
-    ("Raking on support tickets, app use, tenure, country and segment; linearised standard errors; design effect 1.05. Verdict familywise at 95\u00a0%.",),
+    (
+        "Raking on support tickets, app use and country; linearised standard errors. Verdict familywise at 95\u00a0%.",
+    ),
     {"cxstats": "1.0.0", "Python": "3.12", "seed": 20250401, "data fingerprint": "7f3a 91c2"},
-)  # fmt: skip
+)
 
 FRAME_HTML = """<div><style scoped>.dataframe tbody tr th {vertical-align: top;}</style>
 <table border="1" class="dataframe"><thead><tr style="text-align: right;"><th></th><th>nps</th></tr></thead>
@@ -176,26 +217,41 @@ def notebook(verdict: str = "material", figures: tuple[str, ...] = ("ladder", "r
     cells = [
         new_markdown_cell("# How much of the score is who answered?\n\nChange a parameter and run again."),
         new_code_cell("import cxstats as cx"),
-        new_code_cell('level: cx.Level = 0.95  # SECRET_CODE_WORD\nsurvey = "demo"', metadata={"tags": ["parameters"]}),
+        new_code_cell(
+            'level: cx.Level = 0.95  # SECRET_CODE_WORD\nsurvey = "demo"', metadata={"tags": ["parameters"]}
+        ),
         new_code_cell("study.header", outputs=shown(HEADER)),
-        new_code_cell("study.answer", outputs=shown(Answer(FINDINGS[verdict], "same verdict, 10 to 20 points; the change is within chance.", "Last quarter"))),
+        new_code_cell(
+            "study.answer",
+            outputs=shown(
+                Answer(
+                    FINDINGS[verdict],
+                    "same verdict, 10 to 20 points; the change is within chance.",
+                    "Last quarter",
+                )
+            ),
+        ),
         new_code_cell("study.points", outputs=shown(POINTS)),
         new_code_cell("study.know", outputs=shown(KNOW)),
-        new_markdown_cell("## How far the score moves\n\nEach step down the chart assumes less. The score leaves the shaded band at the first step and does not come back until nothing is assumed at all."),
+        new_markdown_cell(
+            "## How far the score moves\n\nEach step down the chart assumes less. The score leaves the shaded band at once."
+        ),
         new_code_cell("study.figures['ladder']", outputs=shown(made["ladder"])),
         *(
             cell
             for key in figures
             if key != "ladder"
             for cell in (
-                new_markdown_cell(f"## Evidence on {key}\n\nCountry hardly matters. Tickets and app use do, and both go with satisfaction."),
+                new_markdown_cell(
+                    f"## Evidence on {key}\n\nCountry hardly matters. Tickets and app use do, and both go with satisfaction."
+                ),
                 new_code_cell(f"study.figures[{key!r}]", outputs=shown(made[key])),
             )
         ),
         new_code_cell("study.limits", outputs=shown(LIMITS)),
         new_code_cell("study.method", outputs=shown(METHOD)),
         new_code_cell("study.ledger", outputs=shown(LedgerTable(Ledger()))),
-    ]  # fmt: skip
+    ]
     return _numbered(cells)
 
 

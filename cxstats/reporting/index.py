@@ -1,0 +1,219 @@
+"""The index: every report with its verdict, its main finding, and how the number moved."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import date
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from markupsafe import Markup
+
+from cxstats.display.fragments import environment
+from cxstats.display.marks import sparkline
+from cxstats.display.theme import css
+from cxstats.words import amount, capitalised, date_text, number_word
+
+__all__ = ["render_index"]
+
+TITLE = "How far can our survey scores be trusted?"
+_ORDER = ("material", "negligible", "inconclusive", "not_answerable")
+
+
+def render_index(records: Sequence[Mapping[str, Any]], *, title: str = TITLE, footer: str = "") -> str:
+    """The index page of these reports, grouped by survey, as one offline HTML document.
+
+    Parameters
+    ----------
+    records : one mapping a report, as :func:`cxstats.reporting.record.cards` makes them: survey, report, title,
+        href (None where no good report lies there), the header's and the answer's texts and numbers,
+        ``headline``, ``history`` (rows with period, value, low, high; oldest first; value None for a
+        missing period), ``published`` (ISO day) and ``failed`` (None, or date and cause of the last
+        attempt). A missing key counts as empty.
+    title, footer : the heading, and a line at the foot.
+
+    >>> "Too few" in render_index([{"survey": "s", "verdict": "inconclusive", "verdict_words": "Too few"}])
+    True
+    """
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for record in records:
+        groups.setdefault(str(record.get("survey", "")), []).append(record)
+    style = css("parts", "page", "index")
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii")
+    macros = environment().get_template("parts.html.j2").make_module({"figure_numbers": {}, "on_page": True})
+    simulated = any(record.get("simulated") for record in records)
+    page = _template().render(
+        title=title,
+        lede=_lede(len(records), len(groups)),
+        tally=_tally(records, macros),
+        simulated=simulated,
+        banner=_banner(records, macros) if simulated else "",
+        surveys=[_survey(members, macros) for members in groups.values()],
+        footer=footer,
+        style=Markup(style),  # our own file, and hashed below
+        style_hash=f"sha256-{digest}",
+    )
+    return str(page)
+
+
+@cache
+def _template() -> Any:
+    source = (files("cxstats.reporting") / "template" / "reports.html.j2").read_text(encoding="utf-8")
+    return environment().from_string(source)
+
+
+def _lede(n_reports: int, n_surveys: int) -> str:
+    if not n_reports:
+        return "No report has been made yet."
+    reports = f"{number_word(n_reports)} report{'s' * (n_reports != 1)}"
+    surveys = f"{number_word(n_surveys)} survey{'s' * (n_surveys != 1)}"
+    one = "Its card gives" if n_reports == 1 else "Each card gives"
+    return f"{capitalised(reports)} on {surveys}. {one} the verdict and the main finding; open it for the evidence."
+
+
+def _banner(records: Sequence[Mapping[str, Any]], macros: Any) -> Markup:
+    if all(record.get("simulated") for record in records):
+        return Markup(macros.banner())
+    text = "<strong>Simulated data</strong> Surveys marked “simulated data” are of invented customers."
+    return Markup(f'<p class="cx-banner">{text}</p>')
+
+
+def _tally(records: Sequence[Mapping[str, Any]], macros: Any) -> list[tuple[int, Markup]]:
+    words = {r["verdict"]: r.get("verdict_words", r["verdict"]) for r in records if r.get("verdict")}
+    counted = [(kind, sum(r.get("verdict") == kind for r in records)) for kind in _ORDER]
+    return [(n, Markup(macros.verdict(kind, words[kind]))) for kind, n in counted if n]
+
+
+def _survey(members: Sequence[Mapping[str, Any]], macros: Any) -> dict[str, Any]:
+    first = members[0]
+    periods = list(dict.fromkeys(_text(m, "period_text") for m in members if _text(m, "period_text")))
+    population = next((_text(m, "population") for m in members if _text(m, "population")), "")
+    texts = [population]
+    if len(periods) == 1:
+        texts.append(periods[0])
+    if any(m.get("simulated") for m in members):
+        texts.append("simulated data")
+    return {
+        "title": _text(first, "survey_title") or _text(first, "survey"),
+        "line": " · ".join(text for text in texts if text),
+        "cards": [_card(member, macros) for member in members],
+    }
+
+
+def _card(record: Mapping[str, Any], macros: Any) -> dict[str, Any]:
+    history = [row for row in record.get("history") or [] if row.get("period")]
+    effect = _text(record, "effect")
+    study, measure = _text(record, "study"), _text(record, "measure")
+    texts = [
+        _text(record, "period_text"),
+        _text(record, "n_text"),
+        f"data as of {record['data_as_of_text']}" if record.get("data_as_of_text") else "",
+    ]
+    verdict = _text(record, "verdict")
+    href = record.get("href") or None
+    return {
+        "eyebrow": " · ".join(t for t in (study, measure) if t) or _text(record, "title"),
+        "verdict": Markup(macros.verdict(verdict, record.get("verdict_words") or verdict)) if verdict else "",
+        "finding": _text(record, "headline") or _text(record, "answer") or _text(record, "title"),
+        "href": href,
+        "spark": _spark(record, history),
+        "effect": capitalised(effect),
+        "change": _change(history),
+        "meta": " · ".join(t for t in texts if t),
+        "failure": _failure(record, has_page=href is not None),
+    }
+
+
+def _text(record: Mapping[str, Any], key: str) -> str:
+    return str(record.get(key) or "")
+
+
+def _spark(record: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Markup:
+    known = [row for row in history if row.get("value") is not None]
+    if not known or history[-1].get("value") is None:
+        return Markup("")
+    value, margin = known[-1]["value"], record.get("margin")
+    rows = [(str(row["period"]), row.get("value"), row.get("low"), row.get("high")) for row in history]
+    digits = 1 if abs(value) >= 1 else 3 if margin is not None and margin < 0.1 else 2
+    unit = "%" if record.get("unit") == "%" else ""
+    return Markup(
+        sparkline(
+            rows,
+            margin=margin,
+            last_label=amount(value, unit, sign=True, digits=digits),
+            first_period=_short(rows[-6:][0][0]) if len(rows) > 1 else "",
+            last_period=_short(rows[-1][0]),
+        )
+    )
+
+
+def _short(period: str) -> str:
+    """A period short enough to stand under a sparkline.
+
+    >>> _short("January–March 2025"), _short("March 2025"), _short("2024")
+    ('Jan–Mar 2025', 'Mar 2025', '2024')
+    """
+    for month in (
+        "January", "February", "March", "April", "June", "July",
+        "August", "September", "October", "November", "December",
+    ):  # fmt: skip
+        period = period.replace(month, month[:3])
+    return period
+
+
+def _change(history: Sequence[Mapping[str, Any]]) -> str:
+    """Whether the number moved beyond chance since the period before.
+
+    The squared halves of the two intervals add (MOVER, for independent periods): a shorthand for a card,
+    the report itself compares the periods' answers.
+    """
+    if len(history) < 2:
+        return ""
+    before, now = history[-2], history[-1]
+    if any(row.get(key) is None for row in (before, now) for key in ("value", "low", "high")):
+        missing = [row["period"] for row in history if row.get("value") is None]
+        return f"× no report for {_short(str(missing[-1]))}" if missing else ""
+    step = now["value"] - before["value"]
+    up = step > 0
+    reach = (
+        (now["value"] - now["low"]) ** 2 + (before["high"] - before["value"]) ** 2
+        if up
+        else (now["high"] - now["value"]) ** 2 + (before["value"] - before["low"]) ** 2
+    ) ** 0.5
+    period = _short(str(before["period"]))
+    if abs(step) <= reach:
+        return f"no change beyond chance since {period}"
+    return f"{'higher' if up else 'lower'} than in {period}, beyond chance"
+
+
+def _failure(record: Mapping[str, Any], *, has_page: bool) -> dict[str, str] | None:
+    failed = record.get("failed")
+    if not failed:
+        return None
+    lead = f"Last attempt failed on {_day(failed.get('date'))}"
+    cause = _text(failed, "cause").strip()
+    if cause:
+        # the cause is a sentence of its own: it may begin with a file's name
+        lead, cause = f"{lead}.", cause if cause.endswith((".", "!", "?")) else f"{cause}."
+    else:
+        lead = f"{lead}."
+    published = record.get("published")
+    if has_page:
+        last = (
+            f"This is the last good report, of {_day(published)}."
+            if published
+            else "This is the last good report."
+        )
+    else:
+        last = "There is no earlier report."
+    return {"lead": lead, "cause": cause, "last_good": last}
+
+
+def _day(text: str | None) -> str:
+    try:
+        return date_text(date.fromisoformat(str(text)[:10]))
+    except ValueError:
+        return "an unknown day"

@@ -1,0 +1,126 @@
+"""`cxstats check survey.yml`: what was read, what became of it, and everything that is wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..words import count, share, signed
+from .description import read_description
+from .errors import Problem, SurveyError, quoted
+from .ledger import Ledger
+from .survey import Survey, open_survey
+
+__all__ = ["CheckReport", "check"]
+
+_BAR = 40
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """The result of :func:`check`; prints as plain text.
+
+    Attributes
+    ----------
+    text : the whole report.
+    problems : everything that is wrong; () if the survey can be used.
+    ledger : what became of every row; None where the data could not be used.
+    """
+
+    text: str
+    problems: tuple[Problem, ...]
+    ledger: Ledger | None
+
+    @property
+    def ok(self) -> bool:
+        """Whether the survey can be used."""
+        return not self.problems
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def check(source: str | Path) -> CheckReport:
+    """Read a survey and report on it; problems of description and data are reported, not raised.
+
+    Parameters
+    ----------
+    source : path of a ``survey.yml``, or ``"demo"``.
+
+    >>> check("demo").ok
+    True
+    """
+    survey: Survey | None = None
+    try:
+        survey = open_survey(source) if str(source) == "demo" else _opened(Path(source))
+        problems = survey.find_problems()
+    except SurveyError as error:
+        problems = error.problems
+    blocks = [f"Checked {source}"]
+    if survey is not None:
+        blocks.append(_about(survey))
+    if problems:
+        blocks.append(str(SurveyError(problems)))
+        return CheckReport("\n\n".join(blocks) + "\n", problems, None)
+    assert survey is not None
+    blocks.append("What became of every row\n" + _inset(str(survey.ledger)))
+    blocks += [_distribution(survey, name) for name in survey.metrics]
+    if survey.groups:
+        blocks.append(_groups(survey))
+    blocks.append("No problems: this survey can be used.")
+    return CheckReport("\n\n".join(blocks) + "\n", (), survey.ledger)
+
+
+def _opened(path: Path) -> Survey:
+    return Survey(read_description(path), path.resolve().parent)
+
+
+def _about(survey: Survey) -> str:
+    lines = [
+        survey.title,
+        f"  population: {survey.population or 'not stated'}",
+        f"  period: {survey.period_text}",
+    ]
+    for role, reader in survey.readers.items():
+        rows = "" if reader.n_rows is None else f"{count(reader.n_rows)} rows, "
+        lines.append(f"  {role}: {reader.where} ({rows}{count(len(reader.columns))} columns)")
+        lines += [f"    {note}" for note in reader.notes]
+    lines += [f"    {note}" for note in survey.notes]
+    return "\n".join(lines)
+
+
+def _inset(text: str) -> str:
+    return "\n".join("  " + line for line in text.splitlines())
+
+
+def _distribution(survey: Survey, name: str) -> str:
+    metric, counts = survey.metric(name), survey.counts(name)
+    total = int(counts.sum())
+    unit = "" if metric.unit == "points" else f" {metric.unit}"
+    value = metric.value(counts)
+    shown = signed(value, 1) if metric.unit == "points" else f"{value:.2f}{unit}"
+    head = f"{metric.label}: {count(total)} answers" + (f", value {shown}" if total else "")
+    rate = survey.response_rate(name)
+    if rate is not None:
+        head += f", response rate {share(rate, 1)}"
+    most = max(int(counts.max()), 1)
+    lines = [
+        f"  {category:>4}  {count(int(n)):>10}  {'█' * round(_BAR * int(n) / most)}"
+        for category, n in zip(metric.scale.categories, counts, strict=True)
+    ]
+    return "\n".join([head, *lines])
+
+
+def _groups(survey: Survey, most: int = 8) -> str:
+    lines = ["Groups"]
+    for name in survey.groups:
+        cells = survey.cells([name]).sort_values("n", ascending=False)
+        shown = [
+            f"{'(blank)' if value is None or value != value else quoted(value, 30)} {count(n)}"
+            for value, n in zip(
+                cells[name].astype(object).where(cells[name].notna(), None), cells["n"], strict=True
+            )
+        ]
+        more = f", and {len(shown) - most} more" if len(shown) > most else ""
+        lines.append(f"  {name}: {', '.join(shown[:most])}{more}")
+    return "\n".join(lines)

@@ -1,0 +1,361 @@
+"""CSV, strictly: every row has the header's number of fields, every byte is the declared encoding's.
+
+Text stays text. A blank field is a missing value, quoted or not; nothing else is ("NA" is a text).
+DuckDB reads the rows in one pass; what it would read in silence is asked for here:
+
+* a row with a field too few or too many, also where the extra field is blank (which would shift
+  the fields before it), by reading one column more than the header has;
+* line ends of two kinds in one file, and encodings other than UTF-8, by rewriting the file first.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+import duckdb
+
+from .description import Source
+from .engine import Engine, first_line, literal
+from .errors import Problem, SurveyError, quoted, refuse
+from .files import is_gzip
+
+__all__ = ["CsvReader", "duplicate_names"]
+
+DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+_BOMS = {b"\xff\xfe\x00\x00": "utf-32", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+_NOTHING = "\x02nothing\x02"  # stands for a field that is not there, which a blank one is not
+_HEAD = 1 << 20
+_SHOWN = 5
+
+
+@dataclass
+class CsvReader:
+    """A CSV file whose header has been read; rows are read by :meth:`load`."""
+
+    source: Source
+    path: Path
+    where: str
+    wanted: Sequence[str]
+    columns: tuple[str, ...] = ()
+    n_rows: int | None = None
+    notes: list[str] = field(default_factory=list)
+    delimiter: str = ","
+    columnar = False
+
+    def __post_init__(self) -> None:
+        self.encoding = (self.source.encoding or "utf-8").lower().replace("_", "-")
+        head = self._head()
+        records = self._records(head, self.source.delimiter or self._propose(head))
+        at = self.source.skip_rows
+        if len(records) <= at or not any(name.strip() for name in records[at]):
+            refuse("there is no header with the columns' names", where=self.where)
+        self.columns = tuple(records[at])
+        self._check_names()
+
+    # ---------------------------------------------------------------- what the header says
+
+    def _open(self) -> IO[bytes]:
+        return gzip.open(self.path) if is_gzip(self.path) else self.path.open("rb")  # type: ignore[return-value]
+
+    def _head(self) -> str:
+        try:
+            with self._open() as file:
+                raw = file.read(_HEAD)
+        except (OSError, EOFError):
+            refuse("the gzip file is damaged or cut off", where=self.where)
+        bom = next((name for mark, name in _BOMS.items() if raw.startswith(mark)), None)
+        if self.source.encoding is None:
+            if bom is None and raw[:200].count(b"\x00") > len(raw[:200]) // 4:
+                bom = "utf-16-le" if raw[1:2] == b"\x00" else "utf-16-be"
+            if bom is not None:
+                refuse(
+                    f"the file is {bom.upper()}, not UTF-8, and the description does not say so",
+                    where=self.where,
+                    fix=f"add encoding: {bom}",
+                )
+            if raw.startswith(b"\xef\xbb\xbf"):
+                self.notes.append("encoding: utf-8 (the file begins with its mark)")
+            else:
+                self.notes.append("encoding: utf-8 (proposed: the description names none)")
+        elif not self._is_utf8 and raw.startswith(b"\xef\xbb\xbf"):
+            refuse(
+                f"the file begins with UTF-8's mark, but the description says {self.source.encoding}",
+                where=self.where,
+                fix="say encoding: utf-8",
+            )
+        if self._is_utf8:
+            # later rows are checked by the engine, which says in which row
+            return raw.decode("utf-8-sig", errors="replace")
+        try:
+            return _decoder(self.encoding).decode(raw, final=False)
+        except UnicodeError:
+            self._wrong_encoding(raw)
+        raise AssertionError
+
+    @property
+    def _is_utf8(self) -> bool:
+        return self.encoding in ("utf-8", "utf8", "utf-8-sig", "ascii", "us-ascii")
+
+    def _wrong_encoding(self, raw: bytes) -> None:
+        bom = next((name for mark, name in _BOMS.items() if raw.startswith(mark)), None)
+        refuse(
+            f"the bytes are not {self.source.encoding}",
+            where=self.where,
+            fix=f"say encoding: {bom or 'utf-8'}"
+            if bom or _decodes(raw, "utf-8")
+            else "say the right encoding:",
+        )
+
+    def _records(self, head: str, delimiter: str) -> list[list[str]]:
+        self.delimiter = delimiter
+        number = self.source.skip_rows + self.source.header_rows
+        records: list[list[str]] = []
+        try:
+            reader = csv.reader(io.StringIO(head, newline=""), **self._dialect())
+            for record in reader:
+                if record:
+                    records.append(record)
+                if len(records) > number:
+                    break
+        except csv.Error:
+            pass  # the engine reads the rows and says what is wrong with them
+        return records
+
+    def _dialect(self) -> dict:
+        if len(self.delimiter) != 1 or self.delimiter in "\r\n":
+            refuse(
+                f"the delimiter is {quoted(self.delimiter)}", where=self.where, expected="a single character"
+            )
+        quote = self.source.quote
+        return {
+            "delimiter": self.delimiter,
+            "quotechar": quote or None,
+            "quoting": csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE,
+        }
+
+    def _propose(self, head: str) -> str:
+        """The delimiter under which most of the described columns are found; then the most frequent."""
+
+        def found(delimiter: str) -> tuple[int, int]:
+            records = self._records(head, delimiter)
+            names = records[self.source.skip_rows] if len(records) > self.source.skip_rows else []
+            return sum(name in names for name in self.wanted), len(names)
+
+        best = max(DELIMITERS, key=found)
+        if found(best)[1] > 1:
+            self.notes.append(f"delimiter: {DELIMITERS[best]} (proposed: the description names none)")
+        return best
+
+    def _check_names(self) -> None:
+        problems = duplicate_names(self.columns, self.where)
+        if not set(self.wanted) & set(self.columns) and len(self.columns) == 1:
+            other = [d for d in DELIMITERS if d != self.delimiter and d in self.columns[0]]
+            if other:
+                name = DELIMITERS.get(self.delimiter, quoted(self.delimiter))
+                problems = [
+                    Problem(
+                        f"split at the {name}, the header is a single name: {quoted(self.columns[0])}",
+                        self.where,
+                        fix=f"say delimiter: {quoted(other[0])} ({DELIMITERS[other[0]]})",
+                    )
+                ]
+        if problems:
+            raise SurveyError(problems)
+
+    # ---------------------------------------------------------------- the rows
+
+    def load(
+        self, engine: Engine, name: str, columns: Sequence[str], problems: list[Problem]
+    ) -> dict[str, str]:
+        """Make the table ``name`` with ``columns`` as text and ``_row``; returns column -> SQL identifier.
+
+        Rows that cannot be read are added to ``problems`` and left out of the table.
+        """
+        path = self.path if self._is_utf8 else self._rewritten(engine, parse=False)
+        try:
+            self._read(engine, name, path, columns)
+        except duckdb.InvalidInputException as error:
+            # line ends of two kinds stop DuckDB's parser; Python's reads them
+            if "state machine" not in str(error):
+                refuse(f"cannot be read: {first_line(error)}", where=self.where)
+            with engine.errors(self.where):
+                self._read(engine, name, self._rewritten(engine, parse=True), columns)
+        except duckdb.Error as error:
+            damaged = "gzip" in str(error).lower()
+            refuse(
+                "the gzip file is damaged or cut off" if damaged else f"cannot be read: {first_line(error)}",
+                where=self.where,
+            )
+        self._check_rows(engine, name, problems)
+        self.n_rows = engine.one(f"SELECT count(*) FROM {name}")
+        return {column: f"c{self.columns.index(column)}" for column in columns}
+
+    def _read(self, engine: Engine, name: str, path: Path, columns: Sequence[str]) -> None:
+        width = len(self.columns)
+        types = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(width + 1))
+        chosen = [f"nullif(c{i}, '') AS c{i}" for i in sorted({self.columns.index(c) for c in columns})]
+        packed = "gzip" if is_gzip(path) else "none"
+        for table in ("reject_errors", "reject_scans"):
+            engine.duck.execute(f"DROP TABLE IF EXISTS {table}")
+        escaped = "".join(f"[{c}]" if c in "*?[" else c for c in str(path))
+        engine.duck.execute(
+            f"""
+            CREATE OR REPLACE TEMP TABLE {name} AS
+            SELECT row_number() OVER () AS _row, c{width - 1} IS NULL AS _short,
+                   c{width} IS NOT NULL AS _long, {", ".join([*chosen, "true AS _read"])}
+            FROM read_csv({literal(escaped)}, auto_detect=false, header=false, columns={{{types}}},
+                delim={literal(self.delimiter)}, quote={literal(self.source.quote)},
+                escape={literal(self.source.quote)}, nullstr={literal(_NOTHING)}, strict_mode=true,
+                null_padding=true, parallel=false, store_rejects=true, rejects_limit=0, compression='{packed}')
+            """
+        )
+
+    def _check_rows(self, engine: Engine, name: str, problems: list[Problem]) -> None:
+        rejects = engine.run(
+            "SELECT line, min(error_type::VARCHAR), min(csv_line) FROM reject_errors GROUP BY line ORDER BY line"
+        )
+        head = self.source.skip_rows + self.source.header_rows
+        # rejected rows are not in the table: count them back in, so that a row has the file's number
+        kept_head = head - sum(line <= head for line, _, _ in rejects)
+        gone = [line for line, _, _ in rejects]
+        bad = engine.run(
+            f"SELECT _row, _long FROM {name} WHERE (_short OR _long) AND _row > {kept_head} ORDER BY _row"
+        )
+        few = [_numbered(row, gone) for row, is_long in bad if not is_long]
+        many = [_numbered(row, gone) for row, is_long in bad if is_long]
+        coded, other = [], []
+        for line, kind, _ in rejects:
+            if line > head:
+                (many if "TOO MANY" in kind else coded if "ENCODING" in kind else other).append(line)
+        width = len(self.columns)
+        if few:
+            problems.append(
+                Problem(
+                    f"{_rows(few)} fewer than the header's {width} fields, or a quote that is never closed",
+                    self.where,
+                    fix="export the file again, with quotes around texts that hold line breaks",
+                )
+            )
+        if many:
+            problems.append(
+                Problem(
+                    f"{_rows(many)} more than the header's {width} fields",
+                    self.where,
+                    fix="export the file again, with quotes around texts that hold the delimiter",
+                )
+            )
+        if coded:
+            problems.append(
+                Problem(
+                    f"{_rows(coded)} bytes that are not UTF-8",
+                    self.where,
+                    fix="say how the file is encoded, such as encoding: cp1252 or encoding: latin-1",
+                )
+            )
+        if other:
+            problems.append(
+                Problem(
+                    f"{_rows(other)} quotes that do not fit, or more than two million characters",
+                    self.where,
+                    fix='a quote inside a quoted text is written twice: "so ""quoted"" here"',
+                )
+            )
+        engine.run(f"DELETE FROM {name} WHERE _short OR _long OR _row <= {kept_head}")
+
+    def _rewritten(self, engine: Engine, *, parse: bool) -> Path:
+        """The file as UTF-8; with ``parse`` also with one kind of line end."""
+        target = engine.folder / f"rewritten-{self.path.name}.csv"
+        position = 0
+        try:
+            with self._open() as raw, target.open("w", encoding="utf-8", newline="") as out:
+                text = io.TextIOWrapper(raw, encoding=self.encoding, newline="")
+                if parse:
+                    csv.field_size_limit(1 << 27)
+                    writer = csv.writer(
+                        out, quoting=csv.QUOTE_ALL, lineterminator="\n", **self._plain_dialect()
+                    )
+                    for record in csv.reader(text, strict=True, **self._dialect()):
+                        position += 1
+                        if record:
+                            writer.writerow(record)
+                else:
+                    while chunk := text.read(_HEAD):
+                        position += chunk.count("\n")
+                        out.write(chunk.removeprefix("\ufeff") if out.tell() == 0 else chunk)
+        except UnicodeError:
+            refuse(
+                f"the bytes after row {position:,} are not {self.source.encoding or 'UTF-8'}",
+                where=self.where,
+                fix="say the right encoding:",
+            )
+        except csv.Error as error:
+            refuse(f"row {position + 1:,} cannot be read: {error}", where=self.where)
+        except (OSError, EOFError):
+            refuse("the file is damaged or cut off", where=self.where)
+        return target
+
+    def _plain_dialect(self) -> dict:
+        return {"delimiter": self.delimiter, "quotechar": self.source.quote or '"'}
+
+    def digest(self) -> bytes:
+        """SHA-256 of the file's bytes."""
+        with self.path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").digest()
+
+
+def _decoder(encoding: str):
+    import codecs
+
+    return codecs.getincrementaldecoder(encoding)()
+
+
+def _decodes(raw: bytes, encoding: str) -> bool:
+    try:
+        _decoder(encoding).decode(raw, final=False)
+    except UnicodeError:
+        return False
+    return True
+
+
+def _numbered(row: int, gone: Sequence[int]) -> int:
+    """The file's number of the table's ``row``, when the rows ``gone`` (ascending) were left out."""
+    for line in gone:
+        if line <= row:
+            row += 1
+    return row
+
+
+def _rows(rows: Sequence[int]) -> str:
+    """Which rows, at most five of them, and how many more: "row 7 has", "rows 7, 9 and 3 others have".
+
+    Rows are numbered as a spreadsheet does: the header is row 1.
+    """
+    rows = sorted(rows)
+    if len(rows) == 1:
+        return f"row {rows[0]:,} has"
+    shown = ", ".join(f"{r:,}" for r in rows[:_SHOWN])
+    more = len(rows) - _SHOWN
+    return f"rows {shown} have" if more <= 0 else f"rows {shown} and {more:,} others have"
+
+
+def duplicate_names(columns: Sequence[str], where: str) -> list[Problem]:
+    """A problem for every column name that stands in the header twice; blank names do not count."""
+    places: dict[str, list[int]] = {}
+    for i, name in enumerate(columns):
+        places.setdefault(name, []).append(i + 1)
+    return [
+        Problem(
+            f"the column name {quoted(name)} stands in the header {len(at)} times (columns {', '.join(map(str, at))})",
+            where,
+            fix="give each column a name of its own",
+        )
+        for name, at in places.items()
+        if len(at) > 1 and name.strip()
+    ]

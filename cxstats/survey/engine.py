@@ -1,0 +1,114 @@
+"""The engine that reads: one private in-memory DuckDB per survey, spoken to through ibis.
+
+Errors of the engine never reach the user as they are: they name internal tables, and could name
+addresses. :func:`Engine.run` turns them into a :class:`SurveyError`.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import weakref
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from .errors import Problem, SurveyError
+
+if TYPE_CHECKING:
+    import ibis
+
+__all__ = ["Engine", "first_line", "identifier", "literal"]
+
+
+def identifier(name: str) -> str:
+    """A name as an SQL identifier.
+
+    >>> identifier('a"b')
+    '"a""b"'
+    """
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: object) -> str:
+    """A text as an SQL literal.
+
+    >>> literal("it's")
+    "'it''s'"
+    """
+    return "'" + str(text).replace("'", "''") + "'"
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an engine's message, without its class name."""
+    line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return line.partition("Error: ")[2] or line
+
+
+class Engine:
+    """One in-memory DuckDB with a private folder for what does not fit in memory."""
+
+    def __init__(self) -> None:
+        self._folder: Path | None = None
+
+    @cached_property
+    def backend(self) -> Any:
+        """The ibis backend."""
+        import ibis
+
+        # nothing is fetched from the network behind the user's back, and no zone of this machine is used
+        return ibis.duckdb.connect(
+            ":memory:",
+            autoinstall_known_extensions="false",
+            temp_directory=str(self.folder / "spill"),
+            TimeZone="UTC",
+        )
+
+    @property
+    def duck(self) -> duckdb.DuckDBPyConnection:
+        """The DuckDB connection below ibis."""
+        return self.backend.con
+
+    @property
+    def folder(self) -> Path:
+        """A folder only this user can read, removed when the survey is no longer used."""
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="cxstats-"))
+            weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        return self._folder
+
+    def run(self, sql: str, parameters: Sequence[object] = (), *, where: str = "") -> list[tuple]:
+        """All rows of a query's result, as Python tuples."""
+        with self.errors(where):
+            return self.duck.execute(sql, parameters).fetchall()
+
+    def one(self, sql: str, parameters: Sequence[object] = (), *, where: str = "") -> Any:
+        """The single value of a query's result."""
+        return self.run(sql, parameters, where=where)[0][0]
+
+    def table(self, name: str) -> ibis.Table:
+        """A table or view of this engine as an ibis table."""
+        return self.backend.table(name)
+
+    def columns(self, relation: str, *, where: str = "") -> dict[str, str]:
+        """Names and types of what ``relation`` (anything that may follow FROM) holds."""
+        return {row[0]: row[1] for row in self.run(f"DESCRIBE SELECT * FROM {relation}", where=where)}
+
+    @contextmanager
+    def errors(self, where: str) -> Iterator[None]:
+        """Engine errors inside become a SurveyError that says where."""
+        problem = None
+        try:
+            yield
+        except duckdb.OutOfMemoryException:
+            problem = Problem(
+                "there is not enough memory to read this", where, fix="free memory, or use Parquet"
+            )
+        except duckdb.Error as error:
+            problem = Problem(f"cannot be read: {first_line(error)}", where)
+        if problem is not None:
+            raise SurveyError(problem)

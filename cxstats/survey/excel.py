@@ -1,0 +1,142 @@
+"""One sheet of an Excel workbook, every cell as the text a reader of the sheet would write down."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import warnings
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .csv_text import duplicate_names
+from .description import Source
+from .engine import Engine
+from .errors import Problem, SurveyError, did_you_mean, quoted, refuse
+
+__all__ = ["ExcelReader"]
+
+MAX_EXACT = 10**15  # Excel keeps 15 digits of a number and zeroes the rest
+
+
+@dataclass
+class ExcelReader:
+    """A sheet whose header has been read; rows are read by :meth:`load`."""
+
+    source: Source
+    path: Path
+    where: str
+    columns: tuple[str, ...] = ()
+    n_rows: int | None = None
+    notes: list[str] = field(default_factory=list)
+    columnar = False
+
+    def __post_init__(self) -> None:
+        rows = self._sheet()
+        names = rows[0] if rows else []
+        while names and not names[-1]:
+            names = names[:-1]
+        if not names:
+            refuse("there is no header with the columns' names", where=self.where)
+        self._rows = rows[self.source.header_rows :]
+        while self._rows and not any(self._rows[-1]):
+            self._rows.pop()  # formatting reaches further down than the data
+        self.columns = tuple(name or "" for name in names)
+        self.n_rows = len(self._rows)
+        problems = duplicate_names(self.columns, self.where)
+        problems += self._check_rows()
+        if problems:
+            raise SurveyError(problems)
+
+    def _sheet(self) -> list[list[str | None]]:
+        import openpyxl
+
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # openpyxl on styles and validations it does not keep
+                book = openpyxl.load_workbook(self.path, read_only=True, data_only=True)
+        except (zipfile.BadZipFile, KeyError, ValueError, OSError):
+            refuse(
+                "this is not an Excel workbook that can be read (is it protected by a password?)",
+                where=self.where,
+            )
+        try:
+            sheets = book.sheetnames
+            name = self.source.sheet or sheets[0]
+            if name not in sheets:
+                refuse(f"there is no sheet {quoted(name)}", where=self.where, fix=did_you_mean(name, sheets))
+            if self.source.sheet is None and len(sheets) > 1:
+                self.notes.append(f"sheet: {quoted(name)} (proposed, the first of {len(sheets)})")
+            sheet = book[name]
+            if not hasattr(sheet, "iter_rows"):
+                refuse(f"the sheet {quoted(name)} holds a chart, not rows", where=self.where)
+            sheet.reset_dimensions()  # some writers note a wrong extent
+            self._inexact: list[tuple[int, str]] = []
+            skip = self.source.skip_rows
+            return [
+                [self._text(value, skip + i + 1) for value in row]
+                for i, row in enumerate(sheet.iter_rows(min_row=1 + skip, values_only=True))
+            ]
+        finally:
+            book.close()
+
+    def _text(self, value: Any, row: int) -> str | None:
+        if value is None or value == "":
+            return None
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        if isinstance(value, dt.datetime):
+            return value.date().isoformat() if value.time() == dt.time() else value.isoformat(" ")
+        if isinstance(value, int | float):
+            if abs(value) >= MAX_EXACT:
+                self._inexact.append((row, format(value, ".0f")))
+            return str(int(value)) if float(value).is_integer() else repr(value)
+        return str(value)
+
+    def _check_rows(self) -> list[Problem]:
+        problems = []
+        width = len(self.columns)
+        long = [i for i, row in enumerate(self._rows) if any(row[width:])]
+        if long:
+            row = self.source.skip_rows + self.source.header_rows + long[0] + 1
+            problems.append(
+                Problem(
+                    f"{len(long):,} rows have cells to the right of the header's last column (first: row {row:,})",
+                    self.where,
+                    fix="give the column a name, or clear the cells",
+                )
+            )
+        if self._inexact:
+            row, text = self._inexact[0]
+            problems.append(
+                Problem(
+                    f"{len(self._inexact):,} numbers have more than 15 digits, of which Excel keeps 15 "
+                    f"(first: {text} in row {row:,})",
+                    self.where,
+                    fix="format ids as text before entering them, or export CSV from the system they come from",
+                )
+            )
+        return problems
+
+    def load(
+        self, engine: Engine, name: str, columns: Sequence[str], problems: list[Problem]
+    ) -> dict[str, str]:
+        """Make the table ``name`` with ``columns`` as text and ``_row``; returns column -> SQL identifier."""
+        import pyarrow as pa
+
+        at = [self.columns.index(column) for column in columns]
+        first = self.source.skip_rows + self.source.header_rows + 1
+        data: dict[str, pa.Array] = {"_row": pa.array(range(first, first + len(self._rows)), pa.int64())}
+        for i in at:
+            data[f"c{i}"] = pa.array([row[i] if i < len(row) else None for row in self._rows], pa.string())
+        engine.duck.register("_sheet", pa.table(data))
+        engine.run(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM _sheet")
+        engine.duck.unregister("_sheet")
+        return {column: f"c{i}" for column, i in zip(columns, at, strict=True)}
+
+    def digest(self) -> bytes:
+        """SHA-256 of the file's bytes."""
+        with self.path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").digest()

@@ -1,0 +1,248 @@
+"""One source, row by row: its columns under their roles' names, and why a row is not used.
+
+A stage table has ``_row`` (the file's row, the header being row 1, where the source has such
+numbers), ``_status`` (NULL for a row in use, else a reason), the columns of the roles that stand in
+this source, times in UTC and days in local time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from .dates import DateColumn, read_dates
+from .description import Description, Source
+from .engine import Engine, identifier, literal
+from .errors import Problem, quoted
+from .readers import Reader
+from .roles import Roles
+
+__all__ = ["Stage", "make_stage", "missing_codes", "set_aside_repeats"]
+
+_FLOATS = ("DOUBLE", "FLOAT")
+
+
+@dataclass
+class Stage:
+    """A source's table in the engine."""
+
+    role: str
+    table: str
+    reader: Reader
+    source: Source
+    columns: tuple[str, ...]
+    dates: dict[str, DateColumn] = field(default_factory=dict)
+
+    def has(self, column: str) -> bool:
+        """Whether the stage has this column."""
+        return column in self.columns
+
+
+def missing_codes(source: Source, own: Sequence[str] = ()) -> tuple[str, ...]:
+    """Codes that mean no answer: the source's and the column's own."""
+    return tuple(dict.fromkeys((*source.missing, *own)))
+
+
+def make_stage(
+    engine: Engine,
+    d: Description,
+    role: str,
+    reader: Reader,
+    roles: Roles,
+    problems: list[Problem],
+    notes: list[str],
+) -> Stage:
+    """Read the source's columns that play a role into a stage table."""
+    source = d.sources()[role]
+    raw, table = f"raw_{role}", f"stage_{role}"
+    idents = reader.load(engine, raw, roles.needed(role), problems)
+    types = engine.columns(raw, where=reader.where)
+    chosen = _columns(engine, d, role, source, roles, idents, types, reader, problems)
+    number = "_row" if "_row" in types else "row_number() OVER ()"
+    listed = ", ".join(f"{sql} AS {identifier(name)}" for name, sql in chosen.items())
+    engine.run(
+        f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT {number} AS _row{', ' + listed if listed else ''} FROM {raw}",
+        where=reader.where,
+    )
+    engine.run(
+        f"DROP {'VIEW' if reader.columnar and not _is_table(engine, raw) else 'TABLE'} IF EXISTS {raw}"
+    )
+    stage = Stage(role, table, reader, source, tuple(chosen))
+    _add_dates(engine, stage, roles, d, problems, notes)
+    _set_aside(engine, stage, d)
+    return stage
+
+
+def _is_table(engine: Engine, name: str) -> bool:
+    return bool(engine.one("SELECT count(*) FROM duckdb_tables() WHERE table_name = $1", [name]))
+
+
+def _columns(
+    engine: Engine,
+    d: Description,
+    role: str,
+    source: Source,
+    roles: Roles,
+    idents: Mapping[str, str],
+    types: Mapping[str, str],
+    reader: Reader,
+    problems: list[Problem],
+) -> dict[str, str]:
+    """Name in the stage -> SQL over the raw table."""
+    kind = {column: types[sql.strip('"').replace('""', '"')] for column, sql in idents.items()}
+    out: dict[str, str] = {}
+    if role in roles.keys:
+        column = roles.keys[role]
+        if kind[column] in _FLOATS:
+            problems.append(
+                Problem(
+                    f"the ids in column {column} are stored as decimal numbers, so their digits may already be wrong",
+                    reader.where,
+                    fix="store ids as text",
+                )
+            )
+        out["_customer"] = f"nullif({idents[column]}::VARCHAR, '')"
+    for path, place in roles.places.items():
+        if place.source != role:
+            continue
+        sql, section = idents[place.column], path[0]
+        if path == ("wave",):
+            out["wave"] = sql
+        elif path == ("wave", "responses"):
+            out["_answer_wave"] = sql
+        elif section in ("scores", "groups", "outcomes") and len(path) == 2:
+            out[str(path[1])] = sql
+        elif section == "items":
+            out[d.items[int(path[1])].key] = sql
+        elif path[-1] == "on":
+            out[f"_on_{path[1]}"] = sql
+        elif section == "long":
+            out[f"_long_{path[1]}"] = sql
+        elif section == "set_aside":
+            values = ", ".join(map(literal, d.set_aside[int(path[1])].values))
+            out[f"_aside_{path[1]}"] = f"coalesce({sql}::VARCHAR IN ({values}), false)"
+        elif section == "weight":
+            number = f"replace({sql}::VARCHAR, ',', '.')" if source.decimal == "," else f"{sql}::VARCHAR"
+            out["_weight"] = f"try_cast({number} AS DOUBLE)"
+            out["_weight_text"] = f"{sql}::VARCHAR"
+        elif section == "value":
+            out["_value"] = sql
+        elif section in ("invited", "responded"):
+            out[f"_{section}"] = sql
+    return out
+
+
+def _add_dates(
+    engine: Engine, stage: Stage, roles: Roles, d: Description, problems: list[Problem], notes: list[str]
+) -> None:
+    """Replace the columns of dates by their times and days."""
+    raw = [name for name in stage.columns if name in ("_invited", "_responded") or name.startswith("_on_")]
+    if not raw:
+        return
+    types = engine.columns(stage.table)
+    added: list[str] = []
+    for name in raw:
+        path = ("outcomes", name.removeprefix("_on_"), "on") if name.startswith("_on_") else (name[1:],)
+        column = roles.places[path].column
+        date = read_dates(
+            engine,
+            stage.table,
+            identifier(name),
+            types[name],
+            stage.source,
+            name=column,
+            where=stage.reader.where,
+            problems=problems,
+            notes=notes,
+        )
+        stage.dates[name] = date
+        added += [
+            f"{date.time} AS {identifier(name + '_time')}",
+            f"{date.day} AS {identifier(name + '_day')}",
+        ]
+    dropped = ", ".join(identifier(name) for name in raw)
+    engine.run(
+        f"CREATE OR REPLACE TEMP TABLE {stage.table} AS "
+        f"SELECT * EXCLUDE ({dropped}), {', '.join(added)} FROM {stage.table}",
+        where=stage.reader.where,
+    )
+    kept = [name for name in stage.columns if name not in raw]
+    stage.columns = (*kept, *(name + suffix for name in raw for suffix in ("_time", "_day")))
+
+
+def _set_aside(engine: Engine, stage: Stage, d: Description) -> None:
+    """Give each row its first reason not to be used."""
+    cases = [
+        f"WHEN {identifier(f'_aside_{i}')} THEN 'aside {i}'"
+        for i in range(len(d.set_aside))
+        if stage.has(f"_aside_{i}")
+    ]
+    if stage.has("_customer"):
+        cases.append("WHEN _customer IS NULL THEN 'no id'")
+    status = f"CASE {' '.join(cases)} END" if cases else "NULL"
+    engine.run(f"ALTER TABLE {stage.table} ADD COLUMN _status VARCHAR")
+    if cases:
+        engine.run(f"UPDATE {stage.table} SET _status = {status}")
+
+
+def set_aside_repeats(
+    engine: Engine,
+    stage: Stage,
+    keys: Sequence[str],
+    compared: Mapping[str, Sequence[str]],
+    *,
+    status: str,
+) -> list[tuple[int, int, str, str | None, str | None]]:
+    """Of the rows that agree in ``keys``, keep the fullest (then the first); the others get ``status``.
+
+    ``compared`` are columns that must not contradict each other, with their missing codes. Returns up
+    to five contradictions: row kept, other row, column, its value in each.
+    """
+    if not keys:
+        return []
+    same = " AND ".join(f"t.{k} IS NOT DISTINCT FROM m.{k}" for k in map(identifier, keys))
+    listed = ", ".join(map(identifier, keys))
+    values = {name: _comparable(identifier(name), codes) for name, codes in compared.items()}
+    filled = " + ".join(f"({sql} IS NOT NULL)::INT" for sql in values.values()) or "0"
+    plain = ", ".join(f"{sql} AS v{i}" for i, sql in enumerate(values.values()))
+    first = ", ".join(f"first_value(v{i}) OVER pick AS f{i}" for i in range(len(values)))
+    engine.run(
+        f"""
+        CREATE OR REPLACE TEMP TABLE repeats AS
+        WITH several AS (SELECT {listed} FROM {stage.table} WHERE _status IS NULL GROUP BY ALL HAVING count(*) > 1),
+        rows AS (
+            SELECT t._row, {", ".join(f"t.{identifier(k)} AS k{i}" for i, k in enumerate(keys))},
+                   {filled} AS filled{", " + plain if plain else ""}
+            FROM {stage.table} t JOIN several m ON {same} WHERE t._status IS NULL)
+        SELECT *, row_number() OVER pick AS place, first_value(_row) OVER pick AS kept{", " + first if first else ""}
+        FROM rows
+        WINDOW pick AS (PARTITION BY {", ".join(f"k{i}" for i in range(len(keys)))} ORDER BY filled DESC, _row)
+        """,
+        where=stage.reader.where,
+    )
+    contradictions = []
+    for i, name in enumerate(values):
+        for kept, other, one, two in engine.run(
+            f"SELECT kept, _row, f{i}, v{i} FROM repeats WHERE v{i} IS NOT NULL AND v{i} IS DISTINCT FROM f{i} "
+            "ORDER BY _row LIMIT 5"
+        ):
+            contradictions.append((kept, other, name, one, two))
+    engine.run(
+        f"UPDATE {stage.table} SET _status = {literal(status)} WHERE _row IN (SELECT _row FROM repeats WHERE place > 1)"
+    )
+    engine.run("DROP TABLE repeats")
+    return contradictions
+
+
+def _comparable(sql: str, codes: Sequence[str]) -> str:
+    """A value as text under which 9, "9" and "9.0" are the same and missing codes are missing."""
+    text = f"nullif(trim({sql}::VARCHAR), '')"
+    if codes:
+        text = f"CASE WHEN {text} NOT IN ({', '.join(map(literal, codes))}) THEN {text} END"
+    return f"coalesce(try_cast({text} AS DOUBLE)::VARCHAR, {text})"
+
+
+def contradiction_text(found: Sequence[tuple[int, int, str, str | None, str | None]]) -> str:
+    """The first contradiction in words."""
+    kept, other, name, one, two = found[0]
+    return f"rows {kept:,} and {other:,}, {name}: {quoted(one) if one is not None else 'blank'} and {quoted(two)}"

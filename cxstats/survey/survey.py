@@ -1,0 +1,649 @@
+"""A survey in one shape: metrics, groups, counts and the ledger, whatever it was read from."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..metrics import Metric
+from ..words import count, period_text
+from .description import Description, columns_by_role, parse_description, read_description
+from .engine import Engine
+from .errors import Problem, SurveyError, did_you_mean, quoted
+from .ledger import Kind, Ledger, LedgerLine
+from .readers import DatabaseReader, Reader, open_reader
+from .recode import Recoder, as_text
+from .roles import Roles, find_roles
+from .rows import Rows, build_rows
+
+if TYPE_CHECKING:
+    import ibis
+    import pandas as pd
+
+__all__ = ["Survey", "open_survey"]
+
+EAGER_ROWS = 1_000_000
+"""Up to this many rows everything is checked on opening; a larger columnar file when it is first counted."""
+
+
+def open_survey(source: str | Path, *, seed: int | None = None) -> Survey:
+    """Open the survey that a ``survey.yml`` describes, or the demo company with ``"demo"``.
+
+    Parameters
+    ----------
+    source : path of a ``survey.yml``, or ``"demo"``.
+    seed : of the demo company; its own default without one.
+
+    Returns
+    -------
+    The survey. Text files, workbooks and anything up to a million rows have been read and checked; of
+    larger Parquet files, DuckDB files and databases only names and types have been looked at, and they
+    are checked when first counted.
+
+    Raises
+    ------
+    SurveyError : everything that is wrong with the description or the data, in one go.
+
+    >>> open_survey("demo").metric("nps").short
+    'NPS'
+    """
+    if str(source) == "demo":
+        return _demo(seed)
+    if seed is not None:
+        raise ValueError("seed is for the demo company; a survey of your own has none")
+    path = Path(source)
+    survey = Survey(read_description(path), path.resolve().parent)
+    survey.check()
+    return survey
+
+
+def _demo(seed: int | None) -> Survey:
+    from .. import simulation
+
+    company = simulation.demo_company() if seed is None else simulation.demo_company(seed=seed)
+    mapping = dict(company.description)
+    mapping["responses"] = {**mapping.get("responses", {}), "file": "demo"}
+    survey = Survey(
+        parse_description(mapping, source="demo"),
+        Path(),
+        frames={"responses": company.rows},
+        truth=company.truth,
+    )
+    survey.check()
+    return survey
+
+
+class Survey:
+    """A survey: what was asked, of whom, and counts of what they answered.
+
+    Opened by :func:`open_survey`. Counting is done by the engine that holds the rows, recoding on the
+    counts; no customer id ever leaves the engine.
+
+    Attributes
+    ----------
+    description : the typed ``survey.yml``.
+    notes : what detection chose where the description was silent.
+    """
+
+    def __init__(
+        self,
+        description: Description,
+        folder: Path,
+        *,
+        frames: Mapping[str, pd.DataFrame] | None = None,
+        truth: Any = None,
+    ) -> None:
+        self.description = description
+        self.notes: list[str] = []
+        self._folder, self._frames, self._truth = folder, dict(frames or {}), truth
+        self._problems: list[Problem] = []
+        self._built: Rows | None = None
+        self._engine = Engine()
+        self._readers: dict[str, Reader] = {}
+        self._open()
+
+    def _open(self) -> None:
+        """Look at every source without reading rows."""
+        d = self.description
+        named = [column for _, column in columns_by_role(d)]
+        for role, source in d.sources().items():
+            wanted = [*named, *(c for c in (source.key, source.metric, source.score) if c)]
+            try:
+                self._readers[role] = open_reader(
+                    role, source, self._folder, self._engine, wanted, self._frames.get(role)
+                )
+            except SurveyError as error:
+                self._problems += error.problems
+        self._roles: Roles = find_roles(d, self._readers, self._problems)
+
+    def check(self) -> None:
+        """Raise everything that can be found wrong now; see :func:`open_survey` for what is left for later."""
+        if self._is_complete and self._is_small:
+            self._collect()
+        if self._problems:
+            raise SurveyError(self._problems)
+
+    def find_problems(self) -> tuple[Problem, ...]:
+        """Everything that is wrong, looked for in all of the data however large; () if it can be used."""
+        if self._is_complete and self._built is None:
+            self._collect()
+        return tuple(self._problems)
+
+    @property
+    def readers(self) -> Mapping[str, Reader]:
+        """The opened sources by role."""
+        return self._readers
+
+    @property
+    def _is_complete(self) -> bool:
+        return len(self._readers) == len(self.description.sources())
+
+    @property
+    def _is_small(self) -> bool:
+        readers = self._readers.values()
+        return all(not r.columnar or (r.n_rows is not None and r.n_rows <= EAGER_ROWS) for r in readers)
+
+    def _collect(self) -> None:
+        """Read, join and judge, then look at every score; problems are collected, not raised."""
+        try:
+            self._build()
+            for name in self.description.scores:
+                if name in self._built.table.columns:
+                    self._add(self._scale_problem(name, self._raw([name])))
+        except SurveyError as error:
+            self._add(*error.problems)
+
+    def _add(self, *problems: Problem | None) -> None:
+        self._problems += [p for p in problems if p is not None and p not in self._problems]
+
+    def _build(self) -> None:
+        problems: list[Problem] = []
+        try:
+            self._built = build_rows(
+                self._engine, self.description, self._readers, self._roles, problems, self.notes
+            )
+        finally:
+            self._add(*problems)
+
+    @property
+    def _rows(self) -> Rows:
+        """The rows in use, read when first needed; refused as long as anything is wrong with them."""
+        if self._built is None:
+            self._build()
+            if self._problems:
+                raise SurveyError(self._problems)
+        return self._built
+
+    # ------------------------------------------------------------------------------- what it is
+
+    @property
+    def name(self) -> str:
+        """Short name of small letters, digits and hyphens."""
+        return self.description.slug
+
+    @property
+    def title(self) -> str:
+        """The survey's title."""
+        return self.description.title
+
+    @property
+    def population(self) -> str:
+        """Whom the survey is about; "" if the description does not say."""
+        return self.description.population or ""
+
+    @property
+    def period(self) -> tuple[dt.date | None, dt.date | None]:
+        """First and last day, both included; None where not stated."""
+        return self.description.period.start, self.description.period.end
+
+    @property
+    def period_text(self) -> str:
+        """The period in words: "January–March 2025"."""
+        return period_text(*self.period)
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the data is simulated."""
+        return self.description.simulated
+
+    @cached_property
+    def data_as_of(self) -> dt.date | None:
+        """The day the data stands at: as described, else the day of the last answer, else None."""
+        return self.description.data_as_of or self._rows.last_answer
+
+    @cached_property
+    def metrics(self) -> dict[str, Metric]:
+        """Every metric by its key."""
+        return self.description.metrics()
+
+    def metric(self, name: str) -> Metric:
+        """The metric ``name``.
+
+        Raises
+        ------
+        ValueError : there is none of that name; near misses are named.
+        """
+        if name not in self.metrics:
+            raise ValueError(
+                f"this survey has no metric {quoted(name)}. {did_you_mean(name, list(self.metrics))}"
+            )
+        return self.metrics[name]
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Names of the groups known for everyone."""
+        return tuple(self.description.groups)
+
+    @cached_property
+    def group_labels(self) -> dict[str, str]:
+        """How readers know the groups (and outcomes): name -> label."""
+        named = {**self.description.groups, **self.description.outcomes}
+        return {name: entry.label or name.replace("_", " ").capitalize() for name, entry in named.items()}
+
+    @property
+    def wave(self) -> str | None:
+        """Name of the wave column in cells, or None."""
+        return self.description.wave_name
+
+    @cached_property
+    def wave_order(self) -> tuple[str, ...]:
+        """The waves from old to new: as described, others after them in the order of their names."""
+        if self.wave is None:
+            return ()
+        return tuple(self._all_waves(self._recoded(["wave"])["wave"]))
+
+    @property
+    def outcomes(self) -> tuple[str, ...]:
+        """Names of the outcomes."""
+        return tuple(self.description.outcomes)
+
+    @property
+    def items(self) -> tuple[str, ...]:
+        """Names of the items of the multi-topic battery."""
+        return tuple(item.key for item in self.description.items)
+
+    @property
+    def weighted(self) -> bool:
+        """Whether rows carry weights."""
+        return self.description.weight is not None
+
+    @property
+    def truth(self) -> Any:
+        """The truth behind a simulated company.
+
+        Raises
+        ------
+        AttributeError : the survey is real: nobody knows it.
+        """
+        if self._truth is None:
+            raise AttributeError("only a simulated company has a known truth; this survey is real data")
+        return self._truth
+
+    @cached_property
+    def repeats(self) -> bool:
+        """Whether some customer is in use more than once."""
+        table = self._rows.table
+        if "_customer" not in table.columns:
+            return False
+        several = table.group_by("_customer").agg(rows=table.count())
+        return bool(self._run(several.filter(several.rows > 1).count()))
+
+    @cached_property
+    def n_rows(self) -> int:
+        """Number of rows in use."""
+        return next(line.n for line in self._row_lines if line.kind == "used" and line.section == self._main)
+
+    @property
+    def n_invited(self) -> int | None:
+        """Number of invitations, or None where there is no record of them."""
+        if self.description.frame is None and self.description.invited is None:
+            return None
+        return self.n_rows
+
+    def n_answered(self, metric: str) -> int:
+        """Number of usable answers to the metric."""
+        return int(self.counts(metric).sum())
+
+    def response_rate(self, metric: str) -> float | None:
+        """Answers to the metric per invitation, in [0, 1]; None where there is no record of invitations."""
+        if not self.n_invited:
+            return None
+        return self.n_answered(metric) / self.n_invited
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Twelve hexadecimal digits that change with the data or its description.
+
+        Of files, every byte counts; of a database, the counts of all scores by each group, wave and outcome.
+        """
+        total = hashlib.sha256(self.description.text().encode())
+        for reader in self._readers.values():
+            total.update(reader.digest())
+            if isinstance(reader, DatabaseReader):
+                others = [*self.groups, *([self.wave] if self.wave else []), *self.outcomes]
+                for by in ([*self.metrics], *([m, o] for m in self.metrics for o in others)):
+                    total.update(self.cells(by=by).to_csv().encode())
+        return total.hexdigest()[:12]
+
+    # ------------------------------------------------------------------------------- what it counts
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every name that :meth:`cells` can count by."""
+        part = ("part",) if self.description.customer is not None else ()
+        wave = (self.wave,) if self.wave else ()
+        return (*self.groups, *wave, *self.metrics, *self.items, "responded", *self.outcomes, *part)
+
+    def counts(self, metric: str) -> np.ndarray:
+        """Number of answers per category of the metric's scale, shape (K,), low to high; unweighted.
+
+        Raises
+        ------
+        ValueError : there is no such metric.
+        SurveyError : the data cannot be used.
+        """
+        scale = self.metric(metric).scale
+        cells = self.cells(by=[metric]).dropna(subset=[metric])
+        out = np.zeros(scale.size, dtype=np.int64)
+        out[cells[metric].to_numpy(int) - scale.low] = cells["n"].to_numpy(np.int64)
+        return out
+
+    def cells(self, by: str | Sequence[str]) -> pd.DataFrame:
+        """Number of rows in use per combination of the columns ``by``, in one pass of the engine.
+
+        Parameters
+        ----------
+        by : any of :attr:`columns`: groups, the wave, metrics and items (their answers), "responded",
+            outcomes, "part".
+
+        Returns
+        -------
+        One row per combination that occurs, ordered by ``by`` (waves from old to new, missing last): the
+        columns, ``n`` and, in a weighted survey, ``w`` = Σw and ``w2`` = Σw². Scores are Int64, groups
+        text, outcomes and "responded" boolean, what is missing ``<NA>``.
+
+        Raises
+        ------
+        ValueError : a name is none of :attr:`columns`, or asked for twice.
+        SurveyError : the data cannot be used.
+        """
+        by = self._checked(by)
+        return self._ordered(self._recoded(by))
+
+    def cluster_matrix(self, by: str | Sequence[str], *, weighted: bool = False) -> Any:
+        """How often the same customers fall in two cells: M[a, b] = Σ_c t_ca · t_cb.
+
+        Parameters
+        ----------
+        by : as in :meth:`cells`.
+        weighted : sum weights instead of rows.
+
+        Returns
+        -------
+        M, shape (R, R), aligned with the rows of ``cells(by)``: a numpy array, or a sparse one where there
+        are more than 5,000 cells. Without customer ids it is diagonal.
+        """
+        from scipy import sparse
+
+        from ..cells import cluster_matrix, regroup
+
+        by = self._checked(by)
+        if weighted and not self.weighted:
+            raise ValueError("this survey has no weights")
+        weight = "weight" if weighted else None
+        table = self._rows.table
+        if "_customer" not in table.columns:
+            cells = self.cells(by)
+            values = cells["w2" if weighted else "n"].to_numpy(float)
+            return np.diag(values) if len(values) <= 5_000 else sparse.diags_array(values).tocsr()
+        raw, matrix = cluster_matrix(self._with_responded(by), by, "_customer", weight=weight)
+        merged, matrix = regroup(raw, self._labels(raw, by), matrix=matrix)
+        order = self._order(merged)
+        return matrix[np.ix_(order, order)] if isinstance(matrix, np.ndarray) else matrix[order][:, order]
+
+    def n_customers(self) -> int:
+        """Number of distinct customers in use; rows without ids count as one each."""
+        from ..cells import n_customers
+
+        if "_customer" not in self._rows.table.columns:
+            return self.n_rows
+        return n_customers(self._rows.table, "_customer")
+
+    def rows(self, columns: str | Sequence[str]) -> pd.DataFrame:
+        """The rows in use themselves, recoded, for what counts cannot carry.
+
+        Parameters
+        ----------
+        columns : any of :attr:`columns`, and "customer" (the pseudonym), "weight", "value".
+
+        Returns
+        -------
+        One row per row in use; "value" and "weight" are numbers.
+        """
+        import pandas as pd
+
+        columns = [columns] if isinstance(columns, str) else list(columns)
+        own = {"customer", "weight", "value"} & set(self._rows.table.columns)
+        self._checked([c for c in columns if c not in own], known=(*self.columns, *sorted(own)))
+        table = self._with_responded(columns).select(*columns)
+        raw = table.to_pandas()
+        out = pd.DataFrame(index=raw.index)
+        for name in columns:
+            if name in ("value", "weight"):
+                out[name] = self._numbers(raw[name])
+            elif name in ("customer", "part", "responded"):
+                out[name] = raw[name].astype(
+                    {"customer": "string", "part": "Int64", "responded": "boolean"}[name]
+                )
+            else:
+                out[name] = self._recoder.column(name, raw[name]).array
+        return out
+
+    def _numbers(self, raw: pd.Series) -> pd.Series:
+        import pandas as pd
+
+        if not pd.api.types.is_numeric_dtype(raw):
+            if self.description.responses.decimal == ",":
+                raw = raw.str.replace(",", ".", regex=False)
+            raw = pd.to_numeric(raw, errors="coerce")
+        return raw.astype("Float64")
+
+    # ------------------------------------------------------------------------------- the ledger
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """What became of every row read; its sections add up."""
+        lines = list(self._row_lines)
+        for name in self.metrics:
+            lines += self._metric_lines(name)
+        return Ledger(tuple(lines))
+
+    @property
+    def _main(self) -> str:
+        return "frame" if self.description.frame is not None else "responses"
+
+    @cached_property
+    def _row_lines(self) -> list[LedgerLine]:
+        lines = self._rows.lines
+        if not lines:
+            raise AssertionError("rows were built without their ledger")
+        return lines
+
+    def _metric_lines(self, name: str) -> list[LedgerLine]:
+        metric, used, early = self.metric(name), self.n_rows, self._rows.n_early
+        raw = self._raw([name])
+        self._check_scale(name, raw)
+        tally: dict[str, int] = {}
+        blank = 0
+        for value, n in zip(raw[name].tolist(), raw["n"].tolist(), strict=True):
+            text = as_text(value)
+            if text is None:
+                blank += n
+            else:
+                tally[text] = tally.get(text, 0) + n
+        answers = self._recoder.answers(name, list(tally))
+        answered = sum(tally[t] for t in answers.scores)
+        gone = {t: tally[t] for t in answers.missing if t.strip()}
+        blank += sum(tally[t] for t in answers.missing if not t.strip())
+        off = {t: tally[t] for t in answers.off}
+        parts: list[tuple[str, int, Kind]] = [
+            (f"Answered {metric.short}", answered, "answered"),
+            (f"Set aside: coded as no answer ({_listing(gone)})", sum(gone.values()), "set aside"),
+            (
+                f"Set aside: not an answer from {metric.scale.low} to {metric.scale.high} ({_listing(off)})",
+                sum(off.values()),
+                "set aside",
+            ),
+            ("Set aside: answered before being invited", early, "set aside"),
+            ("Did not answer" if self.n_invited is not None else "Left blank", blank - early, "no answer"),
+        ]
+        return [LedgerLine(label, n, kind, name, used) for label, n, kind in parts if n or kind == "answered"]
+
+    # ------------------------------------------------------------------------------- how
+
+    @cached_property
+    def _recoder(self) -> Recoder:
+        places = self._roles.places
+        source_of = {}
+        for path, place in places.items():
+            if path == ("wave",):
+                source_of["wave"] = place.source
+            elif path[0] == "items":
+                source_of[self.description.items[int(path[1])].key] = place.source
+            elif len(path) == 2:
+                source_of[str(path[1])] = place.source
+        return Recoder(self.description, source_of)
+
+    def _checked(self, by: str | Sequence[str], known: Sequence[str] | None = None) -> list[str]:
+        by = [by] if isinstance(by, str) else list(by)
+        known = self.columns if known is None else known
+        for name in by:
+            if name not in known:
+                hint = did_you_mean(str(name), list(known))
+                if name == "part":
+                    hint = "Parts are made of customer ids: say customer: in the description."
+                raise ValueError(f"this survey has no column {quoted(name)}. {hint}")
+        if len(set(by)) != len(by):
+            raise ValueError(f"a column is asked for twice: {', '.join(map(str, by))}")
+        return by
+
+    def _with_responded(self, by: Sequence[str]) -> ibis.Table:
+        """The rows, with "responded" where it is asked for: answered at some time, or answered something."""
+        table = self._rows.table
+        if "responded" not in by:
+            return table
+        import ibis
+
+        said: Any = table["_stamped"].fill_null(False) if "_stamped" in table.columns else ibis.literal(False)
+        for name, score in self.description.scores.items():
+            if name not in table.columns:
+                continue
+            text = table[name].cast("string").strip()
+            codes = [*self._recoder._codes(name, score.missing)]
+            # 11 stored as a number can read "11.0"
+            nothing = ["", "nan", *codes, *(f"{code}.0" for code in codes if code.isdigit())]
+            said = said | (text.notnull() & text.notin(nothing)).fill_null(False)  # noqa: PD004 (ibis's name)
+        return table.mutate(responded=said)
+
+    def _raw(self, by: Sequence[str]) -> pd.DataFrame:
+        """Counts by raw values: the one pass over the rows."""
+        from ..cells import reduce
+
+        weight = "weight" if self.weighted and "weight" in self._rows.table.columns else None
+        return self._guarded(lambda: reduce(self._with_responded(by), list(by), weight=weight))
+
+    def _recoded(self, by: Sequence[str]) -> pd.DataFrame:
+        from ..cells import regroup
+
+        raw = self._raw(by)
+        for name in by:
+            if name in self.description.scores:
+                self._check_scale(name, raw)
+        return regroup(raw, self._labels(raw, by)) if by else raw
+
+    def _labels(self, raw: pd.DataFrame, by: Sequence[str]) -> dict[str, Any]:
+        own = ("part", "responded")
+        return {name: self._recoder.column(name, raw[name]) for name in by if name not in own}
+
+    def _check_scale(self, name: str, raw: pd.DataFrame) -> None:
+        problem = self._scale_problem(name, raw)
+        if problem is not None:
+            raise SurveyError(problem)
+
+    def _scale_problem(self, name: str, raw: pd.DataFrame) -> Problem | None:
+        return self._recoder.scale_problem(name, raw[name], raw["n"], self._readers["responses"].where)
+
+    def _order(self, cells: pd.DataFrame) -> np.ndarray:
+        """Positions that put waves from old to new, everything else as it was."""
+        if self.wave is None or self.wave not in cells.columns:
+            return np.arange(len(cells))
+        import pandas as pd
+
+        place = {wave: i for i, wave in enumerate(self._all_waves(cells[self.wave]))}
+        keys = []
+        for name in (c for c in cells.columns if c not in ("n", "w", "w2")):
+            if name == self.wave:
+                keys.append(np.array([place.get(wave, len(place)) for wave in cells[name].tolist()]))
+            else:
+                codes, distinct = pd.factorize(cells[name], sort=True)
+                keys.append(np.where(codes < 0, len(distinct), codes))
+        return np.lexsort(keys[::-1])
+
+    def _all_waves(self, found: pd.Series) -> list[str]:
+        """Waves from old to new: as described, others after them in the order of their names."""
+        wave = self.description.wave
+        assert wave is not None
+        declared = [wave.labels.get(w, w) for w in wave.order]
+        return list(dict.fromkeys([*declared, *sorted(set(found.dropna()) - set(declared))]))
+
+    def _ordered(self, cells: pd.DataFrame) -> pd.DataFrame:
+        if self.wave is None or self.wave not in cells.columns:
+            return cells
+        return cells.iloc[self._order(cells)].reset_index(drop=True)
+
+    def _run(self, expression: Any) -> Any:
+        return self._guarded(lambda: expression.to_pyarrow().as_py())
+
+    def _guarded(self, query: Any) -> Any:
+        """Run a query; an engine's own error becomes ours, without its text where that may hold an address."""
+        problem = None
+        try:
+            return query()
+        except (SurveyError, ValueError):
+            raise
+        except Exception as error:
+            database = any(isinstance(r, DatabaseReader) for r in self._readers.values())
+            detail = type(error).__name__ if database else str(error).strip().splitlines()[0]
+            problem = Problem(f"the rows cannot be counted: {detail}", self._readers["responses"].where)
+        raise SurveyError(problem)
+
+    def __repr__(self) -> str:
+        return f"<Survey {self.title!r}, {self.period_text}, {', '.join(self.metrics)}>"
+
+    def _repr_html_(self) -> str:
+        from ..show import definition_html
+
+        rows = [
+            ("population", self.population or "not stated"),
+            ("period", self.period_text),
+            ("rows in use", count(self.n_rows)),
+            ("invited", "no record" if self.n_invited is None else count(self.n_invited)),
+            *((m.label, f"{count(self.n_answered(key))} answers") for key, m in self.metrics.items()),
+            ("groups", ", ".join(self.groups) or "none"),
+        ]
+        return definition_html(self.title, rows)
+
+
+def _listing(values: Mapping[str, int], most: int = 4) -> str:
+    """The values of a ledger line, most frequent first."""
+    ordered = sorted(values, key=lambda t: (-values[t], t))
+    shown = ", ".join(
+        quoted(t.strip(), 20) if not t.strip().lstrip("+-").isdigit() else t.strip() for t in ordered[:most]
+    )
+    return f"{shown}, …" if len(ordered) > most else shown

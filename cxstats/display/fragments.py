@@ -17,7 +17,7 @@ from cxstats.words import capitalised
 __all__ = ["PART_MIME", "environment", "notebook_html", "part_html"]
 
 PART_MIME = "application/vnd.cxstats.part+json"
-KINDS = ("header", "answer", "points", "know", "figure", "table", "limits", "method", "ledger")
+KINDS = ("header", "answer", "points", "know", "figure", "table", "note", "limits", "method", "ledger")
 
 _BOLD = re.compile(r"\*\*(.+?)\*\*")
 _LINK = re.compile(r"\[([^\]]+)\]\(#([A-Za-z][\w-]*)\)")

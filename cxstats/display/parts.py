@@ -33,6 +33,8 @@ __all__ = [
     "MainPoints",
     "Method",
     "NeedToKnow",
+    "Note",
+    "Section",
     "Table",
 ]
 
@@ -340,6 +342,34 @@ class Figure(_Part):
         """The part in plain words."""
         label = f"Figure {self.number}. " if self.number else ""
         return f"{label}{self.headline}\n{self.alt}"
+
+
+@dataclass(frozen=True, slots=True)
+class Note(_Part):
+    """A sentence or two beside the evidence, or in place of evidence that the data cannot give."""
+
+    text: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The part as plain data."""
+        return {"part": "note", "text": self.text}
+
+    def to_text(self) -> str:
+        """The part in plain words."""
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Several parts that one notebook cell shows, each as an output of its own."""
+
+    parts: tuple[_Part, ...]
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import display
+
+        for part in self.parts:
+            display(part)
 
 
 @dataclass(frozen=True, slots=True)

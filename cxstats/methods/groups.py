@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from cxstats.cells import cluster_variance
 from cxstats.metrics import Metric
 from cxstats.show import definition_html
 
@@ -83,7 +84,7 @@ def group_means(
     group : column of the groups; None for one group, "all".
     labels : the groups wanted, in this order; default all that occur, sorted.
     matrix : M over the rows of ``cells``, shape (R, R): Σ over customers of t_ca·t_cb, t_ca being how often
-        (weighted: the weight with which) customer c falls in row a. None where every answer is another customer.
+        (weighted: the weight with which) customer c falls in row a. None: every answer is another customer.
 
     Returns
     -------
@@ -138,8 +139,8 @@ def group_means(
     rows = np.flatnonzero(inside)
     influence[rows, position[rows]] = (worth[rows] - values[position[rows]]) / total[position[rows]]
     if matrix is not None:
-        meat = np.asarray(matrix)[np.ix_(answered, answered)]
-        covariance = influence.T @ meat @ influence
+        chosen = np.flatnonzero(answered)
+        covariance = cluster_variance(influence, matrix[np.ix_(chosen, chosen)])
     else:
         square = used["w2"].to_numpy(dtype=float) if weighted else n_rows
         covariance = influence.T @ (influence * square[:, None])
@@ -155,7 +156,7 @@ def group_means(
         )
     return GroupMeans(
         labels=tuple(wanted),
-        counts=count / total[:, None] * n[:, None],
+        counts=count * (n / total)[:, None],
         n=n.astype(int),
         values=values,
         covariance=covariance,

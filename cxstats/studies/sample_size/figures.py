@@ -9,7 +9,7 @@ import numpy as np
 
 from cxstats.display import plots
 from cxstats.display.parts import Figure, Table
-from cxstats.studies.sample_size.sentences import Speech, league_table, rank_headline
+from cxstats.studies.sample_size.sentences import Speech, in_sentence, league_table, rank_headline
 from cxstats.studies.sample_size.study import GroupTable, Numbers
 from cxstats.words import (
     amount,
@@ -86,7 +86,9 @@ def _score(numbers: Numbers, source: Source) -> Figure:
         band = (before - margin, before + margin)
         band_label = f"within {say.gap(margin)} of {waves[-2].label}"
         change = numbers.change
-        headline = f"{numbers.metric.short} went from {say.value(before)} to {say.value(last.value)}: " + {
+        first, now = say.value(before), say.value(last.value)
+        moved = f"stayed at {now}" if first == now else f"went from {first} to {now}"
+        headline = f"{numbers.metric.short} {moved}: " + {
             "negligible": f"a change of {say.gap(margin)} can be ruled out",
             "material": f"a change of more than {say.gap(margin)}",
             "inconclusive": f"whether it changed by {say.gap(margin)} cannot be told",
@@ -508,7 +510,7 @@ def _ranks(numbers: Numbers, source: Source) -> Figure:
     return Figure(
         key="ranks",
         headline=rank_headline(table),
-        subtitle=f"Place in a league table of {numbers.metric.short} by {table.title}: as it stands, and the places that "
+        subtitle=f"Place in a league table of {numbers.metric.short} by {in_sentence(table.title)}: as it stands, and the places that "
         f"chance allows, all together with {_level(numbers)} confidence",
         alt="; ".join(
             f"{d.label}: place {number(d.rank)}, could be {plots.place_text(d.low, d.high)}" for d in drawn

@@ -32,6 +32,7 @@ __all__ = [
     "answer",
     "as_of",
     "facts",
+    "in_sentence",
     "league_table",
     "limits",
     "main_points",
@@ -62,6 +63,11 @@ class Speech:
         return 1 if self.metric.unit == "scale points" else 0
 
     @property
+    def gap_digits(self) -> int:
+        """Decimals of a difference in a headline: on a scale of a few points a difference is a fraction of one."""
+        return 2 if self.metric.unit == "scale points" else 0
+
+    @property
     def gap_unit(self) -> str:
         """The unit of a difference."""
         return "percentage points" if self.metric.unit == "%" else "points"
@@ -83,11 +89,11 @@ class Speech:
 
     def rough_gap(self, size: float, fine: int = 0) -> str:
         """The size of a difference that was estimated."""
-        return amount(size, self.gap_unit, digits=self.digits + fine)
+        return amount(size, self.gap_unit, digits=self.gap_digits + fine)
 
     def gap_span(self, low: float, high: float, fine: int = 1) -> str:
         """An interval of differences."""
-        return interval(low, high, self.gap_unit, digits=self.digits + fine, sign=True)
+        return interval(low, high, self.gap_unit, digits=self.gap_digits + fine, sign=True)
 
 
 def answer(numbers: Numbers) -> Finding:
@@ -378,9 +384,18 @@ def league_table(numbers: Numbers) -> GroupTable | None:
     return ranked[0] if ranked else None
 
 
+def in_sentence(title: str) -> str:
+    """A title inside a sentence: a small first letter, unless it is an abbreviation.
+
+    >>> in_sentence("Use of the app"), in_sentence("NPS band")
+    ('use of the app', 'NPS band')
+    """
+    return title[:1].lower() + title[1:] if title[1:2].islower() else title
+
+
 def rank_headline(table: GroupTable) -> str:
     """Which categories of a group can be first, or told apart at all."""
-    sets, size, what = table.ranks, len(table.labels), table.title
+    sets, size, what = table.ranks, len(table.labels), in_sentence(table.title)
     if sets.n_ordered == 0:
         return f"By {what}, none of {number_word(size)} can be told from another"
     if sets.n_ordered == sets.n_pairs:

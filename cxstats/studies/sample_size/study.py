@@ -327,17 +327,17 @@ def _estimate(means: GroupMeans, i: int, metric: Metric, chosen: Settings) -> Es
 
 def _change(means: GroupMeans, metric: Metric, chosen: Settings) -> tuple[Comparison, float]:
     before, now = len(means.n) - 2, len(means.n) - 1
-    correlation = means.correlation(before, now)
-    effective = tuple(None if _plain(means, i) else float(means.effective_n[i]) for i in (before, now))
+    # n in place of n − 1, as in the score intervals: independent answers are then worth exactly n
+    pair = np.ix_([before, now], [before, now])
+    divisor = np.sqrt((means.n - 1) / means.n)[[before, now]]
     change = compare(
         means.counts[before],
         means.counts[now],
         metric,
         level=chosen.level,
-        effective_n=effective,
-        correlation=correlation,
+        covariance=means.covariance[pair] * np.outer(divisor, divisor),
     )
-    return change, correlation
+    return change, change.correlation
 
 
 def _verdict(change: Comparison | None, total: Estimate, margin: float) -> Verdict:
@@ -366,7 +366,7 @@ def _group_table(
     visible = sizes[name][~np.asarray(shown.hidden)]
     labels = [str(label) for label in visible.dropna()]
     hidden = len(sizes) - len(visible)
-    title = survey.label(name)
+    title = survey.group_labels[name]
     if not labels:
         return GroupTable(name, title, (), (), (), hidden, None)
     matrix = survey.cluster_matrix(by=by, weighted=survey.weighted) if survey.repeats else None
@@ -432,7 +432,7 @@ def _card(
     table = np.bincount(scores - metric.scale.low, weights=sizes, minlength=metric.scale.size)
     return coverage_card(
         table, metric, level=chosen.level, seed=chosen.seed
-    ), f"{survey.label(name)}: {label}"
+    ), f"{survey.group_labels[name]}: {label}"
 
 
 def _planning(

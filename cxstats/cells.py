@@ -211,29 +211,25 @@ def cluster_matrix(
     _known(customer, table.columns, "the table has")
     if customer in by:
         raise ValueError(f"{customer!r} names the customers, so cells by it would be single people")
-    # short names of our own: the query holds each column twice, and a vendor's could clash
-    keys = [f"k{i}" for i in range(len(by))]
-    w = None if weight is None else table[weight].cast("float64")
-    tallies = {"n": table.count()}
-    if w is not None:
-        tallies |= {"w": w.sum(), "w2": (w * w).sum(), "_weighed": w.count()}
-    named = {"customer": table[customer], **{k: table[c] for k, c in zip(keys, by, strict=True)}}
-    falls = table.group_by(**named).agg(**tallies)
-    falls = falls.mutate(t=(falls.n if w is None else falls.w).cast("float64"))
+    names, falls = _falls(table, by, customer, weight)
+    tallies = [name for name in falls.columns if name not in ("customer", "cell", "t")]
     # without a customer every row stands alone: Σ 1² or Σ w² instead of (Σ)²
-    alone = (falls.n if w is None else falls.w2).cast("float64")
+    alone = (falls.n if weight is None else falls.w2).cast("float64")
     sums = {name: falls[name].sum() for name in tallies}
     sums["_diagonal"] = falls.customer.isnull().ifelse(alone, falls.t * falls.t).sum()  # noqa: PD003 (ibis's name)
-    cells = _cells(_grouped(falls, keys, sums), keys, weight)
-    diagonal = cells.pop("_diagonal").to_numpy(float, na_value=0.0)
+    keys = [name for name in names.columns if name != "cell"]
+    cells = _cells(names.join(falls.group_by("cell").agg(**sums), "cell"), keys, weight)
+    number, diagonal = cells.pop("cell").to_numpy(int), cells.pop("_diagonal").to_numpy(float, na_value=0.0)
 
-    a, b, products = _pairs(falls, cells, keys)
+    a, b, products = _pairs(falls, number)
     from scipy import sparse
 
     every = np.arange(len(cells))
-    entries = np.concatenate([diagonal, products]), (np.concatenate([every, a]), np.concatenate([every, b]))
-    matrix = sparse.coo_array(entries, shape=(len(cells), len(cells))).tocsr()
-    return cells.rename(columns=dict(zip(keys, by, strict=True))), _fitting(matrix)
+    entries = np.concatenate([diagonal, products, products])
+    place = np.concatenate([every, a, b]), np.concatenate([every, b, a])
+    matrix = sparse.coo_array((entries, place), shape=(len(cells), len(cells))).tocsr()
+    cells = cells.rename(columns=dict(zip(keys, by, strict=False)))
+    return (cells if by else cells.drop(columns=keys)), _fitting(matrix)
 
 
 def n_customers(table: ibis.Table, customer: str) -> int:
@@ -819,29 +815,49 @@ def _cells(expression: ibis.Table, by: Sequence[str], weight: str | None) -> pd.
     return cells
 
 
-def _pairs(
-    falls: ibis.Table, cells: pd.DataFrame, keys: Sequence[str]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rows a ≠ b of ``cells`` that share a customer, and Σ_c t_ca·t_cb for each (every pair both ways)."""
-    named = falls.filter(falls.customer.notnull())  # noqa: PD004 (ibis's name)
+def _falls(
+    table: ibis.Table, by: Sequence[str], customer: str, weight: str | None
+) -> tuple[ibis.Table, ibis.Table]:
+    """The cells' labels, numbered; and per customer and cell the tallies and t_ca. Both still queries.
+
+    The number stands for the labels in all that follows: to join and group customers by one whole
+    number is several times cheaper than by all the texts.
+    """
+    import ibis
+
+    # names of our own, which no column of the table can clash with
+    keys = {f"k{i}": table[column] for i, column in enumerate(by)} or {"k0": ibis.literal(0)}
+    rows = table.select(customer=table[customer], **keys)
+    if weight is not None:
+        rows = table.select(customer=table[customer], **keys, weight=table[weight].cast("float64"))
+    names = rows.select(*keys).distinct().mutate(cell=ibis.row_number().over(order_by=list(keys)))
+    label = names.rename({f"{key}_": key for key in keys})
+    # a missing label is a label like any other: identical to another missing one
+    placed = rows.join(label, [rows[key].identical_to(label[f"{key}_"]) for key in keys])
+    tallies = {"n": placed.count()}
+    if weight is not None:
+        w = placed.weight
+        tallies |= {"w": w.sum(), "w2": (w * w).sum(), "_weighed": w.count()}
+    falls = placed.group_by("customer", "cell").agg(**tallies)
+    return names, falls.mutate(t=(falls.n if weight is None else falls.w).cast("float64"))
+
+
+def _pairs(falls: ibis.Table, number: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pairs of cells that share a customer, each once, as rows of the table of cells, and Σ_c t_ca·t_cb.
+
+    ``number`` holds the number of each row's cell.
+    """
+    named = falls.filter(falls.customer.notnull()).select("customer", "cell", "t")  # noqa: PD004 (ibis's name)
     repeat = named.group_by("customer").agg(cells=named.count())
-    several = named.semi_join(repeat.filter(repeat.cells > 1), "customer").select("customer", "t", *keys)
+    several = named.semi_join(repeat.filter(repeat.cells > 1), "customer")
     # the same query under names of its own: a table joined with itself is otherwise ambiguous
-    other = several.view().rename({f"{name}_b": name for name in ("t", *keys)})
-    both = several.join(other, "customer")
-    right = [f"{key}_b" for key in keys]
-    shared = _frame(_arrow(_grouped(both, [*keys, *right], {"product": (both.t * both.t_b).sum()})))
-    if not keys:  # one cell: nobody is in two
-        return np.empty(0, int), np.empty(0, int), np.empty(0)
-    sides = [cells[keys], shared[keys], shared[right].set_axis(keys, axis=1)]
-    group, merged = _group(pd.concat(sides, ignore_index=True), keys)
-    if len(merged) != len(cells):
-        raise RuntimeError("the table changed between two readings: its cells and its customers disagree")
-    row = np.empty(len(cells), dtype=int)
-    row[group[: len(cells)]] = np.arange(len(cells))
-    a, b = row[group[len(cells) :]].reshape(2, len(shared))
-    apart = a != b
-    return a[apart], b[apart], shared["product"].to_numpy(float)[apart]
+    other = several.view().rename({f"{name}_b": name for name in ("customer", "cell", "t")})
+    both = several.join(other, [several.customer == other.customer_b, several.cell < other.cell_b])
+    shared = _arrow(both.group_by("cell", "cell_b").agg(product=(both.t * both.t_b).sum()))
+    row = np.full(number.max(initial=-1) + 1, -1)
+    row[number] = np.arange(len(number))
+    a, b = (row[shared[name].to_numpy()] for name in ("cell", "cell_b"))
+    return a, b, shared["product"].to_numpy()
 
 
 def _fitting(matrix: csr_array) -> Matrix:

@@ -57,13 +57,22 @@ def test_reduce_by_nothing_counts_all_rows(answers):
     assert len(cells.reduce(table.filter(table.score > 10), "country")) == 0
 
 
+def _sqlite(rows: pa.Table, path) -> ibis.Table:
+    """The rows in another engine than DuckDB."""
+    with contextlib.closing(sqlite3.connect(path)) as file, file:
+        file.execute(f"create table answers ({', '.join(rows.column_names)})")
+        marks = ", ".join("?" * rows.num_columns)
+        file.executemany(
+            f"insert into answers values ({marks})", zip(*rows.to_pydict().values(), strict=True)
+        )
+    types = {"score": "int64", "wave": "int64", "customer": "int64"}
+    table = ibis.sqlite.connect(path).table("answers")
+    return table.cast({name: types.get(name, "string") for name in rows.column_names})
+
+
 def test_row_order_is_the_same_in_every_engine_and_run(answers, tmp_path):
     expected = cells.reduce(ibis.memtable(answers), ["country", "score"])
-    with contextlib.closing(sqlite3.connect(tmp_path / "answers.db")) as file, file:
-        file.execute("create table answers (score integer, country text)")
-        columns = answers.select(["score", "country"]).to_pydict()
-        file.executemany("insert into answers values (?, ?)", zip(*columns.values(), strict=True))
-    other = ibis.sqlite.connect(tmp_path / "answers.db").table("answers")
+    other = _sqlite(answers.select(["score", "country"]), tmp_path / "answers.db")
     pd.testing.assert_frame_equal(cells.reduce(other, ["country", "score"]), expected)
     shuffled = answers.take(np.array([5, 3, 1, 0, 2, 4]))
     pd.testing.assert_frame_equal(cells.reduce(ibis.memtable(shuffled), ["country", "score"]), expected)
@@ -204,6 +213,21 @@ def test_missing_labels_are_cells_of_the_matrix_too():
     counted, matrix = cells.cluster_matrix(table, "score", "customer")
     assert counted["score"].tolist() == [9, pd.NA]
     assert matrix.tolist() == [[1.0, 1.0], [1.0, 2.0]]
+
+
+def test_matrix_in_another_engine(tmp_path):
+    rows = pa.table(
+        {
+            "customer": [1, 1, 1, 2, 2, None],
+            "wave": [1, 2, 2, 1, 1, 1],
+            "country": ["a", None, "a", "a", "a", "a"],
+        }
+    )
+    counted, matrix = cells.cluster_matrix(ibis.memtable(rows), ["wave", "country"], "customer")
+    other, same = cells.cluster_matrix(_sqlite(rows, tmp_path / "a.db"), ["wave", "country"], "customer")
+    pd.testing.assert_frame_equal(other, counted)
+    np.testing.assert_array_equal(same, matrix)
+    assert matrix.tolist() == [[1 + 4 + 1, 1, 1], [1, 1, 1], [1, 1, 1]]
 
 
 def test_many_cells_give_a_sparse_matrix(repeated, monkeypatch):

@@ -205,6 +205,9 @@ def _render(
         except RenderError as error:
             _complain(str(error))
             return FAILED
+        except KeyboardInterrupt as ended:
+            _complain("Interrupted. What was published before stays as it is.")
+            return TERMINATED if isinstance(ended, _Terminated) else INTERRUPTED
     return _report(outcomes, out)
 
 
@@ -304,12 +307,8 @@ def main() -> None:
             stream.reconfigure(errors="replace")  # a console that lacks a letter must not end the run
     try:
         app(prog_name="cxstats")
-    except _Terminated:
-        _complain("Ended. What was published is unchanged.")
-        _leave(TERMINATED)
     except KeyboardInterrupt:
-        _complain("Interrupted. What was published is unchanged.")
-        _leave(INTERRUPTED)
+        sys.exit(INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(FAILED)
@@ -330,11 +329,6 @@ def main() -> None:
             "Run it again as cxstats --debug … for the details a maintainer needs."
         )
         sys.exit(FAILED)
-
-
-def _leave(code: int) -> None:
-    sys.stdout.flush()
-    sys.exit(code)
 
 
 if __name__ == "__main__":

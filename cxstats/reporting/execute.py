@@ -315,9 +315,10 @@ def _died(where: str, status: int) -> str:
 def _place(notebook: Any, index: int) -> str:
     if notebook is None or not 0 <= index < len(notebook.cells):
         return "the notebook"
-    number = sum(
-        cell.cell_type == "code" and bool(cell.source.strip()) for cell in notebook.cells[: index + 1]
-    )
+    before = [
+        cell for cell in notebook.cells[: index + 1] if cell.cell_type == "code" and cell.source.strip()
+    ]
+    number = sum("injected-parameters" not in cell.metadata.get("tags", []) for cell in before)
     lines = [line.strip() for line in notebook.cells[index].source.splitlines()]
     first = next((line for line in lines if line and not line.startswith("#")), "")
     return f"code cell {number}" + (f" ({first[:60]}{'…' if len(first) > 60 else ''})" if first else "")

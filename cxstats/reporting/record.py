@@ -28,9 +28,14 @@ PERIODS = 8  # periods in a sparkline
 Record = dict[str, Any]
 
 
-def new_run_id(now: dt.datetime) -> str:
-    """A name for one run: sorts by time, and two runs of one second differ."""
-    return f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+def new_run_id(earlier: Iterable[Record], now: dt.datetime) -> str:
+    """A name for one run, counted on from the ``earlier`` ones of its report: a clock may be set back.
+
+    >>> new_run_id([{"run": "000007-20250402T060000Z-aaaaaa"}], dt.datetime(2025, 4, 3))[:22]
+    '000008-20250403T000000'
+    """
+    last = max((int(record["run"].partition("-")[0]) for record in earlier), default=0)
+    return f"{last + 1:06d}-{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
 
 
 def page_hash(page: Path) -> str:
@@ -97,9 +102,14 @@ def load_all(out: Path, survey: str = "*", report: str = "*") -> dict[tuple[str,
             record = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             continue
-        if isinstance(record, dict) and {"run", "survey", "report", "status"} <= record.keys():
+        if _is_record(record):
             found.setdefault((path.parts[-3], path.parts[-2]), []).append(record)
     return found
+
+
+def _is_record(content: Any) -> bool:
+    needed = {"run", "survey", "report", "status", "started", "header", "answer", "page"}
+    return isinstance(content, dict) and needed <= content.keys() and content["run"][:6].isdigit()
 
 
 def settle(out: Path, records: Iterable[Record]) -> list[Record]:

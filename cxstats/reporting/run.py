@@ -100,7 +100,7 @@ class _Run:
         now = _now()
         self.record: record.Record = {
             "format": 1,
-            "run": record.new_run_id(now),
+            "run": record.new_run_id(self._all(), now),
             "survey": job.survey.name,
             "survey_title": job.survey.title,
             "report": job.report,
@@ -174,9 +174,12 @@ class _Run:
         began = time.monotonic()
         convert = _load_converter()
         try:
-            analyst = convert.to_html(executed.notebook, edition="analyst", title=self._title())
+            common = {"title": self._title(), "index_href": "../../index.html"}
+            analyst = convert.to_html(
+                executed.notebook, edition="analyst", reader_href="index.html", **common
+            )
             name = publish.companion_name("analyst", analyst)
-            reader = convert.to_html(executed.notebook, edition="reader", title=self._title())
+            reader = convert.to_html(executed.notebook, edition="reader", analyst_href=name, **common)
         except Exception as error:
             cause = f"The notebook ran, but could not be made into a page: {str(error)[:600]}"
             raise _Unconverted(cause, traceback.format_exc(), executed.notebook) from error
@@ -230,10 +233,12 @@ class _Run:
                 return [self.goal.out / page[key] for key in ("analyst", "record") if page.get(key)]
         return []
 
-    def _earlier(self) -> list[record.Record]:
+    def _all(self) -> list[record.Record]:
         key = (self.goal.survey, self.goal.report)
-        records = record.load_all(self.goal.out, *key).get(key, [])
-        return [earlier for earlier in records if earlier["run"] != self.record["run"]]
+        return record.load_all(self.goal.out, *key).get(key, [])
+
+    def _earlier(self) -> list[record.Record]:
+        return [earlier for earlier in self._all() if earlier["run"] != self.record["run"]]
 
     def _failed(self, error: RenderError, notebook: Any) -> Outcome:
         """Tell the record, keep the notebook; neither may fail on a full disk."""

@@ -10,7 +10,7 @@ import base64
 import binascii
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from html.parser import HTMLParser
 from urllib.parse import unquote_to_bytes
 
@@ -24,10 +24,24 @@ _SECRET_NAME = re.compile(
 )
 _URL_PASSWORD = re.compile(r"[a-z][a-z0-9+.-]*://[^\s:/@]+:([^\s@/]{3,})@", re.IGNORECASE)
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{2,63})+", re.ASCII)
-# International form only, with its separators: page numbers and intervals must not look like telephones.
-_PHONE = re.compile(r"(?<![\w.,])\+\d{1,3}[ \-/.]?\(?\d{2,5}\)?(?:[ \-/]\d{2,5}){2,4}(?![\w.,]\d)")
-_IP = re.compile(
-    r"(?<![\w.])(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)\.){3}(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?![\w.])"
+# International form only, with its separators: scores, intervals and dates must not look like telephones.
+_PHONE = re.compile(r"(?<![\w.,])\+\d{1,3}[ \-/]?\(?\d{2,5}\)?(?:[ \-/]\d{2,8}){1,4}(?![\w.,]\d)", re.ASCII)
+_IP = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.]*\d)", re.ASCII)
+
+
+def _is_phone(text: str) -> bool:
+    return sum(letter.isdigit() for letter in text) >= 9
+
+
+def _is_address(text: str) -> bool:
+    numbers = [int(number) for number in text.split(".")]
+    return max(numbers) <= 255 and sum(number >= 10 for number in numbers) >= 2  # 2.0.0.1 is a version
+
+
+_IDENTIFIERS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
+    ("an e-mail address", _EMAIL, bool),
+    ("a telephone number", _PHONE, _is_phone),
+    ("an IP address", _IP, _is_address),
 )
 
 _RUNS = {"script", "iframe", "object", "embed", "applet", "base", "form", "frame", "portal"}
@@ -68,13 +82,9 @@ def problems(html: str, *, environ: Mapping[str, str] | None = None, limit: int 
     for name, value in _secrets(os.environ if environ is None else environ).items():
         if value in text or value in html:
             found.append(f"the page holds the value of the environment variable {name}")
-    for kind, pattern in (
-        ("an e-mail address", _EMAIL),
-        ("a telephone number", _PHONE),
-        ("an IP address", _IP),
-    ):
-        if hit := pattern.search(text):
-            found.append(f"the page holds {kind} ({_masked(hit[0])})")
+    for kind, pattern, sure in _IDENTIFIERS:
+        if hit := next((hit[0] for hit in pattern.finditer(text) if sure(hit[0])), None):
+            found.append(f"the page holds {kind} ({_masked(hit)})")
     return list(dict.fromkeys(found))
 
 
@@ -87,8 +97,8 @@ def redact(text: str, *, environ: Mapping[str, str] | None = None) -> str:
     for value in _secrets(os.environ if environ is None else environ).values():
         text = text.replace(value, "[…]")
     text = re.sub(r"(://[^\s:/@]+:)[^\s@/]+@", r"\1[…]@", text)
-    for pattern in (_EMAIL, _PHONE):
-        text = pattern.sub("[…]", text)
+    for _, pattern, sure in _IDENTIFIERS:
+        text = pattern.sub(lambda hit, sure=sure: "[…]" if sure(hit[0]) else hit[0], text)
     return text
 
 

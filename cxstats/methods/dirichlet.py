@@ -55,7 +55,7 @@ def dirichlet_quantile(
     ``quick`` is for thousands of rows whose coverage is asked: right to 1e-5 of a standard deviation.
     """
     # the Newton step, in standard deviations, after which a row is finished: its square is the error left
-    tolerance = 3e-3 if quick else 1e-7
+    tolerance = 1e-3 if quick else 1e-7
     from scipy.stats import beta
 
     low, span = values[0], values[-1] - values[0]
@@ -150,7 +150,10 @@ def _integrate(alpha: np.ndarray, centred: np.ndarray, quick: bool) -> tuple[np.
     bend[wide] = _bend(alpha[wide], centred[wide], crossing[wide], reach[wide])
     # the rule's error is e^(−2π·d/step), d the distance to the next singularity in w: the pole at s = 0 is
     # 1.5 widths off or more, and turning w by π/4 brings the contour onto the real axis
-    step = np.minimum(0.5 * width, 0.25) if quick else np.minimum(0.3 * width, 0.15)
+    step = np.minimum(0.3 * width, 0.15)
+    if quick:
+        # a contour that found no side to turn to is rough and keeps the fine step
+        step = np.where((width > 0.2) & (bend == 0), step, np.minimum(0.5 * width, 0.25))
     nothing = 1e-9 if quick else 1e-15
     tail, slope = np.zeros_like(crossing), np.zeros_like(crossing)
     todo = np.arange(len(crossing))

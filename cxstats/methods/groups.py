@@ -120,7 +120,8 @@ def group_means(
     wanted = (
         [str(label) for label in labels] if labels is not None else sorted({x for x in names if pd.notna(x)})
     )
-    position = np.array([wanted.index(x) if x in wanted else -1 for x in names], dtype=int)
+    place = {label: i for i, label in enumerate(wanted)}
+    position = np.array([-1 if pd.isna(x) else place.get(x, -1) for x in names], dtype=int)
     inside = position >= 0
     n_rows = used["n"].to_numpy(dtype=float)
     mass = used["w"].to_numpy(dtype=float) if weighted else n_rows

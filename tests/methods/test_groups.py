@@ -84,7 +84,7 @@ def test_all_answers_equal_leaves_kishs_effective_n() -> None:
 
 def test_missing_answers_and_other_groups_are_left_out() -> None:
     cells = pd.DataFrame(
-        {"nps": pd.array([pd.NA, 10, 0, 10], dtype="Int64"), "g": ["x", "x", "x", "NA"], "n": [500, 3, 1, 7]}
+        {"nps": pd.array([pd.NA, 10, 0, 10], dtype="Int64"), "g": ["x", "x", "x", pd.NA], "n": [500, 3, 1, 7]}
     )
     result = group_means(cells, NPS, score="nps", group="g", labels=["x"])
     assert result.labels == ("x",)

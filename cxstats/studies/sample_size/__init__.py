@@ -172,7 +172,7 @@ def sample_size(
         need_to_know=parts.NeedToKnow(sentences.need_to_know(numbers, survey)),
         limits=parts.Limits(sentences.limits(numbers, survey)),
         method=parts.Method(sentences.method(numbers, survey), _versions(survey, chosen)),
-        ledger=parts.LedgerTable(survey.ledger),
+        ledger=parts.LedgerTable(survey.ledger.of(numbers.metric.key)),
         _notes=sentences.notes(numbers),
     )
 

@@ -291,10 +291,14 @@ def _card(numbers: Numbers, source: Source) -> Figure:
             axis_label="Intervals that contain the true score, of 100 surveys like this one",
             reference=promised,
             reference_label=f"promised: {percent(promised)}",
+            limits=(min(promised - 2, lowest - 0.3), max(min(promised + 2, 100), highest + 0.3)),
             columns=("contains\nthe truth", f"these answers’\n{_level(numbers)} interval"),
             ruled=False,
         )
 
+    lowest, highest = (
+        100 * f(x for r in card.rows for x in (r.value, r.lowest, r.highest)) for f in (min, max)
+    )
     groups = numbers.metric.groups
     mix = (
         "these shares ("
@@ -369,8 +373,8 @@ def _needs(numbers: Numbers, source: Source) -> Figure:
             reference=have,
             reference_label=f"answers now: {count(have)}",
             tick_text=count,
-            limits=(0, 1.08 * max(have, *(plan.size.n_high or plan.size.n for plan in plans))),
-            columns=("answers", "invitations"),
+            limits=(0, 1.12 * max(have, *(plan.size.n_high or plan.size.n for plan in plans))),
+            columns=("needed", "invitations"),
         )
 
     notes = " ".join(dict.fromkeys(text for plan in plans for text in plan.size.assumptions))
@@ -415,6 +419,7 @@ def _tracker(numbers: Numbers, source: Source) -> Figure:
     say, margin = Speech(numbers.metric), numbers.settings.margin
     n, change = np.array(numbers.detectable_curve).T
     seen = numbers.detectable
+    told = sorted({*numbers.detectable_curve[::6], (numbers.n, seen)})
     headline = f"Waves of this size see a change of about {say.rough_gap(seen)}, " + (
         f"less than the {say.gap(margin)} that matter"
         if seen <= margin
@@ -425,7 +430,7 @@ def _tracker(numbers: Numbers, source: Source) -> Figure:
         headline=headline,
         subtitle=f"Smallest true change between two waves that is found in {share(numbers.settings.power)} of cases, by "
         "answers in each wave",
-        alt="; ".join(f"{count(a)} answers: {say.rough_gap(b, 1)}" for a, b in numbers.detectable_curve),
+        alt="; ".join(f"{count(a)} answers: {say.rough_gap(b, 1)}" for a, b in told),
         draw=lambda canvas: plots.curves(
             canvas,
             [plots.Series("", n.tolist(), change.tolist())],
@@ -440,7 +445,7 @@ def _tracker(numbers: Numbers, source: Source) -> Figure:
         table=Table(
             "Smallest change two waves can see",
             ("Answers in each wave", "Smallest change"),
-            tuple((count(a), say.rough_gap(b, 1)) for a, b in numbers.detectable_curve),
+            tuple((count(a), say.rough_gap(b, 1)) for a, b in told),
         ),
         source=source.line(plural(numbers.n, "answer")),
         key_marks=(("band", f"smaller than {say.gap(margin)}"),),
@@ -510,8 +515,8 @@ def _ranks(numbers: Numbers, source: Source) -> Figure:
     return Figure(
         key="ranks",
         headline=rank_headline(table),
-        subtitle=f"Place in a league table of {numbers.metric.short} by {in_sentence(table.title)}: as it stands, and the places that "
-        f"chance allows, all together with {_level(numbers)} confidence",
+        subtitle=f"Place in a league table of {numbers.metric.short} by {in_sentence(table.title)}: as it stands, and "
+        f"the places that chance allows, all together with {_level(numbers)} confidence",
         alt="; ".join(
             f"{d.label}: place {number(d.rank)}, could be {plots.place_text(d.low, d.high)}" for d in drawn
         ),

@@ -410,13 +410,13 @@ def rank_headline(table: GroupTable) -> str:
 def need_to_know(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...]:
     """What a reader needs to know before the evidence."""
     say, chosen = Speech(numbers.metric), numbers.settings
-    asked = f"{survey.population}, {survey.period_text}."
+    when = f"wave {period(numbers, survey)}" if survey.wave and numbers.waves else survey.period_text
+    asked = f"{survey.population or 'Population not stated'}, {when}."
     if numbers.invited:
         asked += f" {count(numbers.invited)} were invited."
     else:
         asked += " Who was invited is not in the data."
     used = f"{plural(numbers.n, 'answer')} to {numbers.metric.label}"
-    used += f" in wave {numbers.waves[-1].label}" if survey.wave and numbers.waves else ""
     level = level_text(chosen.level)
     return (
         ("Who was asked", asked),
@@ -425,6 +425,11 @@ def need_to_know(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...
             f"{used}; every row that was set aside is [listed with its reason](#ledger).",
         ),
         ("What would matter", f"A difference of {say.gap(chosen.margin)} or more, set before the analysis."),
+        (
+            "What is assumed",
+            "The answers are a random draw of the population, and customers are independent of each other. "
+            "[What that leaves open](#limits).",
+        ),
         (
             "What “interval” means",
             f"Where the value plausibly lies: {number(100 * chosen.level, 0)} of 100 such intervals contain it "
@@ -498,9 +503,8 @@ def method(numbers: Numbers, survey: Survey) -> tuple[str, ...]:
             ]
         )
         said.append(
-            f"{capitalised(causes)} enter by linearisation with customers as clusters; the design effect is "
-            f"{number(numbers.design_effect, 2)}, and small-sample intervals use the effective number of answers "
-            "(Korn and Graubard 1998)."
+            f"{capitalised(causes)} enter by linearisation with customers as clusters (design effect "
+            f"{number(numbers.design_effect, 2)}); intervals use the effective number of answers (Korn and Graubard 1998)."
         )
     said.append(
         f"Verdict at {level_text(chosen.level)}: one question, stated beforehand. Comparisons of groups carry no verdict; "

@@ -476,9 +476,11 @@ def _planning(
             n,
         ),
     )
-    grid = sorted({50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, n})
-    seen = {size: planning.detectable_difference(metric, size, **pair).with_power for size in grid}
-    most = max(50_000 if n > 5_000 else 10_000, 2 * n)
+    most = max(10_000, 4 * n)
+    grid = np.unique(np.geomspace(50, most, 48).astype(int))
+    curve = tuple(
+        (int(size), planning.detectable_difference(metric, int(size), **pair).with_power) for size in grid
+    )
     variance = metric.variance(counts)
     efficiency = None
     if metric.unit != "scale points" and variance > 0:
@@ -487,8 +489,8 @@ def _planning(
     biases = (margin / 5, margin * 2 / 5, margin) if variance > 0 else ()
     return {
         "plans": plans,
-        "detectable": seen[n],
-        "detectable_curve": tuple((size, value) for size, value in seen.items() if size <= most),
+        "detectable": planning.detectable_difference(metric, n, **pair).with_power,
+        "detectable_curve": curve,
         "efficiency": efficiency,
         "floors": tuple(Floor(bias, planning.bias_floor(variance * deff, bias).n) for bias in biases),
     }

@@ -23,7 +23,7 @@ from cxstats.display.theme import (
     SPREAD,
     WORST,
 )
-from cxstats.words import amount, interval, signed
+from cxstats.words import amount, interval, number, signed
 
 __all__ = ["KEY_SAMPLES", "key_sample", "sparkline", "strip", "verdict_mark"]
 
@@ -157,12 +157,14 @@ def strip(
     if x(margin) - x(-margin) > 90:
         edges.append(_Label(x(0), "0"))
     edges.append(_Label(x(margin), signed(margin, _digits(margin))))
+    if _collide(edges[0], edges[-1], size):
+        edges = [_inside(_Label(x(0), f"±{number(margin, _digits(margin))}"), size, width)]
     ends = [
         _inside(_Label(x(low), signed(low, digits)), size, width),
         _inside(_Label(x(high), signed(high, digits)), size, width),
     ]
     if _collide(ends[0], ends[1], size):
-        both = interval(low, high, digits=digits, sign=True)
+        both = interval(low, high, digits=digits, sign=True) if high > low else signed(low, digits)
         ends = [_inside(_Label((x(low) + x(high)) / 2, both), size, width)]
     second = any(_collide(a, b, size) for a in ends for b in edges)
     ends_y = bottom + (34.0 if second else 17.0)
@@ -307,19 +309,25 @@ def sparkline(
                 f'<text x="{x + 10:g}" y="{min(max(y(value) + 4, 12), top + height):g}" fill="{INK}" '
                 f'font-size="12.5" font-weight="700">{escape(last_label)}</text>'
             )
-    if len(points) > 1 and first_period:
-        anchor = "start" if xs[0] < 30 else "middle"
-        parts.append(
-            f'<text x="{2 if anchor == "start" else xs[0]:g}" y="{top + height + 17:g}" fill="{SECONDARY}" '
-            f'font-size="12" text-anchor="{anchor}">{escape(first_period)}</text>'
-        )
-    if last_period:
-        parts.append(
-            f'<text x="{xs[-1]:g}" y="{top + height + 17:g}" fill="{SECONDARY}" font-size="12" '
-            f'text-anchor="middle">{escape(last_period)}</text>'
-        )
+    parts += _end_periods(xs, first_period if len(points) > 1 else "", last_period, top + height + 17)
     return (
         f'<svg class="cx-spark" viewBox="0 0 {width} {top + height + 22:g}" width="{width}" '
         f'height="{top + height + 22:g}" aria-hidden="true" focusable="false" fill="none">'
         f"{''.join(parts)}</svg>"
     )
+
+
+def _end_periods(xs: Sequence[float], first: str, last: str, y: float) -> list[str]:
+    """The names of the first and the last period, the first moved left, or left out, where they would meet."""
+    size = 12.0
+    end = _Label(xs[-1], last)
+    end_left = end.x - end.width(size) / 2
+    start = _Label(xs[0], first)
+    left = min(max(start.x - start.width(size) / 2, 0), end_left - 10 - start.width(size))
+    named = [(max(end_left, 0), last)] if last else []
+    if first and left >= 0:
+        named.insert(0, (left, first))
+    return [
+        f'<text x="{x:.1f}" y="{y:g}" fill="{SECONDARY}" font-size="{size:g}">{escape(text)}</text>'
+        for x, text in named
+    ]

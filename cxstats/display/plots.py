@@ -1086,7 +1086,9 @@ def _wide_trend(
     sheet.text(0, 10, axis_label, colour=SECONDARY)
     pitch = (right - left) / (n + 0.2)
     lowest = bottom
-    every = max(1, math.ceil(max(measure(w.label, SMALL_PT) for w in waves) / 2.2 / max(pitch - 6, 1)))
+    # every how many waves a name fits: its longest word, or the number of answers below it
+    longest = max(measure(w, SMALL_PT) for wave in waves for w in (*wave.label.split(" "), wave.n_text))
+    every = max(1, math.ceil((longest + 8) / pitch))
     for i, wave in enumerate(waves):
         x = plot.x(i)
         y = bottom + 15

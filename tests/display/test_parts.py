@@ -1,0 +1,176 @@
+"""Parts show themselves: plain text, an escaped fragment, and data that JSON carries."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+import sample_notebook
+import samples
+
+from cxstats.display import marks
+from cxstats.display.fragments import PART_MIME, part_html
+from cxstats.display.parts import Answer, Figure, LedgerTable, MainPoints, NeedToKnow, Table
+from cxstats.findings import Finding, MainPoint, Verdict
+
+FIGURE = samples.figure("ladder")
+PARTS = {
+    "header": sample_notebook.HEADER,
+    "answer": Answer(sample_notebook.FINDINGS["material"], "same verdict"),
+    "points": sample_notebook.POINTS,
+    "know": sample_notebook.KNOW,
+    "figure": FIGURE,
+    "table": samples.TABLE,
+    "limits": sample_notebook.LIMITS,
+    "method": sample_notebook.METHOD,
+    "ledger": LedgerTable(sample_notebook.Ledger()),
+}
+
+
+@pytest.mark.parametrize("kind", PARTS)
+def test_a_part_travels_as_json_and_shows_itself_in_a_notebook(kind):
+    bundle = PARTS[kind]._repr_mimebundle_()
+    assert set(bundle) == {"text/plain", "text/html", PART_MIME}
+    assert bundle["text/plain"].strip()
+    data = json.loads(json.dumps(bundle[PART_MIME], allow_nan=False))
+    assert data["part"] == kind
+    assert str(part_html(data, figure_numbers={}, on_page=True))
+    html = bundle["text/html"]
+    assert "<script" not in html
+    assert "onerror=alert" not in re.sub(r"&lt;.*?&gt;", "", html)
+    assert " style=" not in html, "a page's content-security policy would drop it"
+
+
+def test_texts_are_escaped_but_bold_and_links_in_the_page_work():
+    part = NeedToKnow((("Who <b>", "**All** of [them](#ledger), not [this](http://x.org) <i>"),))
+    html = str(part_html(part.to_json()))
+    assert '<strong>All</strong> of <a href="#ledger">them</a>' in html
+    assert "[this](http://x.org) &lt;i&gt;" in html
+    assert "Who &lt;b&gt;" in html
+
+
+@pytest.mark.parametrize("missing", ["headline", "subtitle", "alt", "source"])
+def test_a_figure_without_its_words_is_refused(missing):
+    words = {"headline": "A", "subtitle": "B", "alt": "C", "source": "D", missing: "  "}
+    with pytest.raises(ValueError, match=missing):
+        Figure(key="k", draw=samples.ladder, table=samples.TABLE, **words)
+
+
+def test_a_bad_key_or_an_unknown_mark_is_refused():
+    words = {"headline": "A", "subtitle": "B", "alt": "C", "source": "D", "draw": samples.ladder}
+    with pytest.raises(ValueError, match="key"):
+        Figure(key="Bad key", table=samples.TABLE, **words)
+    with pytest.raises(ValueError, match="no mark 'pie'"):
+        Figure(key="k", table=samples.TABLE, key_marks=(("pie", "x"),), **words)
+
+
+def test_the_figure_has_both_pictures_its_alt_text_and_the_table():
+    html = FIGURE._repr_mimebundle_()["text/html"]
+    assert html.count("data:image/svg+xml;base64,") == 2
+    assert '<source media="(max-width: 40rem)" srcset="data:image/svg+xml;base64,' in html
+    assert 'width="328"' in html
+    assert 'width="720"' in html
+    assert 'alt="Among all customers' in html
+    assert "&lt;b&gt;Invented&lt;/b&gt;" in html
+    assert "<details" in html
+    assert '<th scope="col">Assumption</th>' in html
+
+
+def test_a_page_has_at_most_five_main_points():
+    point = MainPoint("1", "2", "A headline", "A sentence")
+    with pytest.raises(ValueError, match="but 6 are given"):
+        MainPoints((point,) * 6)
+    with pytest.raises(ValueError, match="0 are given"):
+        MainPoints(())
+
+
+def test_table_numbers_are_right_aligned_and_rows_have_heads():
+    html = str(
+        part_html(Table("Groups", ("Group", "n", "NPS", "Note"), (("a", 12345, "−3.1", "x"),)).to_json())
+    )
+    assert "<caption>Groups</caption>" in html
+    assert '<th scope="row">a</th>' in html
+    assert '<td class="cx-num">12,345</td>' in html
+    assert '<td class="cx-num">−3.1</td>' in html
+    assert "<td>x</td>" in html
+
+
+def test_a_table_says_what_is_wrong_with_its_rows():
+    with pytest.raises(ValueError, match=r"row 1 has 1 cells, but there are 2 columns"):
+        Table("Groups", ("a", "b"), ((1, 2), (1,)))
+    with pytest.raises(ValueError, match="caption"):
+        Table(" ", ("a",), ())
+
+
+def test_the_ledger_marks_totals_and_what_belongs_to_them():
+    data = LedgerTable(sample_notebook.Ledger()).to_json()["table"]
+    assert data["total_rows"] == [3]
+    assert data["indented_rows"] == [1, 2, 4, 5, 6, 7]
+    assert data["rows"][2] == ["Set aside: staff and test accounts", "81", "0.2\u00a0%"]
+    assert data["rows"][6][2] == "under 0.1\u00a0%"
+
+
+def test_a_missing_number_is_no_number_in_the_answer():
+    finding = Finding(
+        "Q?", Verdict.NOT_ANSWERABLE, "A.", "R.", 5, "points", float("nan"), None, None, needed="More."
+    )
+    data = Answer(finding).to_json()
+    assert data["value"] is None
+    html = str(part_html(data))
+    assert "cx-strip" not in html
+    assert "What would settle it." in html
+
+
+# ---------------------------------------------------------------- marks
+
+
+@pytest.mark.parametrize("verdict", [v.value for v in Verdict])
+def test_verdict_marks_are_hidden_from_screen_readers_and_take_the_texts_colour(verdict):
+    svg = marks.verdict_mark(verdict)
+    assert 'aria-hidden="true"' in svg
+    assert "currentColor" in svg
+    assert set(re.findall(r"#[0-9a-f]{3,6}", svg)) == set()
+    assert ("circle" in svg) is (verdict != "not_answerable")
+
+
+@pytest.mark.parametrize("width", [288, 620])
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        {"low": 9.9, "high": 24.9, "margin": 5, "assumption": (11.1, 22.4)},
+        {"low": -1.4, "high": 3.0, "margin": 5, "value": 0.8},
+        {"low": 4.6, "high": 5.4, "margin": 5, "value": 5.0},
+        {"low": -70.8, "high": 86.7, "margin": 5, "value": 3.0},
+        {"low": 0.0191, "high": 0.0404, "margin": 0.02, "value": 0.031, "unit": ""},
+        {"low": 5.0, "high": 5.0, "margin": 0.001, "value": 5.0},
+    ],
+)
+def test_labels_of_the_strip_never_run_into_each_other_or_out_of_it(numbers, width):
+    svg = marks.strip(**{"unit": "points", **numbers}, width=width)
+    found = re.findall(
+        r'<text x="([\d.]+)" y="([\d.]+)"[^>]*font-size="([\d.]+)"( font-weight="700")?>([^<]+)<', svg
+    )
+    boxes = []
+    for x, y, size, bold, text in found:
+        half = len(text) * float(size) * (0.67 if bold else 0.6) / 2
+        boxes.append((float(y), float(x) - half, float(x) + half, text))
+    assert all(left >= -0.6 and right <= width + 0.6 for _, left, right, _ in boxes), boxes
+    for i, (y, left, right, _) in enumerate(boxes):
+        for other_y, other_left, other_right, _ in boxes[i + 1 :]:
+            assert y != other_y or right <= other_left + 0.6 or other_right <= left + 0.6, boxes
+
+
+def test_a_strip_from_high_to_low_is_refused():
+    with pytest.raises(ValueError, match="low ≤ high"):
+        marks.strip(low=2, high=1, margin=5, unit="points")
+
+
+def test_the_sparkline_marks_missing_periods_and_needs_a_number():
+    svg = marks.sparkline(
+        [("a", 1, 0, 2), ("b", None, None, None), ("c", 2, 1, 3)], margin=5, last_label="+2 <x>"
+    )
+    assert svg.count("<circle") == 2
+    assert "l6 6m0-6l-6 6" in svg
+    assert "+2 &lt;x&gt;" in svg
+    assert marks.sparkline([("a", None, None, None)], margin=5, last_label="") == ""

@@ -1,6 +1,6 @@
 """Companies whose truth is known: Contoso, the demo company, and any other set of its dials."""
 
-from .company import Company, company, demo_company
+from .contoso import Company, company, demo_company
 from .counts import CompanyCounts, company_counts
 from .execution import executor
 from .model import METRICS, Faults, Model, Outcome, Response, ScaleUse

@@ -250,8 +250,15 @@ def hazard(probability: np.ndarray, outcome: Outcome) -> np.ndarray:
     return -np.log1p(-probability) / (outcome.window_days - FIRST_DAY)
 
 
-def bought_before_leaving(model: Model, repurchase: np.ndarray, churn: np.ndarray) -> np.ndarray:
-    """True probability of buying within the window while still a customer: who has left buys no more."""
+def left_within(model: Model, churn: np.ndarray, days: int) -> np.ndarray:
+    """True probability of leaving within some days, where ``churn`` is that of leaving within the window."""
+    return -np.expm1(-hazard(churn, model.churn) * max(days - FIRST_DAY, 0))
+
+
+def bought_within(model: Model, repurchase: np.ndarray, churn: np.ndarray, days: int) -> np.ndarray:
+    """True probability of buying within some days while still a customer: who has left buys no more.
+
+    ``repurchase`` is the probability of buying within the window if nobody ever left.
+    """
     buying, leaving = hazard(repurchase, model.repurchase), hazard(churn, model.churn)
-    window = model.repurchase.window_days - FIRST_DAY
-    return buying / (buying + leaving) * -np.expm1(-(buying + leaving) * window)
+    return buying / (buying + leaving) * -np.expm1(-(buying + leaving) * max(days - FIRST_DAY, 0))

@@ -17,7 +17,7 @@ from .people import (
     Spell,
     answers_given,
     behaviour,
-    bought_before_leaving,
+    bought_within,
     customers,
     intercept,
     risk,
@@ -151,7 +151,7 @@ def _probability(model: Model, outcome: Which, who: Customers, then: Spell) -> n
     if outcome == "churn":
         return probability
     leaving = expit(risk(model.churn, who, everybody, then) + intercept(model, "churn"))
-    return bought_before_leaving(model, probability, leaving)
+    return bought_within(model, probability, leaving, model.repurchase.window_days)
 
 
 def _known(people: Population, who: Customers) -> np.ndarray:

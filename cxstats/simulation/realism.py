@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from .company import Company
+from .contoso import Company
 from .model import METRICS
 
 __all__ = ["Comparison", "compare_with_public_data", "distance", "moved", "shares"]

@@ -26,12 +26,30 @@ from .engine import Engine, first_line, literal
 from .errors import Problem, SurveyError, quoted, refuse
 from .files import is_gzip
 
-__all__ = ["CsvReader", "duplicate_names"]
+__all__ = ["CsvReader", "duplicate_names", "escaped"]
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 _BOMS = {b"\xff\xfe\x00\x00": "utf-32", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 _NOTHING = "\x02nothing\x02"  # stands for a field that is not there, which a blank one is not
 _HEAD = 1 << 20
+_FAULTS = {
+    "short": (
+        "fewer than the header's {width} fields, or a quote that is never closed",
+        "export the file again, with quotes around texts that hold line breaks",
+    ),
+    "long": (
+        "more than the header's {width} fields",
+        "export the file again, with quotes around texts that hold the delimiter",
+    ),
+    "bytes": (
+        "bytes that are not UTF-8",
+        "say how the file is encoded, such as encoding: cp1252 or encoding: latin-1",
+    ),
+    "quotes": (
+        "quotes that do not fit, or more than two million characters",
+        'a quote inside a quoted text is written twice: "so ""quoted"" here"',
+    ),
+}
 _SHOWN = 5
 
 
@@ -178,131 +196,113 @@ class CsvReader:
 
         Rows that cannot be read are added to ``problems`` and left out of the table.
         """
-        path = self.path if self._is_utf8 else self._rewritten(engine, parse=False)
+        path = self.path if self._is_utf8 else self._as_utf8(engine)
+        verdict = self._read(engine, name, path, columns)
+        if verdict != "read":
+            # line ends of two kinds confuse DuckDB's parser; Python's reads them, and knows real faults
+            try:
+                normal = self._normalised(engine, path)
+            except csv.Error as error:
+                if verdict == "line ends":
+                    refuse(f"the rows cannot be told apart: {error}", where=self.where)
+            else:
+                self._read(engine, name, normal, columns)
+        problems += self._row_problems(engine, name)
+        self.n_rows = engine.one(f"SELECT count(*) FROM {name}")
+        return {column: f"c{self.columns.index(column)}" for column in columns}
+
+    def _read(self, engine: Engine, name: str, path: Path, columns: Sequence[str]) -> str:
+        """Read the file into the table ``name``: "read", or what could not be made out."""
+        width = len(self.columns)
+        types = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(width + 1))
+        chosen = "".join(
+            f", nullif(c{i}, '') AS c{i}" for i in sorted({self.columns.index(c) for c in columns})
+        )
+        quote = literal(self.source.quote)
+        for table in ("reject_errors", "reject_scans"):
+            engine.run(f"DROP TABLE IF EXISTS {table}")
+        query = f"""
+            CREATE OR REPLACE TEMP TABLE {name} AS
+            SELECT row_number() OVER () AS _row, c{width - 1} IS NULL AS _short, c{width} IS NOT NULL AS _long{chosen}
+            FROM read_csv({literal(escaped(path))}, auto_detect=false, header=false, columns={{{types}}},
+                delim={literal(self.delimiter)}, quote={quote}, escape={quote}, nullstr={literal(_NOTHING)},
+                compression='{"gzip" if is_gzip(path) else "none"}', strict_mode=true, null_padding=true,
+                parallel=false, store_rejects=true, rejects_limit=0)
+            """
         try:
-            self._read(engine, name, path, columns)
-        except duckdb.InvalidInputException as error:
-            # line ends of two kinds stop DuckDB's parser; Python's reads them
-            if "state machine" not in str(error):
-                refuse(f"cannot be read: {first_line(error)}", where=self.where)
-            with engine.errors(self.where):
-                self._read(engine, name, self._rewritten(engine, parse=True), columns)
+            engine.duck.execute(query)
         except duckdb.Error as error:
+            if "state machine" in str(error):
+                return "line ends"
             damaged = "gzip" in str(error).lower()
             refuse(
                 "the gzip file is damaged or cut off" if damaged else f"cannot be read: {first_line(error)}",
                 where=self.where,
             )
-        self._check_rows(engine, name, problems)
-        self.n_rows = engine.one(f"SELECT count(*) FROM {name}")
-        return {column: f"c{self.columns.index(column)}" for column in columns}
+        unclear = engine.one("SELECT count(*) FROM reject_errors WHERE error_type::VARCHAR LIKE '%QUOTE%'")
+        return "quotes" if unclear else "read"
 
-    def _read(self, engine: Engine, name: str, path: Path, columns: Sequence[str]) -> None:
-        width = len(self.columns)
-        types = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(width + 1))
-        chosen = [f"nullif(c{i}, '') AS c{i}" for i in sorted({self.columns.index(c) for c in columns})]
-        packed = "gzip" if is_gzip(path) else "none"
-        for table in ("reject_errors", "reject_scans"):
-            engine.duck.execute(f"DROP TABLE IF EXISTS {table}")
-        escaped = "".join(f"[{c}]" if c in "*?[" else c for c in str(path))
-        engine.duck.execute(
-            f"""
-            CREATE OR REPLACE TEMP TABLE {name} AS
-            SELECT row_number() OVER () AS _row, c{width - 1} IS NULL AS _short,
-                   c{width} IS NOT NULL AS _long, {", ".join([*chosen, "true AS _read"])}
-            FROM read_csv({literal(escaped)}, auto_detect=false, header=false, columns={{{types}}},
-                delim={literal(self.delimiter)}, quote={literal(self.source.quote)},
-                escape={literal(self.source.quote)}, nullstr={literal(_NOTHING)}, strict_mode=true,
-                null_padding=true, parallel=false, store_rejects=true, rejects_limit=0, compression='{packed}')
-            """
-        )
-
-    def _check_rows(self, engine: Engine, name: str, problems: list[Problem]) -> None:
+    def _row_problems(self, engine: Engine, name: str) -> list[Problem]:
+        """What is wrong with rows; they and the header are taken out of the table."""
         rejects = engine.run(
-            "SELECT line, min(error_type::VARCHAR), min(csv_line) FROM reject_errors GROUP BY line ORDER BY line"
+            "SELECT line, min(error_type::VARCHAR) FROM reject_errors GROUP BY line ORDER BY line"
         )
         head = self.source.skip_rows + self.source.header_rows
         # rejected rows are not in the table: count them back in, so that a row has the file's number
-        kept_head = head - sum(line <= head for line, _, _ in rejects)
-        gone = [line for line, _, _ in rejects]
-        bad = engine.run(
-            f"SELECT _row, _long FROM {name} WHERE (_short OR _long) AND _row > {kept_head} ORDER BY _row"
-        )
-        few = [_numbered(row, gone) for row, is_long in bad if not is_long]
-        many = [_numbered(row, gone) for row, is_long in bad if is_long]
-        coded, other = [], []
-        for line, kind, _ in rejects:
-            if line > head:
-                (many if "TOO MANY" in kind else coded if "ENCODING" in kind else other).append(line)
-        width = len(self.columns)
-        if few:
-            problems.append(
-                Problem(
-                    f"{_rows(few)} fewer than the header's {width} fields, or a quote that is never closed",
-                    self.where,
-                    fix="export the file again, with quotes around texts that hold line breaks",
-                )
-            )
-        if many:
-            problems.append(
-                Problem(
-                    f"{_rows(many)} more than the header's {width} fields",
-                    self.where,
-                    fix="export the file again, with quotes around texts that hold the delimiter",
-                )
-            )
-        if coded:
-            problems.append(
-                Problem(
-                    f"{_rows(coded)} bytes that are not UTF-8",
-                    self.where,
-                    fix="say how the file is encoded, such as encoding: cp1252 or encoding: latin-1",
-                )
-            )
-        if other:
-            problems.append(
-                Problem(
-                    f"{_rows(other)} quotes that do not fit, or more than two million characters",
-                    self.where,
-                    fix='a quote inside a quoted text is written twice: "so ""quoted"" here"',
-                )
-            )
+        gone = [line for line, _ in rejects]
+        kept_head = head - sum(line <= head for line in gone)
+        faults: dict[str, list[int]] = {"short": [], "long": [], "bytes": [], "quotes": []}
+        for row, is_long in engine.run(f"SELECT _row, _long FROM {name} WHERE _short OR _long"):
+            faults["long" if is_long else "short"].append(_numbered(row, gone))
+        for line, kind in rejects:
+            faults["long" if "TOO MANY" in kind else "bytes" if "ENCODING" in kind else "quotes"].append(line)
+        # what stands above the names need not have their number of fields
+        for kind in ("short", "long", "quotes"):
+            faults[kind] = [row for row in faults[kind] if row > head]
         engine.run(f"DELETE FROM {name} WHERE _short OR _long OR _row <= {kept_head}")
+        width = len(self.columns)
+        return [
+            Problem(f"{_rows(rows)} {_FAULTS[kind][0].format(width=width)}", self.where, fix=_FAULTS[kind][1])
+            for kind, rows in faults.items()
+            if rows
+        ]
 
-    def _rewritten(self, engine: Engine, *, parse: bool) -> Path:
-        """The file as UTF-8; with ``parse`` also with one kind of line end."""
-        target = engine.folder / f"rewritten-{self.path.name}.csv"
-        position = 0
+    def _as_utf8(self, engine: Engine) -> Path:
+        """The file's text as UTF-8."""
+        target, row = engine.folder / "utf-8.csv", 1
         try:
             with self._open() as raw, target.open("w", encoding="utf-8", newline="") as out:
                 text = io.TextIOWrapper(raw, encoding=self.encoding, newline="")
-                if parse:
-                    csv.field_size_limit(1 << 27)
-                    writer = csv.writer(
-                        out, quoting=csv.QUOTE_ALL, lineterminator="\n", **self._plain_dialect()
-                    )
-                    for record in csv.reader(text, strict=True, **self._dialect()):
-                        position += 1
-                        if record:
-                            writer.writerow(record)
-                else:
-                    while chunk := text.read(_HEAD):
-                        position += chunk.count("\n")
-                        out.write(chunk.removeprefix("\ufeff") if out.tell() == 0 else chunk)
+                while chunk := text.read(_HEAD):
+                    out.write(chunk.removeprefix("\ufeff") if row == 1 else chunk)
+                    row += chunk.count("\n")
         except UnicodeError:
             refuse(
-                f"the bytes after row {position:,} are not {self.source.encoding or 'UTF-8'}",
+                f"the bytes at or after row {row:,} are not {self.source.encoding}",
                 where=self.where,
                 fix="say the right encoding:",
             )
-        except csv.Error as error:
-            refuse(f"row {position + 1:,} cannot be read: {error}", where=self.where)
         except (OSError, EOFError):
-            refuse("the file is damaged or cut off", where=self.where)
+            refuse("the gzip file is damaged or cut off", where=self.where)
         return target
 
-    def _plain_dialect(self) -> dict:
-        return {"delimiter": self.delimiter, "quotechar": self.source.quote or '"'}
+    def _normalised(self, engine: Engine, path: Path) -> Path:
+        """The file with one kind of line end and every field in quotes."""
+        target, quote = engine.folder / "normalised.csv", self.source.quote
+        if not quote:
+            raise csv.Error("its lines end in two ways; save it again with one of them")
+        csv.field_size_limit(1 << 27)
+        packed = gzip.open if is_gzip(path) else open
+        # bytes that are not UTF-8 stay as they are: the engine says in which rows they stand
+        with (
+            packed(path, "rt", encoding="utf-8", errors="surrogateescape", newline="") as text,
+            target.open("w", encoding="utf-8", errors="surrogateescape", newline="") as out,
+        ):
+            writer = csv.writer(
+                out, quoting=csv.QUOTE_ALL, delimiter=self.delimiter, quotechar=quote, lineterminator="\n"
+            )
+            writer.writerows(record for record in csv.reader(text, strict=True, **self._dialect()) if record)
+        return target
 
     def digest(self) -> bytes:
         """SHA-256 of the file's bytes."""
@@ -322,6 +322,11 @@ def _decodes(raw: bytes, encoding: str) -> bool:
     except UnicodeError:
         return False
     return True
+
+
+def escaped(path: Path) -> str:
+    """The path as DuckDB takes it literally, whatever characters of patterns it holds."""
+    return "".join(f"[{c}]" if c in "*?[" else c for c in str(path))
 
 
 def _numbered(row: int, gone: Sequence[int]) -> int:

@@ -115,6 +115,8 @@ class Source(_Part):
 
     @model_validator(mode="after")
     def _whole(self) -> Source:
+        if self.url_env is not None and self.table is None and self.file is None:
+            raise ValueError("needs table:, the name of the table in the database")
         if self.file is None and self.table is None:
             raise ValueError("says neither file: nor table:")
         if self.file is not None and self.url_env is not None:
@@ -123,8 +125,6 @@ class Source(_Part):
             raise ValueError(
                 "names a table, but neither file: (a DuckDB file) nor url_env: (a database's address)"
             )
-        if self.url_env is not None and self.table is None:
-            raise ValueError("needs table:, the name of the table in the database")
         if self.shape == "long" and not (self.metric and self.score):
             raise ValueError(
                 "with shape: long needs metric: (the column that names the metric) and score: (the column of answers)"
@@ -512,6 +512,9 @@ class _Problems:
             self.add(path, f"{quoted(value)} {text}" if isinstance(value, str) else text)
         elif kind == "literal_error":
             self.add(path, f"is {quoted(value)}", expected=item["ctx"]["expected"].replace("'", ""))
+        elif path[-1:] == ("url_env",):
+            # an address written here in place of its variable's name can hold a password: not repeated
+            self.add(path, "is not the name of a variable", expected=_VARIABLE)
         elif kind == "string_pattern_mismatch":
             self.add(
                 path, f"is {quoted(value)}", expected=_PATTERNS.get(item["ctx"]["pattern"], "another form")
@@ -541,8 +544,8 @@ _HELP = {
 _PATTERNS = {
     r"^[A-Za-z][A-Za-z0-9_]*$": "a name of letters, digits and _ that starts with a letter",
     r"^[a-z0-9]+(-[a-z0-9]+)*$": "small letters, digits and single hyphens, such as contoso-2025",
-    r"^[A-Za-z_][A-Za-z0-9_]*$": "the name of an environment variable, such as CX_DB (not the address itself)",
 }
+_VARIABLE = "the name of an environment variable, such as CX_DB (not the address itself)"
 _EXPECTED = {
     "string_type": "a text",
     "string_too_short": "a text that is not empty",

@@ -76,6 +76,11 @@ class Ledger:
         used = {line.section: line.n for line in self.lines if line.kind == "used"}
         return used.get("frame", used.get("responses", 0))
 
+    def of(self, metric: str) -> Ledger:
+        """The rows read, and of the metrics only this one: what a report on it prints."""
+        metrics = {line.section for line in self.lines if line.kind == "answered"}
+        return Ledger(tuple(line for line in self.lines if line.section not in metrics - {metric}))
+
     def __iter__(self) -> Iterator[LedgerLine]:
         return iter(self.lines)
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .csv_text import CsvReader, duplicate_names
+from .csv_text import CsvReader, duplicate_names, escaped
 from .description import Source
 from .engine import Engine, identifier, literal
 from .errors import Problem, SurveyError, did_you_mean, quoted, refuse
@@ -124,8 +124,7 @@ class ParquetReader:
     def __post_init__(self) -> None:
         names = [file.name for file in self.files]
         self.where = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
-        escaped = ("".join(f"[{c}]" if c in "*?[" else c for c in str(file)) for file in self.files)
-        listed = "[" + ", ".join(literal(name) for name in escaped) + "]"
+        listed = "[" + ", ".join(literal(escaped(file)) for file in self.files) + "]"
         self.relation = f"read_parquet({listed})"
         self.types = self.engine.columns(self.relation, where=self.where)
         self.columns = tuple(self.types)

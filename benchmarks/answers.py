@@ -6,11 +6,16 @@ Three ways in which the same text can stand in a file:
 * ``text``: a text column as nearly every writer stores it (dictionary pages, of plain type);
 * ``undictionaried``: text with every value written out, which writers do when asked to.
 
-No value is missing, in the peer's favour: pandas would have to make whole numbers floating.
+    python benchmarks/answers.py FOLDER ROWS [ENCODING...]
+
+writes them, with a survey.yml each, and prints where they are. No value is missing, in the peer's favour:
+pandas would have to make whole numbers floating.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
 from pathlib import Path
 
 import numpy as np
@@ -86,3 +91,22 @@ wave: {{column: wave, order: [{waves}]}}
         encoding="utf-8",
     )
     return description
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("rows", type=int)
+    parser.add_argument("encodings", nargs="*", default=list(ENCODINGS), metavar="encoding")
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    paths = write(options.folder, options.rows, tuple(options.encodings))
+    print(
+        json.dumps({name: {"data": str(path), "survey": str(describe(path))} for name, path in paths.items()})
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -9,9 +9,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-import answers
 import measure
-import numpy as np
 
 
 def main() -> None:
@@ -21,10 +19,9 @@ def main() -> None:
     parser.add_argument("--answers", type=int, default=1_000_000)
     parser.add_argument("--dry-run", action="store_true", help="print, leave RESULTS.md as it is")
     options = parser.parse_args()
-    random = np.random.default_rng(20250101)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "scores.npy"
-        np.save(path, random.choice(11, size=options.answers, p=answers.SCORE_SHARES).astype(np.int8))
+        measure.run("scores", path, options.answers)
         ours = measure.run("bootstrap_ours", path, 10_000, 5)
         peer = measure.run("bootstrap_scipy", path, 999)
     each = [one.output["seconds"] / one.output["replicates"] for one in (ours, peer)]

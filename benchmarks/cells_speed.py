@@ -9,11 +9,13 @@ Whole processes, caches warm, taken in turn. The files are made once in --folder
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
-import answers
 import measure
 
 ENCODING_NAMES = {
@@ -23,11 +25,17 @@ ENCODING_NAMES = {
 }
 
 
+def made(folder: Path, rows: int, *encodings: str) -> dict[str, dict[str, str]]:
+    """Files of answers; made in a process of their own, so that this one stays small (see measure.py)."""
+    command = [sys.executable, measure.HERE / "answers.py", folder, str(rows), *encodings]
+    return json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+
+
 def encodings_table(folder: Path, rows: int, repeats: int) -> tuple[str, str]:
     """Seconds and memory per encoding; and the query alone."""
     lines, queries = [], []
-    for encoding, path in answers.write(folder, rows).items():
-        survey = answers.describe(path)
+    for encoding, files in made(folder, rows).items():
+        path, survey = files["data"], files["survey"]
         programs = [
             ("cells_survey", survey),
             ("cells_reduce", path),
@@ -73,8 +81,9 @@ def scaling_table(folder: Path, sizes: list[int], repeats: int) -> str:
     lines = []
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     for rows in sizes:
-        path = answers.write(folder, rows, ("text",))["text"]
-        programs = [("cells_survey", answers.describe(path)), ("cells_sql", path)]
+        files = made(folder, rows, "text")["text"]
+        path = files["data"]
+        programs = [("cells_survey", files["survey"]), ("cells_sql", path)]
         # pandas holds the text of every row: about 130 bytes each at the peak
         fits = 130 * rows < memory / 2
         if fits:
@@ -105,7 +114,6 @@ def main() -> None:
     parser.add_argument("--no-scaling", action="store_true")
     parser.add_argument("--dry-run", action="store_true", help="print, leave RESULTS.md as it is")
     options = parser.parse_args()
-    options.folder.mkdir(parents=True, exist_ok=True)
 
     whole, query = encodings_table(options.folder, options.rows, options.repeats)
     body = (

@@ -2,6 +2,9 @@
 
 A program under ``programs/`` does one thing once. It runs as a process of its own, so that its time holds
 everything a user waits for (start, imports, reading, the work itself) and its peak memory is its own.
+
+This module and the scripts that use it import the standard library only: a process starts as a copy of the
+one that started it, and the system counts that copy's memory too.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import resource
 import subprocess
 import sys
 import time
@@ -50,18 +54,14 @@ def run(program: str, *arguments: object) -> Run:
     if process.returncode:
         raise RuntimeError(f"{program} ended with exit code {process.returncode}")
     unit = 1 if sys.platform == "darwin" else 1024  # bytes on macOS, kilobytes on Linux
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak = usage.ru_maxrss if usage.ru_maxrss > own else float("nan")  # else it is this process' own
     return Run(
         seconds,
         usage.ru_utime + usage.ru_stime,
-        usage.ru_maxrss * unit / 1e6,
+        peak * unit / 1e6,
         json.loads(output.splitlines()[-1]),
     )
-
-
-def fastest(program: str, *arguments: object, repeats: int) -> Run:
-    """The fastest of several runs, after one that warms the caches: noise only ever adds time."""
-    run(program, *arguments)
-    return min((run(program, *arguments) for _ in range(repeats)), key=lambda one: one.seconds)
 
 
 def in_turn(programs: Sequence[tuple[object, ...]], *, repeats: int) -> list[Run]:

@@ -284,7 +284,7 @@ def _exception(error: Any, where: str) -> str:
     if name in _MEMORY:
         return f"Memory ran out in {where}. Use a machine with more memory, or fewer groups."
     if name in _OWN_WORDS:
-        return message[:2000]
+        return message.removeprefix("1 problem:\n- ")[:2000]
     if name == "KeyboardInterrupt":
         return f"The notebook was interrupted in {where}."
     return f"{_capital(where)} failed: {message[:600] or 'no message'} ({name})."

@@ -39,10 +39,12 @@ class SurveyRef:
 class Job:
     """One report to render, with everything checked.
 
-    ``parameters`` go to the notebook, ``shown`` is what the page and the record print of them.
+    ``position`` is its place in the catalogue. ``parameters`` go to the notebook, ``shown`` is what the page
+    and the record print of them.
     """
 
     report: str
+    position: int
     survey: SurveyRef
     notebook: Path
     title: str
@@ -154,6 +156,7 @@ def _job(catalog: Catalog, report: str, entry: Entry, given: Mapping[str, str], 
     shown = checked | ({"survey": survey.shown} if "survey" in checked else {})
     return Job(
         report=report,
+        position=list(catalog.reports).index(report),
         survey=survey,
         notebook=notebook,
         title=entry.title + _departures(entry, given),

@@ -184,6 +184,8 @@ def history(good: list[Record]) -> list[dict[str, Any]]:
 def cards(out: Path) -> list[dict[str, Any]]:
     """What the index shows: one flat dictionary a report, from the records and the pages that lie there.
 
+    Surveys come by name, a survey's reports in the catalogue's order.
+
     Keys
     ----
     survey, report, title, audience : names and texts of the catalogue.
@@ -197,7 +199,10 @@ def cards(out: Path) -> list[dict[str, Any]]:
     failed : None, or {"date": ISO day, "cause": one paragraph} when the last attempt failed.
     """
     found = []
-    for (survey, report), records in sorted(load_all(out).items()):
+    everything = load_all(out).items()
+    for (survey, report), records in sorted(
+        everything, key=lambda item: (item[0][0], _position(item[1]), item[0])
+    ):
         good = _good(out, survey, report, records)
         # a clock set back must not hide the run whose page lies there
         current = good[-1] if good else None
@@ -231,6 +236,11 @@ def cards(out: Path) -> list[dict[str, Any]]:
             }
         )
     return found
+
+
+def _position(records: list[Record]) -> int:
+    """The report's place in the catalogue, as its last run found it."""
+    return records[-1].get("position", 0)
 
 
 def _good(out: Path, survey: str, report: str, records: list[Record]) -> list[Record]:

@@ -104,6 +104,7 @@ class _Run:
             "survey": job.survey.name,
             "survey_title": job.survey.title,
             "report": job.report,
+            "position": job.position,
             "title": job.title,
             "audience": job.audience,
             "notebook": job.notebook.stem,

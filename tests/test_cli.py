@@ -1,0 +1,196 @@
+"""The command line: what to do first, refusals in the user's words, exit codes, never a traceback."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from cxstats import __version__, cli
+from cxstats.reporting import catalog as catalogs
+
+PARAMETERS = 'survey: str = "demo"\nmetric: str = "nps"\nlevel: cx.Level = 0.95'
+
+SURVEY = """
+title: Our survey
+population: Customers
+responses: {file: answers.csv, delimiter: ",", encoding: utf-8}
+scores:
+  nps: {column: ltr, scale: 0-10}
+"""
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    """Runs the command in this process: exit code, standard output, standard error."""
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["cxstats", *arguments])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        said = capsys.readouterr()
+        return int(end.value.code or 0), said.out, said.err
+
+    return call
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a catalogue, a notebook and a survey."""
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "notebooks").mkdir()
+    entry = {"notebook": "size", "title": "Size"}
+    reports = {
+        "size-nps": entry | {"parameters": {"metric": "nps"}, "needs": ["nps"]},
+        "size-ces": entry | {"parameters": {"metric": "ces"}, "needs": ["ces"]},
+    }
+    (tmp_path / "reports" / "catalog.yml").write_text(json.dumps({"reports": reports}), encoding="utf-8")
+    cells = [
+        nbformat.v4.new_code_cell("import cxstats as cx"),
+        nbformat.v4.new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]}),
+        nbformat.v4.new_code_cell("print('metric is', metric)"),
+    ]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "notebooks" / "size.ipynb")
+    (tmp_path / "survey.yml").write_text(SURVEY, encoding="utf-8")
+    (tmp_path / "answers.csv").write_text("id,ltr\n1,10\n2,9\n3,3\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_bare_command_says_what_to_do_first(run) -> None:
+    code, out, _ = run()
+    assert code == 0
+    for words in ("cxstats demo", "cxstats check", "cxstats render --survey"):
+        assert words in out
+
+
+def test_version(run) -> None:
+    assert run("--version")[:2] == (0, f"cxstats {__version__}\n")
+
+
+def test_unknown_command_and_option_are_refused(run) -> None:
+    for arguments in (["rendr"], ["render", "--ouch"], ["check"]):
+        code, _, err = run(*arguments)
+        assert code == 2
+        assert "Traceback" not in err
+
+
+def test_every_problem_is_refused_at_once_before_anything_runs(run, project) -> None:
+    code, out, err = run(
+        "render", "size-npss", "size-ces", "-p", "x;print(1)=3", "-p", "level=95", "-p", "levle=0.9"
+    )
+    assert code == 2
+    assert not out
+    assert "'x;print(1)' cannot be a parameter name" in err
+    assert "there is no report 'size-npss'. Did you mean size-nps?" in err
+    assert "Did you mean 0.95?" in err
+    assert "there is no parameter levle. Did you mean level?" in err
+    assert not (project / "reports" / "published").exists()
+
+
+def test_parameters_are_given_once_and_as_name_and_value(run, project) -> None:
+    assert "given twice" in run("render", "-p", "level=0.9", "-p", "level=0.8")[2]
+    assert "name=value" in run("render", "-p", "level")[2]
+    assert "environment variable" in run("render", "-p", "db_password=x")[2]
+
+
+@pytest.mark.parametrize(
+    ("survey", "words"),
+    [
+        ("gone.yml", "there is no such file"),
+        (".", "a folder"),
+        ("answers.csv", "not"),
+        ("broken.yml", "Did you mean"),
+    ],
+)
+def test_a_survey_that_cannot_be_described_is_refused(run, project, survey, words) -> None:
+    (project / "broken.yml").write_text(SURVEY.replace("population", "populaton"), encoding="utf-8")
+    code, _, err = run("render", "--survey", survey)
+    assert code == 2
+    assert words in err
+    assert "Traceback" not in err
+
+
+def test_an_output_folder_that_cannot_be_used_is_refused(run, project) -> None:
+    code, _, err = run("render", "--out", "survey.yml")
+    assert code == 2
+    assert "a folder is needed" in err
+
+
+def test_no_catalogue_is_said(run, project, monkeypatch) -> None:
+    code, _, err = run("render", "--catalog", "gone.yml")
+    assert code == 2
+    assert "gone.yml: cannot be read" in err
+    monkeypatch.chdir(project / "notebooks")
+    monkeypatch.setattr(catalogs, "BUNDLED", project / "nowhere")
+    monkeypatch.setattr(catalogs, "_PACKAGE", project / "nowhere" / "cxstats")
+    assert "there is no catalogue" in run("list")[2]
+
+
+def test_render_list_and_a_score_the_survey_lacks(run, project) -> None:
+    code, out, _ = run("list")
+    assert code == 0
+    assert out.count("never rendered") == 2
+    code, out, err = run("render", "--survey", "survey.yml", "--out", "out")
+    assert code == 0, err
+    assert "our-survey/size-ces not rendered: this survey has no ces score" in err
+    assert f"1 of 1 report rendered. Open {(project / 'out' / 'index.html').resolve()}" in out
+    page = (project / "out" / "our-survey" / "size-nps" / "index.html").read_text(encoding="utf-8")
+    assert "metric is nps" in page
+    steps = [line.split()[2] for line in err.splitlines() if "size-nps" in line]
+    assert steps == ["execute", "executed", "convert", "scan", "publish", "published"]
+    assert "last good run" in run("list", "--out", "out")[1]
+
+
+def test_nothing_to_render_is_not_success(run, project) -> None:
+    code, _, err = run("render", "size-ces", "--survey", "survey.yml")
+    assert code == 2
+    assert "no ces score" in err
+    assert "nothing was rendered" in err
+
+
+def test_check_reads_and_judges(run, project) -> None:
+    code, out, _ = run("check", "survey.yml")
+    assert code == 0
+    assert "Our survey" in out
+    (project / "answers.csv").write_text("id,ltr,ltr\n", encoding="utf-8")
+    code, out, err = run("check", "survey.yml")
+    assert code == 1
+    assert "ltr" in out + err
+    assert "Traceback" not in err
+
+
+def test_a_fault_of_ours_is_told_without_a_traceback(run, project, monkeypatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("a wheel came off")
+
+    monkeypatch.setattr(catalogs, "load", broken)
+    code, _, err = run("list")
+    assert code == 1
+    assert "a wheel came off" in err
+    assert "Traceback" not in err
+    monkeypatch.setattr(sys, "argv", ["cxstats", "--debug", "list"])
+    with pytest.raises(RuntimeError):
+        cli.main()
+
+
+def test_the_command_starts_without_loading_what_it_does_not_need() -> None:
+    heavy = ("papermill", "pandas", "numpy", "matplotlib", "duckdb", "nbconvert")
+    script = f"import sys, cxstats.cli; print([name for name in {heavy!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_console_without_unicode_gets_the_words_it_can_print(project) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "cxstats.cli", "render", "-p", "metric=“x”", "-p", "ü=1"],
+        capture_output=True,
+        env={"PYTHONIOENCODING": "ascii", "PATH": "", "LC_ALL": "C"},
+        check=False,
+    )
+    assert done.returncode == 2
+    assert b"Traceback" not in done.stderr

@@ -532,7 +532,15 @@ class _ReportExporter(HTMLExporter):
         self.register_filter("highlight_code", _highlighter())
         self.register_filter("safe_output", _Outputs(page).html)
         self.register_filter("safe_markdown", _markdown)
+        self.register_filter("first_line", _first_line)
         return super(HTMLExporter, self).from_notebook_node(nb, resources, **kw)
+
+
+def _first_line(source: str) -> str:
+    """The first line of a cell that is not a comment: its name in the folded list."""
+    lines = [line.strip() for line in source.splitlines() if line.strip()]
+    line = next((text for text in lines if not text.startswith("#")), lines[0] if lines else "")
+    return line if len(line) <= 60 else f"{line[:59]}…"
 
 
 @cache

@@ -143,7 +143,9 @@ def _spark(record: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> M
         sparkline(
             rows,
             margin=margin,
-            last_label=amount(value, unit, sign=True, digits=digits),
+            last_label=amount(
+                value, unit, sign=margin is not None or record.get("unit") == "points", digits=digits
+            ),
             first_period=_short(rows[-6:][0][0]) if len(rows) > 1 else "",
             last_period=_short(rows[-1][0]),
         )

@@ -6,13 +6,14 @@ import json
 import re
 
 import pytest
-import sample_notebook
-import samples
+from reporting import sample_notebook
 
 from cxstats.display import marks
 from cxstats.display.fragments import PART_MIME, part_html
 from cxstats.display.parts import Answer, Figure, LedgerTable, MainPoints, NeedToKnow, Table
 from cxstats.findings import Finding, MainPoint, Verdict
+
+from . import samples
 
 FIGURE = samples.figure("ladder")
 PARTS = {

@@ -9,7 +9,6 @@ from functools import cache
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-import samples
 
 from cxstats.display import picture, plots, theme
 from cxstats.display.picture import Canvas, paint
@@ -28,6 +27,8 @@ from cxstats.display.plots import (
     trend,
     wrap,
 )
+
+from . import samples
 
 KINDS = ("wide", "narrow")
 
@@ -104,7 +105,7 @@ def test_a_label_is_data_never_markup_or_mathematics():
 def test_roles_have_shapes_of_their_own():
     figure = drawn(samples.two_stages, "wide")
     axes = figure.axes[0]
-    # 2 seaborn collections: circles and squares
+    # seaborn made two collections: circles and squares
     scatters = [c for c in axes.collections if len(c.get_offsets()) == 4 and c.get_sizes().size]
     sizes = sorted(round(float(np.sqrt(c.get_sizes()[0])), 2) for c in scatters)
     assert sizes == [6.5, 6.5]  # hollow circle (7.5 less its edge) and square

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 import nbformat
+from display import samples
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from cxstats.display.parts import (
@@ -22,9 +21,6 @@ from cxstats.display.parts import (
     Table,
 )
 from cxstats.findings import Finding, MainPoint, Verdict
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "display"))
-import samples
 
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["CARD_METHODS", "Coverage", "CoverageCard", "CoverageRow", "coverage", "coverage_card"]
 
 CARD_METHODS = ("score", "adjusted_wald", "dirichlet", "bootstrap", "wald")
-LARGEST_ENUMERATION = 50_000
+LARGEST_ENUMERATION = 200_000
+LARGEST_CARD = 50_000  # five methods at once
 REPLICATES = 20_000
 # the true value on a limit counts as inside, whatever the last bit of the limit is
 _EDGE = 1e-9
@@ -95,7 +96,7 @@ def coverage(
     metric : what an answer is worth.
     method, level, pseudo_counts : as in :func:`cxstats.estimate`.
     seed, replicates : used where results cannot be enumerated: more than three distinct values, or more than
-        50,000 results of noticeable probability (n above some 5,000 for NPS).
+        200,000 results of noticeable probability (n above some 8,000 for NPS).
 
     Returns
     -------
@@ -128,7 +129,7 @@ def coverage(
     theta = float(shares @ values)
     if method == "exact":
         return _coverage_of_exact(n, shares, values, theta, level, metric)
-    listed = _results(n, shares[None, :])
+    listed = _results(n, shares[None, :], LARGEST_ENUMERATION)
     if listed is not None:
         counts, coefficient = listed
         weights = np.exp(coefficient + counts @ np.log(np.maximum(shares, 1e-300)))
@@ -398,7 +399,7 @@ class _CoverageStudy:
 def _enumerated(
     n: int, near: np.ndarray, metric: Metric, level: float, methods: Sequence[str]
 ) -> _CoverageStudy | None:
-    listed = _results(n, near)
+    listed = _results(n, near, LARGEST_CARD)
     if listed is None:
         return None
     counts, coefficient = listed
@@ -487,7 +488,7 @@ def _binomial_error(value: float, replicates: int) -> float:
     return float(np.sqrt(share * (1 - share) / replicates))
 
 
-def _results(n: int, shares: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+def _results(n: int, shares: np.ndarray, largest: int) -> tuple[np.ndarray, np.ndarray] | None:
     """Results that have noticeable probability under one of the distributions (G, D), and log coefficients.
 
     None where they are too many or have more than three values.
@@ -508,12 +509,12 @@ def _results(n: int, shares: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None
     if n_values == 2:
         counts = np.column_stack([n - last, last])
     else:
-        if len(first) * len(last) > 4 * LARGEST_ENUMERATION:
+        if len(first) * len(last) > 4 * largest:
             return None
         first, last = np.repeat(first, len(last)), np.tile(last, len(first))
         keep = first + last <= n
         counts = np.column_stack([first, n - first - last, last])[keep]
-    if len(counts) > 4 * LARGEST_ENUMERATION:
+    if len(counts) > 4 * largest:
         return None
     coefficient = gammaln(n + 1) - gammaln(counts + 1).sum(axis=1)
     likeliest = np.full(len(counts), -np.inf)
@@ -521,7 +522,7 @@ def _results(n: int, shares: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None
         np.maximum(likeliest, counts @ row, out=likeliest)
     keep = likeliest + coefficient > np.log(_LEFT_OUT)
     counts, coefficient = counts[keep], coefficient[keep]
-    return (counts, coefficient) if len(counts) <= LARGEST_ENUMERATION else None
+    return (counts, coefficient) if len(counts) <= largest else None
 
 
 def _checked_distribution(distribution: Sequence[float] | np.ndarray, metric: Metric) -> np.ndarray:

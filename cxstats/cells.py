@@ -883,12 +883,19 @@ def _group(frame: pd.DataFrame, by: Sequence[str]) -> tuple[np.ndarray, pd.DataF
 def _recoded(column: pd.Series, recode: Any, name: str) -> pd.Series:
     """New labels for a column of cells, in a dtype that shows a missing one as ``<NA>``."""
     if isinstance(recode, Mapping):
-        new = [recode.get(old, old) for old in column]
-    else:
-        new = list(recode)
-        if len(new) != len(column):
-            raise ValueError(
-                f"{name}: new labels are needed for all {len(column)} cells, but {len(new)} are given"
-            )
+        # few labels, many cells: each label is looked up once
+        codes, old = pd.factorize(column, use_na_sentinel=False)
+        return (
+            _as_labels([recode.get(label, label) for label in old], column).take(codes).reset_index(drop=True)
+        )
+    new = list(recode)
+    if len(new) != len(column):
+        raise ValueError(
+            f"{name}: new labels are needed for all {len(column)} cells, but {len(new)} are given"
+        )
+    return _as_labels(new, column)
+
+
+def _as_labels(new: Sequence[Any], old: pd.Series) -> pd.Series:
     labels = pd.Series(new, dtype=object).convert_dtypes()
-    return labels.astype(column.dtype) if labels.isna().all() else labels
+    return labels.astype(old.dtype) if labels.isna().all() else labels

@@ -55,6 +55,12 @@ def test_a_name_loads_only_its_own_room(statement, spared):
     assert not (_loaded(statement) - _loaded("pass")) & spared
 
 
+def test_every_public_name_is_there():
+    import cxstats
+
+    assert [name for name in cxstats.__all__ if not hasattr(cxstats, name)] == []
+
+
 def test_unknown_name_is_an_attribute_error():
     import cxstats
 

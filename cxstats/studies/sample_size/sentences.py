@@ -89,11 +89,11 @@ class Speech:
 
     def rough_gap(self, size: float, fine: int = 0) -> str:
         """The size of a difference that was estimated."""
-        return amount(size, self.gap_unit, digits=self.gap_digits + fine)
+        return amount(size, self.gap_unit, digits=min(self.gap_digits + fine, 2))
 
     def gap_span(self, low: float, high: float, fine: int = 1) -> str:
         """An interval of differences."""
-        return interval(low, high, self.gap_unit, digits=self.gap_digits + fine, sign=True)
+        return interval(low, high, self.gap_unit, digits=min(self.gap_digits + fine, 2), sign=True)
 
 
 def answer(numbers: Numbers) -> Finding:
@@ -296,11 +296,10 @@ def main_points(numbers: Numbers) -> tuple[MainPoint, ...]:
 def _score_point(numbers: Numbers) -> MainPoint:
     say, total = Speech(numbers.metric), numbers.total
     half = max(total.high - total.value, total.value - total.low)
-    design = (
-        f" Weights and repeated customers make them worth {count(numbers.n / numbers.design_effect)} independent ones."
-        if numbers.design_effect > 1.005
-        else ""
-    )
+    design = ""
+    if numbers.design_effect > 1.005:
+        worth = count(numbers.n / numbers.design_effect)
+        design = f" {capitalised(_causes(numbers))} make them worth {worth} independent ones."
     return MainPoint(
         number=say.value(total.value, 1),
         interval=say.span(total.low, total.high, 1),
@@ -308,6 +307,11 @@ def _score_point(numbers: Numbers) -> MainPoint:
         sentence=f"From {plural(numbers.n, 'answer')}.{design}",
         figure="score",
     )
+
+
+def _causes(numbers: Numbers) -> str:
+    there = (("weights", numbers.weighted), ("repeated customers", numbers.repeated))
+    return join_words([word for word, is_there in there if is_there])
 
 
 def _tracker_point(numbers: Numbers) -> MainPoint:
@@ -470,12 +474,11 @@ def limits(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...]:
         rows.append(
             (f"Whether the {metric.short} is good.", "There is no customary label for it to be held against.")
         )
-    if numbers.repeated is False:
+    if "part" not in survey.columns:
         rows.append(
             (
                 "Whether someone answered twice.",
-                "Without a customer column, or with each customer once, answers count as "
-                "different customers.",
+                "There is no customer column, so every answer counts as another customer. Name it with `customer:`.",
             )
         )
     return tuple(rows)
@@ -495,15 +498,8 @@ def method(numbers: Numbers, survey: Survey) -> tuple[str, ...]:
         f"and others 2021), error rates by simulation with seed {chosen.seed}. Label: Dirichlet posterior.",
     ]
     if numbers.weighted or numbers.repeated:
-        causes = join_words(
-            [
-                word
-                for word, there in (("weights", numbers.weighted), ("repeated customers", numbers.repeated))
-                if there
-            ]
-        )
         said.append(
-            f"{capitalised(causes)} enter by linearisation with customers as clusters (design effect "
+            f"{capitalised(_causes(numbers))} enter by linearisation with customers as clusters (design effect "
             f"{number(numbers.design_effect, 2)}); intervals use the effective number of answers (Korn and Graubard 1998)."
         )
     said.append(

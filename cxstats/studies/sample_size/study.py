@@ -38,7 +38,18 @@ if TYPE_CHECKING:
 
     from cxstats.survey import Survey
 
-__all__ = ["BANDS", "Alarms", "GroupTable", "Label", "Numbers", "Settings", "Wave", "measure", "settings"]
+__all__ = [
+    "BANDS",
+    "Alarms",
+    "GroupTable",
+    "Label",
+    "Numbers",
+    "Settings",
+    "Wave",
+    "change_since",
+    "measure",
+    "settings",
+]
 
 # Customary labels, as vendors and trade articles give them: a convention, not evidence.
 BANDS: dict[str, tuple[tuple[str, float], ...]] = {
@@ -230,6 +241,7 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
     matrix = survey.cluster_matrix(by=by, weighted=survey.weighted) if survey.repeats else None
     waves, means = _waves(survey, cells, matrix, metric, chosen)
     here = waves[-1] if waves else None
+    repeats_here = here is not None and _repeats_within(survey, cells, matrix, metric, here)
     n = here.n if here else 0
     invited = here.invited if here else survey.n_invited
     rate = chosen.response_rate or (n / invited if invited else None)
@@ -247,12 +259,13 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
     last = len(waves) - 1
     counts = means.counts[last]
     deff = float(means.design_effect[last])
-    change, correlation = _change(means, metric, chosen) if last > 0 else (None, 0.0)
+    change = change_since(means, metric, chosen.level) if last > 0 else None
+    correlation = change.correlation if change is not None else 0.0
     groups = tuple(
         table
         for name in survey.groups
         if name != survey.wave
-        for table in [_group_table(survey, name, metric, chosen, here)]
+        for table in [_group_table(survey, name, metric, chosen, here, repeats=repeats_here)]
         if table is not None
     )
     card, card_for = _card(counts, n, metric, groups, survey, chosen)
@@ -325,19 +338,18 @@ def _estimate(means: GroupMeans, i: int, metric: Metric, chosen: Settings) -> Es
     return estimate(means.counts[i], metric, method=method, level=chosen.level, effective_n=effective)
 
 
-def _change(means: GroupMeans, metric: Metric, chosen: Settings) -> tuple[Comparison, float]:
+def change_since(means: GroupMeans, metric: Metric, level: float) -> Comparison:
+    """The last group (wave) of ``means`` against the one before: interval that the verdict judges."""
     before, now = len(means.n) - 2, len(means.n) - 1
     # n in place of n − 1, as in the score intervals: independent answers are then worth exactly n
-    pair = np.ix_([before, now], [before, now])
     divisor = np.sqrt((means.n - 1) / means.n)[[before, now]]
-    change = compare(
+    return compare(
         means.counts[before],
         means.counts[now],
         metric,
-        level=chosen.level,
-        covariance=means.covariance[pair] * np.outer(divisor, divisor),
+        level=level,
+        covariance=means.covariance[np.ix_([before, now], [before, now])] * np.outer(divisor, divisor),
     )
-    return change, change.correlation
 
 
 def _verdict(change: Comparison | None, total: Estimate, margin: float) -> Verdict:
@@ -347,8 +359,21 @@ def _verdict(change: Comparison | None, total: Estimate, margin: float) -> Verdi
     return judge(total.low - total.value, total.high - total.value, margin)
 
 
+def _repeats_within(survey: Survey, cells: pd.DataFrame, matrix: Any, metric: Metric, here: Wave) -> bool:
+    """Whether a customer answers more than once in the wave itself (then its groups share customers too)."""
+    if matrix is None:
+        return False
+    rows = cells[metric.key].notna().to_numpy()
+    if survey.wave:
+        rows = rows & (cells[survey.wave].astype("string") == here.label).to_numpy(dtype=bool, na_value=False)
+    at = np.flatnonzero(rows)
+    alone = cells["w2" if survey.weighted else "n"].to_numpy(dtype=float)[at]
+    block = matrix[np.ix_(at, at)]
+    return not np.allclose(block if isinstance(block, np.ndarray) else block.toarray(), np.diag(alone))
+
+
 def _group_table(
-    survey: Survey, name: str, metric: Metric, chosen: Settings, here: Wave
+    survey: Survey, name: str, metric: Metric, chosen: Settings, here: Wave, *, repeats: bool
 ) -> GroupTable | None:
     by = [metric.key, name] + ([survey.wave] if survey.wave else [])
     cells = survey.cells(by=by)
@@ -357,7 +382,7 @@ def _group_table(
         if survey.wave
         else np.ones(len(cells), bool)
     )
-    keep &= cells[metric.key].notna().to_numpy()
+    keep = keep & cells[metric.key].notna().to_numpy()
     used = cells[keep]
     sizes = used.groupby(name, observed=True, dropna=False, as_index=False)["n"].sum()
     if len(sizes) < 2:
@@ -369,7 +394,7 @@ def _group_table(
     title = survey.group_labels[name]
     if not labels:
         return GroupTable(name, title, (), (), (), hidden, None)
-    matrix = survey.cluster_matrix(by=by, weighted=survey.weighted) if survey.repeats else None
+    matrix = survey.cluster_matrix(by=by, weighted=survey.weighted) if repeats else None
     means = group_means(
         used,
         metric,
@@ -424,10 +449,10 @@ def _card(
     _, name, label = smallest
     cells = survey.cells(by=[metric.key, name] + ([survey.wave] if survey.wave else []))
     keep = (cells[name].astype("string") == label).to_numpy(dtype=bool, na_value=False)
-    keep &= cells[metric.key].notna().to_numpy()
+    keep = keep & cells[metric.key].notna().to_numpy()
     if survey.wave:
         last = chosen.wave if chosen.wave is not None else survey.wave_order[-1]
-        keep &= (cells[survey.wave].astype("string") == str(last)).to_numpy(dtype=bool, na_value=False)
+        keep = keep & (cells[survey.wave].astype("string") == str(last)).to_numpy(dtype=bool, na_value=False)
     scores, sizes = cells.loc[keep, metric.key].astype(int), cells.loc[keep, "n"].to_numpy()
     table = np.bincount(scores - metric.scale.low, weights=sizes, minlength=metric.scale.size)
     return coverage_card(

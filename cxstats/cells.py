@@ -432,6 +432,7 @@ class Suppressed:
     rule : the rule in a sentence, to stand under the table; says so where the threshold was lowered.
     hidden_totals : totals that are not rows of the table and must not be shown beside it either, as
         {column: label} of the group they count; {} is the total of all.
+    n : name of the column with the number of answers.
     """
 
     table: pd.DataFrame

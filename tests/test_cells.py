@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import doctest
 import itertools
 import sqlite3
 from fractions import Fraction
@@ -644,3 +645,7 @@ def test_empty_table():
     shown = cells.suppress(pd.DataFrame({"g": [], "n": []}), by="g")
     assert len(shown.table) == 0
     assert shown.hidden_totals == ()
+
+
+def test_examples_in_the_docstrings():
+    assert doctest.testmod(cells).failed == 0

@@ -41,7 +41,7 @@ _ADJUSTMENTS = {
     "holm": "Holm's p-values, Bonferroni intervals",
     "none": "each difference on its own: not for picking the largest",
 }
-_DRAWS_LOG2 = 16
+_SCRAMBLES, _POINTS_LOG2 = 16, 13  # 2**13 points each; how the scrambles differ is the error
 _CHUNK = 4_000_000
 
 
@@ -390,7 +390,7 @@ def _weights(totals: np.ndarray, members: Sequence[int]) -> np.ndarray:
 
 
 def _largest_t(contrasts: np.ndarray, covariance: np.ndarray, seed: int) -> np.ndarray:
-    """Sorted quasi-random sample of max |t| over the contrasts, shape (2**16,)."""
+    """Quasi-random sample of max |t| over the contrasts, a row per scramble, shape (16, 2**13)."""
     from scipy.stats import norm, qmc
 
     size = len(covariance)
@@ -398,14 +398,15 @@ def _largest_t(contrasts: np.ndarray, covariance: np.ndarray, seed: int) -> np.n
     root = vectors * np.sqrt(np.maximum(eigenvalues, 0.0))
     error = np.sqrt(np.einsum("ij,jk,ik->i", contrasts, covariance, contrasts))
     loading = (contrasts @ root) / error[:, None]
-    # scrambled Sobol points: the same cost as random ones, an error some thirty times smaller
-    points = qmc.Sobol(size, rng=np.random.default_rng(seed)).random_base2(_DRAWS_LOG2)
+    # scrambled Sobol points: the same cost as random ones, a smaller error
+    rng = np.random.default_rng(seed)
+    points = np.vstack([qmc.Sobol(size, rng=rng).random_base2(_POINTS_LOG2) for _ in range(_SCRAMBLES)])
     normal = norm.ppf(np.clip(points, 1e-12, 1 - 1e-12))
     largest = np.empty(len(normal))
     rows = max(1, _CHUNK // len(contrasts))
     for start in range(0, len(normal), rows):
         largest[start : start + rows] = np.abs(normal[start : start + rows] @ loading.T).max(axis=1)
-    return np.sort(largest)
+    return largest.reshape(_SCRAMBLES, -1)
 
 
 def largest_t_quantile(
@@ -426,11 +427,8 @@ def largest_t_quantile(
 
 def _critical(largest: np.ndarray | None, adjust: str, level: float, n_contrasts: int) -> tuple[float, float]:
     if largest is not None:
-        # error as if the points were random, an upper bound: order statistics one binomial error away
-        n = len(largest)
-        half = np.sqrt(level * (1 - level) / n)
-        below, at, above = np.quantile(largest, [level - half, level, min(level + half, 1.0)])
-        return float(at), float((above - below) / 2)
+        by_scramble = np.quantile(largest, level, axis=1)
+        return float(np.quantile(largest, level)), float(by_scramble.std(ddof=1) / np.sqrt(_SCRAMBLES))
     if adjust == "holm":
         return critical_value(1 - (1 - level) / n_contrasts), 0.0
     return critical_value(level), 0.0
@@ -444,11 +442,12 @@ def _adjusted_z(z: np.ndarray, largest: np.ndarray | None, adjust: str) -> np.nd
         return np.abs(z)
     if largest is not None:
         size = np.abs(z)
-        share = (len(largest) - np.searchsorted(largest, size, side="left") + 0.0) / len(largest)
+        ranked = np.sort(largest, axis=None)
+        beyond = len(ranked) - np.searchsorted(ranked, size, side="left")
         # beyond the sample Bonferroni's bound, which is then nearly exact
         bound = np.minimum(2 * norm.sf(size) * len(z), 1.0)
-        p = np.where(share * len(largest) >= 50, share, np.maximum(bound, 0.0))
-        return norm.isf(np.clip(p, 0.0, 1.0) / 2)
+        p = np.where(beyond >= 50, np.minimum(beyond / len(ranked), bound), bound)
+        return norm.isf(p / 2)
     p = 2 * norm.sf(np.abs(z))
     order = np.argsort(p)
     stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))

@@ -12,7 +12,7 @@ import numpy as np
 
 from cxstats.metrics import Metric
 
-__all__ = ["EXTRA_ANSWERS", "adjusted_counts", "adjusted_standard_error", "extra_counts"]
+__all__ = ["EXTRA_ANSWERS", "adjusted_counts", "extra_counts"]
 
 EXTRA_ANSWERS = 3.0
 
@@ -34,14 +34,3 @@ def adjusted_counts(counts: Sequence[float] | np.ndarray, metric: Metric) -> np.
     """Counts per distinct value with the three answers added, shape (D,)."""
     reduced = metric.reduce(counts)
     return reduced + extra_counts(len(reduced))
-
-
-def adjusted_standard_error(counts: Sequence[float] | np.ndarray, metric: Metric) -> float:
-    """Adjusted-Wald standard error of the metric, in its unit: never 0.
-
-    >>> from cxstats.metrics import NPS
-    >>> round(adjusted_standard_error([0, 0, 10], NPS), 3)      # ten promoters: Wald says 0
-    15.01
-    """
-    table = adjusted_counts(counts, metric)
-    return float(np.sqrt(metric.variance(table) / table.sum()))

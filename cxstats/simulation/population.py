@@ -166,16 +166,20 @@ def _shift(people: Population) -> np.ndarray:
 
 def _root(function: Callable[[float], float], low: float, high: float) -> float:
     # Illinois: false position that cannot get stuck; for increasing functions with one root inside
-    at_low, at_high = function(low), function(high)
+    at_low, at_high, side = function(low), function(high), 0
     for _ in range(60):
         middle = (low * at_high - high * at_low) / (at_high - at_low)
         here = function(middle)
         if abs(here) < 1e-10:
             break
         if here < 0:
-            low, at_low, at_high = middle, here, at_high / 2
+            low, at_low = middle, here
+            at_high = at_high / 2 if side < 0 else at_high
+            side = -1
         else:
-            high, at_high, at_low = middle, here, at_low / 2
+            high, at_high = middle, here
+            at_low = at_low / 2 if side > 0 else at_low
+            side = 1
     return middle
 
 

@@ -255,6 +255,22 @@ def test_the_description_is_valid_for_the_survey_model(demo):
     assert [item.keyed for item in parsed.items] == ["straight", "reversed"] * 3
 
 
+def test_the_survey_reads_what_the_simulation_wrote(demo):
+    import cxstats as cx
+
+    survey = cx.open_survey("demo")
+    assert survey.n_invited == len(demo.hidden)
+    assert survey.simulated
+    assert survey.repeats
+    rows = demo.rows.iloc[demo.hidden["row"]].reset_index(drop=True)
+    for outcome, when, days in (("churned", "churn_date", 180), ("repurchased", "rebought_on", 90)):
+        seen = survey.cells(by=[outcome]).set_index(outcome)["n"]
+        assert seen[True] == within(rows, when, days).sum()
+    early = rows["answered_at"] < rows["sent_at"]
+    given = pd.to_numeric(rows["ltr"], errors="coerce").where(~early)
+    assert survey.counts("nps").tolist() == NPS.counts(given.where(given <= 10).dropna()).tolist()
+
+
 # --- truth -----------------------------------------------------------------------------------------
 
 

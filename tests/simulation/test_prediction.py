@@ -8,7 +8,7 @@ import pytest
 from cxstats.simulation import Model, Outcome, added_value, company
 from cxstats.simulation.prediction import _auc, _fitted
 
-N = 30_000
+N = 20_000
 
 
 def test_auc_by_hand():
@@ -54,7 +54,7 @@ def test_what_carries_the_effect_adds_most():
 
 
 def test_the_demo_shows_effort_adding_and_recommendation_adding_too_little():
-    found = added_value(Model(), n=60_000)
+    found = added_value(Model(), n=40_000)
     margin = 0.02
     assert found.gain["ces"] - 4 * found.gain_error["ces"] > margin
     assert found.gain["nps"] + 4 * found.gain_error["nps"] < margin
@@ -64,7 +64,7 @@ def test_the_demo_shows_effort_adding_and_recommendation_adding_too_little():
 
 def test_a_score_alone_is_as_good_among_the_demos_own_customers():
     """AUC of the recommendation, from 200,000 other customers' answers and true probabilities."""
-    found = added_value(Model(repeat_share=0), among="everyone", n=60_000)
+    found = added_value(Model(repeat_share=0), among="everyone", n=40_000)
     hidden = company(60_000, seed=77, repeat_share=0).hidden
     first = hidden[hidden["wave"] == hidden["wave"].cat.categories[0]]
     risk = first.groupby("nps")["churn"].transform("mean").to_numpy()

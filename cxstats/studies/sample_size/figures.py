@@ -48,7 +48,7 @@ def all_figures(numbers: Numbers, source: Source) -> dict[str, Figure]:
     if numbers.total is None:
         return {}
     made = [_score(numbers, source)]
-    made += [_groups(numbers, source)] if any(table.labels for table in numbers.groups) else []
+    made += [_groups(numbers, source)] if any(len(t.labels) > 1 for t in numbers.groups) else []
     made += [_card(numbers, source)] if numbers.card else []
     made += [_needs(numbers, source), _tracker(numbers, source)]
     made += [_efficiency(numbers, source)] if numbers.efficiency else []
@@ -194,11 +194,13 @@ def _groups(numbers: Numbers, source: Source) -> Figure:
     drawn: list[plots.Row | plots.Heading] = []
     rows = []
     for table in tables:
-        drawn.append(plots.Heading(table.title))
         entries = list(zip(table.labels, table.n, table.estimates, strict=True))
         for label, n, e in entries:
             value, span = say.value(e.value, 1), say.span(e.low, e.high, 1)
             rows.append((f"{table.title}: {label}", count(n), value, span, e.method.replace("_", " ")))
+        if len(entries) < 2:
+            continue  # one group beside a total is no comparison: the table has it
+        drawn.append(plots.Heading(table.title))
         for label, n, e in _ends(entries):
             cells = (say.value(e.value, 1), say.span(e.low, e.high, 1), count(n))
             drawn.append(plots.row(label, e.value, e.low, e.high, values=cells))
@@ -440,7 +442,7 @@ def _tracker(numbers: Numbers, source: Source) -> Figure:
             x_text=count,
             spots=[plots.Spot(numbers.n, seen, f"now: {count(numbers.n)} answers, {say.rough_gap(seen, 1)}")],
             y_band=(0, margin),
-            y_band_label=f"a change that would not matter (under {say.gap(margin)})",
+            y_band_label="would not matter",
         ),
         table=Table(
             "Smallest change two waves can see",

@@ -384,13 +384,13 @@ def _group_table(
     )
     keep = keep & cells[metric.key].notna().to_numpy()
     used = cells[keep]
-    sizes = used.groupby(name, observed=True, dropna=False, as_index=False)["n"].sum()
+    # answers whose group is not known are no group: nobody can be recognised by what was not recorded
+    sizes = used.groupby(name, observed=True, as_index=False)["n"].sum()
     if len(sizes) < 2:
         return None
     shown = suppress(sizes, by=[name], threshold=chosen.smallest_group)
-    visible = sizes[name][~np.asarray(shown.hidden)]
-    labels = [str(label) for label in visible.dropna()]
-    hidden = len(sizes) - len(visible)
+    labels = [str(label) for label in sizes[name][~np.asarray(shown.hidden)]]
+    hidden = len(sizes) - len(labels)
     title = survey.group_labels[name]
     if not labels:
         return GroupTable(name, title, (), (), (), hidden, None)

@@ -168,7 +168,7 @@ def _change(shift, size: int) -> tuple[str | np.ndarray, str]:
     change = np.asarray(shift, dtype=float)
     if change.shape != (size,) or not np.all(np.isfinite(change)):
         raise ValueError(
-            f"a change needs {size} numbers, one for each category, but has shape {change.shape}"
+            f"a change needs a number for each of {size} categories, but has shape {change.shape}"
         )
     if not np.any(change) or abs(change.sum()) > 1e-9 * np.abs(change).sum():
         raise ValueError("the changes of the shares must not all be 0, and must sum to 0")
@@ -192,6 +192,8 @@ def _log_signal(share, score, category, change) -> tuple[float, np.ndarray]:
         delta_influence = step - delta
     else:
         delta, delta_influence = score @ change, np.zeros_like(score)
+        if abs(delta) < 1e-12 * np.abs(score) @ np.abs(change):  # 0 but for rounding
+            delta = 0.0
     if delta == 0:
         return -math.inf, np.zeros_like(score)
     return (

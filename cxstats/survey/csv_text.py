@@ -230,7 +230,7 @@ class CsvReader:
                 parallel=false, store_rejects=true, rejects_limit=0)
             """
         try:
-            engine.duck.execute(query)
+            engine.duck.execute(query).fetchall()
         except duckdb.Error as error:
             if "state machine" in str(error):
                 return "line ends"

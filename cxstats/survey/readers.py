@@ -267,17 +267,13 @@ class DatabaseReader:
                 fix=f"check the address in {variable}; it is not shown here",
             )
         try:
-            tables = backend.list_tables()
-        except Exception:
-            tables = []
-        try:
             self.table = backend.table(self.source.table)
             self.table.schema()
         except Exception:
             return Problem(
                 f"there is no table {quoted(self.source.table)}, or it may not be read",
                 self.where,
-                fix=did_you_mean(self.source.table or "", tables) if tables else "",
+                fix=_near_tables(backend, self.source.table or ""),
             )
         return None
 
@@ -300,6 +296,13 @@ class DatabaseReader:
     def digest(self) -> bytes:
         """SHA-256 of the table's counts by every described column (no database offers a digest of its rows)."""
         return b""
+
+
+def _near_tables(backend: Any, name: str) -> str:
+    try:
+        return did_you_mean(name, backend.list_tables())
+    except Exception:  # a hint is not worth a second failure
+        return ""
 
 
 class FrameReader:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Answers", "Recoder", "as_text", "judge_answers", "other_scale"]
 
-_NUMBER = re.compile(r"[+-]?\d{1,15}([.,]\d{1,15})?")
-_WHOLE = re.compile(r"[+-]?\d{1,15}([.,]0{1,15})?")
+_NUMBER = re.compile(r"[+-]?[0-9]{1,15}([.,][0-9]{1,15})?")
+_WHOLE = re.compile(r"[+-]?[0-9]{1,15}([.,]0{1,15})?")
 _MANY = 20
 _RARE = 0.001
 

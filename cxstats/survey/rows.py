@@ -271,7 +271,7 @@ def _widen(engine: Engine, d: Description, stage: Stage, problems: list[Problem]
             problems.append(
                 Problem(
                     "the same customer has two different answers to one question at one time "
-                    f"({contradiction_text(found).replace('_long_score', d.responses.score or '')})",
+                    f"({contradiction_text(found).replace('long_score', d.responses.score or '')})",
                     stage.reader.where,
                     fix="say responded: (when they answered) or wave:, or keep the answer that counts",
                 )

@@ -244,5 +244,6 @@ def _comparable(sql: str, codes: Sequence[str]) -> str:
 
 def contradiction_text(found: Sequence[tuple[int, int, str, str | None, str | None]]) -> str:
     """The first contradiction in words."""
-    kept, other, name, one, two = found[0]
-    return f"rows {kept:,} and {other:,}, {name}: {quoted(one) if one is not None else 'blank'} and {quoted(two)}"
+    kept, other, name, *values = found[0]
+    one, two = ("blank" if v is None else quoted(v.removesuffix(".0")) for v in values)
+    return f"rows {kept:,} and {other:,}, {name.lstrip('_')}: {one} and {two}"

@@ -104,6 +104,7 @@ class Survey:
         self._folder, self._frames, self._truth = folder, dict(frames or {}), truth
         self._problems: list[Problem] = []
         self._built: Rows | None = None
+        self._collecting = False
         self._engine = Engine()
         self._readers: dict[str, Reader] = {}
         self._open()
@@ -151,13 +152,17 @@ class Survey:
 
     def _collect(self) -> None:
         """Read, join and judge, then look at every score; problems are collected, not raised."""
+        self._collecting = True
         try:
             self._build()
+            assert self._built is not None
             for name in self.description.scores:
                 if name in self._built.table.columns:
                     self._add(self._scale_problem(name, self._raw([name])))
         except SurveyError as error:
             self._add(*error.problems)
+        finally:
+            self._collecting = False
 
     def _add(self, *problems: Problem | None) -> None:
         self._problems += [p for p in problems if p is not None and p not in self._problems]
@@ -176,8 +181,9 @@ class Survey:
         """The rows in use, read when first needed; refused as long as anything is wrong with them."""
         if self._built is None:
             self._build()
-            if self._problems:
-                raise SurveyError(self._problems)
+        if self._problems and not self._collecting:
+            raise SurveyError(self._problems)
+        assert self._built is not None
         return self._built
 
     # ------------------------------------------------------------------------------- what it is
@@ -551,17 +557,17 @@ class Survey:
             said = said | (text.notnull() & text.notin(nothing)).fill_null(False)  # noqa: PD004 (ibis's name)
         return table.mutate(responded=said)
 
-    def _raw(self, by: Sequence[str]) -> pd.DataFrame:
+    def _raw(self, by: Sequence[str], *, weighted: bool = False) -> pd.DataFrame:
         """Counts by raw values: the one pass over the rows."""
         from ..cells import reduce
 
-        weight = "weight" if self.weighted and "weight" in self._rows.table.columns else None
+        weight = "weight" if weighted and "weight" in self._rows.table.columns else None
         return self._guarded(lambda: reduce(self._with_responded(by), list(by), weight=weight))
 
     def _recoded(self, by: Sequence[str]) -> pd.DataFrame:
         from ..cells import regroup
 
-        raw = self._raw(by)
+        raw = self._raw(by, weighted=self.weighted)
         for name in by:
             if name in self.description.scores:
                 self._check_scale(name, raw)

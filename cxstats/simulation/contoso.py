@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any
@@ -134,7 +135,14 @@ def demo_company(seed: int = 20250401) -> Company:
     >>> demo_company().description["title"]
     'Contoso relationship survey'
     """
-    return _demo(seed)
+    made = _demo(seed)
+    # pandas copies on write: whoever changes what they got leaves the next one's whole
+    return replace(
+        made,
+        rows=made.rows.copy(deep=False),
+        hidden=made.hidden.copy(deep=False),
+        description=deepcopy(made.description),
+    )
 
 
 @lru_cache(maxsize=1)

@@ -97,6 +97,15 @@ def test_a_company_is_frozen(demo):
         demo.truth.seed = 1
 
 
+def test_changing_the_demo_leaves_the_next_one_whole():
+    mine = demo_company()
+    mine.rows["ltr"] = "0"
+    mine.rows.loc[0, "country"] = "Atlantis"
+    mine.description["scores"].clear()
+    assert fingerprint(demo_company().rows) == DEMO_SHA256
+    assert list(demo_company().description["scores"]) == ["nps", "csat", "ces"]
+
+
 # --- what the export holds -------------------------------------------------------------------------
 
 

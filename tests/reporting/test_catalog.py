@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -131,3 +132,15 @@ def test_the_survey_is_named_in_one_place(workshop) -> None:
     workshop.entries["size"]["parameters"] = {"survey": "x.yml"}
     with pytest.raises(UsageError, match="survey: of the report"):
         workshop.plan("size")
+
+
+def test_the_catalogue_that_came_with_the_package_is_found_anywhere(tmp_path, monkeypatch, root) -> None:
+    bundle = tmp_path / "_bundled"  # as pyproject.toml lays it into the wheel
+    shutil.copytree(root / "notebooks", bundle / "notebooks")
+    shutil.copy(root / "reports" / "catalog.yml", bundle / "catalog.yml")
+    monkeypatch.setattr(catalogs, "BUNDLED", bundle)
+    monkeypatch.chdir(tmp_path)
+    catalog = catalogs.load(catalogs.find())
+    assert catalog.path == bundle / "catalog.yml"
+    jobs, _ = plan(catalog, describe=demo_survey)
+    assert {job.notebook.parent for job in jobs} == {(bundle / "notebooks").resolve()}

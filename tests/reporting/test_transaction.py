@@ -328,11 +328,88 @@ def test_a_folder_that_cannot_be_used_is_refused_clearly(tmp_path: Path) -> None
     assert (tmp_path / "theirs" / "index.html").read_text(encoding="utf-8") == "theirs"
 
 
+@pytest.mark.skipif(not hasattr(os, "seteuid"), reason="users as POSIX has them")
 def test_a_folder_without_permission_is_refused_clearly(tmp_path: Path) -> None:
     folder = tmp_path / "sealed"
     folder.mkdir()
     folder.chmod(0o500)
-    if os.access(folder, os.W_OK):
-        pytest.skip("PERMISSIONS DO NOT BIND HERE: this user may write everywhere (root)")
-    with pytest.raises(UsageError, match="no permission"):
-        publish.open_out(folder)
+    me = os.geteuid()
+    try:
+        if me == 0:
+            os.seteuid(65534)  # nobody: permissions do not bind root
+        with pytest.raises(UsageError, match="no permission"):
+            publish.open_out(folder / "out")
+    finally:
+        os.seteuid(me)
+
+
+def test_an_interruption_between_companions_and_page_changes_nothing(
+    ready, says, quiet, snapshot, monkeypatch
+) -> None:
+    _render(ready, quiet)
+    before = snapshot(ready.out / "demo")
+    real = os.replace
+
+    def interrupted(source: Any, goal: Any) -> None:
+        if Path(goal).name == "index.html":
+            raise KeyboardInterrupt
+        real(source, goal)
+
+    says["text"] = "second"
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            _render(ready, quiet)
+    assert snapshot(ready.out / "demo") == before
+
+
+def test_an_interruption_just_after_the_page_counts_as_published(ready, says, quiet, monkeypatch) -> None:
+    _render(ready, quiet)
+    real = publish.publish
+
+    def interrupted(*args: Any) -> None:
+        real(*args)
+        raise KeyboardInterrupt
+
+    says["text"] = "second"
+    with monkeypatch.context() as patch:
+        patch.setattr(publish, "publish", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            _render(ready, quiet)
+    (card,) = record.cards(ready.out)
+    assert card["failed"] is None
+    assert "second" in (ready.out / card["href"]).read_text(encoding="utf-8")
+
+
+def test_reports_stand_in_the_catalogues_order(ready, says, quiet) -> None:
+    ready.add("attic", "1", parameters='survey: str = "demo"')
+    _render(ready, quiet)
+    assert [card["report"] for card in record.cards(ready.out)] == ["size", "attic"]
+
+
+# What a person and a log see -------------------------------------------------------------------------
+
+
+def _told(*, live: bool) -> str:
+    stream = io.StringIO()
+    progress = Progress(stream, live=live)
+    progress.begin("demo/size", 1, 2)
+    progress.step("execute")
+    progress.cell(1, 2)
+    progress.end("failed: first line\nsecond line")
+    return stream.getvalue()
+
+
+def test_a_log_gets_one_plain_line_a_step() -> None:
+    lines = _told(live=False).splitlines()
+    assert [line.split(" ", 1)[1] for line in lines] == [
+        "demo/size execute",
+        "demo/size failed: first line second line",
+    ]
+    assert all(line[:20].endswith("Z") for line in lines)
+
+
+def test_a_terminal_gets_one_moving_line() -> None:
+    told = _told(live=True)
+    assert told.count("\n") == 2  # the cause's own line break and the end
+    assert "cell 1 of 2" in told

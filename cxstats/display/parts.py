@@ -488,8 +488,10 @@ def _cell(value: object) -> str:
     return str(value)
 
 
+_NUMBER = r"[+−±-]?\d[\d,.]*\s*%?"
 _NUMERIC = re.compile(
-    r"(?:under |over |about )?[+−-]?\d[\d,.]*(?:\s*(?:%|/|to|–|of|×)\s*[+−-]?[\d,.]*)*\s*(?:%)?"
+    rf"(?:under |over |about )?{_NUMBER}(?:\s*(?:/|to|–|of|×)\s*{_NUMBER})*"
+    r"(?: (?:percentage |scale )?points?| answers?| customers?| days?)?"
 )
 
 

@@ -307,7 +307,7 @@ class _RowChart:
         for (_, edge), head in zip(gutter, self.columns, strict=False):
             for k, text in enumerate(reversed(head.split("\n"))):
                 sheet.text(edge, y - k * _SMALL_LEADING, text, colour=SECONDARY, ha="right")
-        reach = (gutter[0][0] if gutter else sheet.width) - 8
+        reach = (gutter[0][0] if gutter else sheet.width) - 14
         if self.band and band_lines:
             middle = (max(self.band[0], self.limits[0]) + min(self.band[1], self.limits[1])) / 2
             for k, text in enumerate(reversed(band_lines)):
@@ -854,8 +854,6 @@ def curves(
             box = _freest(places, taken, plot)
             taken.append(box)
             sheet.text(box.left, box.middle, y_reference_label, bold=True)
-    if y_band and y_band_label:
-        sheet.text(left + 4, plot.y(min(y_band[1], y_span[1])) + 11, y_band_label, colour=SECONDARY)
     _draw_series(plot, series)
     ends = [_curve_end(plot, s, y_span) for s in series]
     for name, s, y in zip(
@@ -871,6 +869,12 @@ def curves(
             )
     for spot in spots:
         taken.append(_draw_spot(sheet, plot, spot, y_span, taken))
+    if y_band and y_band_label:
+        taken.append(
+            _band_words(
+                sheet, plot, y_band_label, (max(y_band[0], y_span[0]), min(y_band[1], y_span[1])), taken
+            )
+        )
     return sheet.finish(depth)
 
 
@@ -897,15 +901,15 @@ def _taken(plot: _Plot, series: Sequence[Series], spots: Sequence[Spot]) -> list
     """What labels should keep clear of: the curves, as small boxes along them, and the named points."""
     import numpy as np
 
-    grid = np.linspace(plot.left, plot.right, 90)
     boxes = []
     for s in series:
         xs = np.array([plot.x(float(v)) for v in s.x])
         ys = np.array([plot.y(float(v)) for v in s.y])
-        order = np.argsort(xs)
-        inside = (grid >= xs.min()) & (grid <= xs.max())
-        at = np.interp(grid[inside], xs[order], ys[order])
-        boxes += [_Box(x - 3, y - 3, x + 3, y + 3) for x, y in zip(grid[inside], at, strict=True)]
+        known = np.isfinite(ys)
+        along = np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(xs[known]), np.diff(ys[known])))])
+        every = np.arange(0, along[-1], 4.0) if along.size else []
+        places = zip(np.interp(every, along, xs[known]), np.interp(every, along, ys[known]), strict=True)
+        boxes += [_Box(x - 3, y - 3, x + 3, y + 3) for x, y in places]
     return boxes + [_Box(plot.x(s.x) - 6, plot.y(s.y) - 6, plot.x(s.x) + 6, plot.y(s.y) + 6) for s in spots]
 
 
@@ -918,6 +922,27 @@ def _freest(places: Sequence[_Box], taken: Sequence[_Box], plot: _Plot) -> _Box:
         return 40 * outside + sum(box.overlap(other) for other in taken)
 
     return min(places, key=lambda box: round(cost(box), 3))
+
+
+def _band_words(
+    sheet: _Sheet, plot: _Plot, text: str, band: tuple[float, float], taken: Sequence[_Box]
+) -> _Box:
+    """What the band means, inside it or just above, where no curve runs."""
+    upper, lower = plot.y(band[1]), plot.y(band[0])
+    choices: dict[_Box, list[str]] = {}
+    for part in (0.62, 0.4):
+        lines = wrap(text, part * (plot.right - plot.left), SMALL_PT)
+        width, height = max(measure(line, SMALL_PT) for line in lines), _SMALL_LEADING * len(lines)
+        tops = [upper - height - 2]
+        if lower - upper >= height + 4:
+            tops = [upper + 3, lower - height - 3, *tops]
+        for top in tops:
+            for left in (plot.left + 5, plot.right - width - 5, (plot.left + plot.right - width) / 2):
+                choices.setdefault(_Box(left, top, left + width, top + height), lines)
+    box = _freest(list(choices), taken, plot)
+    for k, line in enumerate(choices[box]):
+        sheet.text(box.left, box.top + _SMALL_LEADING * (k + 0.5), line, colour=SECONDARY)
+    return box
 
 
 def _draw_series(plot: _Plot, series: Sequence[Series]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import cache
@@ -28,11 +29,11 @@ def render_index(records: Sequence[Mapping[str, Any]], *, title: str = TITLE, fo
 
     Parameters
     ----------
-    records : one mapping a report, as :func:`cxstats.reporting.record.cards` makes them: survey, report, title,
-        href (None where no good report lies there), the header's and the answer's texts and numbers,
-        ``headline``, ``history`` (rows with period, value, low, high; oldest first; value None for a
-        missing period), ``published`` (ISO day) and ``failed`` (None, or date and cause of the last
-        attempt). A missing key counts as empty.
+    records : one mapping a report, as :func:`cxstats.reporting.record.cards` makes them: survey, report,
+        title, href (None where no good report lies there), the header's and the answer's texts and
+        numbers, ``headline`` (where there is no answer), ``history`` (rows with period, value, low, high;
+        oldest first; value None for a missing period), ``published`` (ISO day) and ``failed`` (None, or
+        date and cause of the last attempt). A missing key counts as empty.
     title, footer : the heading, and a line at the foot.
 
     >>> "Too few" in render_index([{"survey": "s", "verdict": "inconclusive", "verdict_words": "Too few"}])
@@ -117,7 +118,9 @@ def _card(record: Mapping[str, Any], macros: Any) -> dict[str, Any]:
     return {
         "eyebrow": " · ".join(t for t in (study, measure) if t) or _text(record, "title"),
         "verdict": Markup(macros.verdict(verdict, record.get("verdict_words") or verdict)) if verdict else "",
-        "finding": _text(record, "headline") or _text(record, "answer") or _text(record, "title"),
+        "finding": _first_sentence(_text(record, "answer"))
+        or _text(record, "headline")
+        or _text(record, "title"),
         "href": href,
         "spark": _spark(record, history),
         "effect": capitalised(effect),
@@ -125,6 +128,15 @@ def _card(record: Mapping[str, Any], macros: Any) -> dict[str, Any]:
         "meta": " · ".join(t for t in texts if t),
         "failure": _failure(record, has_page=href is not None),
     }
+
+
+def _first_sentence(text: str) -> str:
+    """The sentence that answers the question, as a headline.
+
+    >>> _first_sentence("NPS rose by 5.2 points. It stands at +37.")
+    'NPS rose by 5.2 points'
+    """
+    return re.split(r"(?<=[.!?])\s+(?=\S)", text.strip())[0].removesuffix(".")
 
 
 def _text(record: Mapping[str, Any], key: str) -> str:
@@ -137,7 +149,8 @@ def _spark(record: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> M
         return Markup("")
     value, margin = known[-1]["value"], record.get("margin")
     rows = [(str(row["period"]), row.get("value"), row.get("low"), row.get("high")) for row in history]
-    digits = 1 if abs(value) >= 1 else 3 if margin is not None and margin < 0.1 else 2
+    size = abs(value) if margin is None else margin
+    digits = 1 if size >= 1 else 2 if size >= 0.1 else 3
     unit = "%" if record.get("unit") == "%" else ""
     return Markup(
         sparkline(

@@ -195,7 +195,8 @@ def confidence_sequence(
     level : probability of being right at every look together.
     method : "bounded" or "asymptotic".
     sides : "both", or "lower" (a lower limit only; the other is the end of the scale) or "upper".
-    best_at : number of answers at which the sequence is tightest. Fix it before looking.
+    best_at : number of answers at which the sequence is tightest (of a finite population somewhat fewer: n with
+        n·N/(N − n) of about ``best_at``). Fix it before looking.
     population : number of customers in all, where the answers are a random draw from them without replacement
         and everyone drawn answers. The limits then describe these customers and close to zero
         width when all have answered. Only with "bounded": an observed spread says too little about the last
@@ -236,7 +237,7 @@ def confidence_sequence(
     value = table @ metric.distinct_values / n
     spread = _spread(table, metric, method)
     if population is None:
-        v, left, opt = n, np.ones_like(n), float(best_at)
+        v, left = n, np.ones_like(n)
     else:
         population = checked("population", population, Count)
         if method == "asymptotic":
@@ -250,8 +251,7 @@ def confidence_sequence(
                 "is a customer counted twice?"
             )
         v, left = _time_without_replacement(n, population)
-        opt = float(_time_without_replacement(np.array([min(best_at, population / 2)]), population)[0][0])
-    rho = best_rho(opt, 1 - level, sides=sides)
+    rho = best_rho(best_at, 1 - level, sides=sides)
     half = spread * left / n * normal_mixture_bound(v, rho, 1 - level, sides=sides)
     low, high = _possible_limits(table, metric, population)
     low = np.maximum(low, value - half) if sides != "upper" else low
@@ -261,15 +261,16 @@ def confidence_sequence(
 
 def _cumulative(counts, metric: Metric) -> np.ndarray:
     """Cumulative counts per distinct value, shape (T, D)."""
-    rows = np.asarray(counts, dtype=float)
-    table = np.array([metric.reduce(row) for row in np.atleast_2d(rows)])
+    rows = np.atleast_2d(np.asarray(counts, dtype=float))
+    metric.reduce(rows.min(axis=0))  # refuses another shape, and a missing or negative count in any row
+    table = rows @ np.array([metric.reduce(one) for one in np.eye(rows.shape[1])])
     falls = np.any(np.diff(table, axis=0) < 0, axis=1)
     if falls.any():
         raise ValueError(
             f"counts must be cumulative, but some fall at look {int(np.flatnonzero(falls)[0]) + 2}. "
             "Are they counts per day? Then give numpy.cumsum(counts, axis=0)"
         )
-    if not len(table) or not table[0].sum() > 0:
+    if not table[0].sum() > 0:
         raise ValueError(f"{metric.short}: the first look has no answers; start at the first day with one")
     return table
 

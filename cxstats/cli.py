@@ -25,6 +25,7 @@ import typer
 from cxstats import __version__
 
 if TYPE_CHECKING:
+    from cxstats.reporting.catalog import Entry
     from cxstats.reporting.plan import SurveyRef
     from cxstats.reporting.run import Outcome
 
@@ -52,6 +53,7 @@ What to do first:
                                         render every report on it
 
   cxstats list                          the reports there are, and how each last ran
+  cxstats list sample-size-nps          a report's parameters
   cxstats render --help                 choosing reports, parameters and the output folder
 """
 
@@ -100,30 +102,56 @@ def check(
 
 
 @app.command(name="list")
-def list_reports(out: _Out = DEFAULT_OUT, catalog: _CatalogFile = None) -> None:
-    """The reports of the catalogue, and how each last ran."""
+def list_reports(
+    reports: Annotated[
+        list[str] | None, typer.Argument(metavar="REPORT", help="Reports to show with their parameters.")
+    ] = None,
+    out: _Out = DEFAULT_OUT,
+    catalog: _CatalogFile = None,
+) -> None:
+    """The reports of the catalogue and how each last ran; those named, with their parameters."""
     from cxstats.reporting import catalog as catalogs
     from cxstats.reporting import record
+    from cxstats.reporting.errors import UsageError
 
     found = catalogs.load(catalog or catalogs.find())
-    typer.echo(f"{found.path}: {len(found.reports)} report{'s' if len(found.reports) != 1 else ''}\n")
+    if unknown := found.unknown(reports or []):
+        raise UsageError(unknown)
+    if not reports:
+        typer.echo(f"{found.path}: {len(found.reports)} report{'s' if len(found.reports) != 1 else ''}\n")
     cards = record.cards(out) if out.is_dir() else []
-    for name, entry in found.reports.items():
+    for name, entry in found.select(reports or []).items():
         typer.echo(f"{name}\n  {entry.title} · notebook {entry.notebook} · survey {entry.survey}")
         if entry.audience:
-            typer.echo(f"  for {entry.audience}")
+            typer.echo(f"  for: {entry.audience}")
         runs = [card for card in cards if card["report"] == name]
         for card in runs:
             typer.echo(f"  {card['survey']}: {_state_words(card, out)}")
         if not runs:
             typer.echo("  never rendered")
+        if reports:
+            _list_parameters(found.path, entry)
+
+
+def _list_parameters(catalog: Path, entry: Entry) -> None:
+    from cxstats.reporting.catalog import notebook_path
+    from cxstats.reporting.parameters import declared
+
+    typer.echo("  parameters (-p name=value):")
+    for name, parameter in declared(notebook_path(catalog, entry.notebook)).items():
+        if name == "survey":
+            continue  # --survey
+        value = entry.parameters.get(name, parameter.default)
+        typer.echo(f"    {name}: {parameter.annotation.replace('cx.', '')} = {value}")
+        if parameter.help:
+            typer.echo(f"        {parameter.help}")
 
 
 @app.command()
 def render(
     reports: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[REPORT]...", help="Reports of the catalogue; all unless named."),
+        typer.Argument(metavar="REPORT", help="Reports of the catalogue; all unless named."),
     ] = None,
     survey: Annotated[
         str | None,

@@ -13,7 +13,7 @@ import pytest
 from cxstats import __version__, cli
 from cxstats.reporting import catalog as catalogs
 
-PARAMETERS = 'survey: str = "demo"\nmetric: str = "nps"\nlevel: cx.Level = 0.95'
+PARAMETERS = 'survey: str = "demo"\nmetric: str = "nps"\nlevel: cx.Level = 0.95  # confidence level'
 
 SURVEY = """
 title: Our survey
@@ -144,6 +144,17 @@ def test_render_list_and_a_score_the_survey_lacks(run, project) -> None:
     steps = [line.split()[2] for line in err.splitlines() if "size-nps" in line]
     assert steps == ["execute", "executed", "convert", "scan", "publish", "published"]
     assert "last good run" in run("list", "--out", "out")[1]
+
+
+def test_a_report_is_listed_with_its_parameters(run, project) -> None:
+    code, out, _ = run("list", "size-ces")
+    assert code == 0
+    assert "metric: str = ces" in out
+    assert "level: Level = 0.95\n        confidence level" in out
+    assert "size-nps" not in out
+    code, _, err = run("list", "size-cse")
+    assert code == 2
+    assert "Did you mean size-ces?" in err
 
 
 def test_nothing_to_render_is_not_success(run, project) -> None:

@@ -29,7 +29,8 @@ class LedgerLine:
         were left out; "answered" and "no answer" divide the used rows by metric; a "note" repeats rows
         that other lines count.
     section : what the line belongs to: "responses", "frame", "outcomes_from", or a metric's key.
-    of : number of rows its share is of: those its section starts from.
+    of : number of rows its share is of: those read from its file; under a metric, those read from the
+        file that lists the survey's people.
     """
 
     label: str
@@ -40,7 +41,7 @@ class LedgerLine:
 
     @property
     def share(self) -> float:
-        """Share of the section's rows, in [0, 1]; NaN of none."""
+        """Share of the rows read, in [0, 1]; NaN of none."""
         return self.n / self.of if self.of else float("nan")
 
 
@@ -56,12 +57,16 @@ class Ledger:
     lines: tuple[LedgerLine, ...]
 
     def __post_init__(self) -> None:
-        for section in dict.fromkeys(line.section for line in self.lines):
-            lines = [line for line in self.lines if line.section == section and line.kind != "note"]
-            parts = [line.n for line in lines if line.kind != "read"]
-            if sum(parts) != lines[0].of:
+        sections = {line.section: [] for line in self.lines}
+        for line in self.lines:
+            if line.kind not in ("read", "note"):
+                sections[line.section].append(line.n)
+        read = {line.section: line.n for line in self.lines if line.kind == "read"}
+        for section, parts in sections.items():
+            whole = read.get(section, self.rows_used)
+            if sum(parts) != whole:
                 raise RuntimeError(
-                    f"the ledger does not add up: of {lines[0].of:,} rows in {section}, {sum(parts):,} are accounted for"
+                    f"the ledger does not add up: of {whole:,} rows in {section}, {sum(parts):,} are accounted for"
                 )
 
     @property
@@ -89,7 +94,7 @@ class Ledger:
         return tuple(line for line in self.lines if line.section == name)
 
     def to_frame(self) -> pd.DataFrame:
-        """The lines as a frame: section, label, kind, n, share_of_section."""
+        """The lines as a frame: section, label, kind, n, share_of_read."""
         import pandas as pd
 
         return pd.DataFrame(
@@ -98,7 +103,7 @@ class Ledger:
                 "label": [line.label for line in self.lines],
                 "kind": [line.kind for line in self.lines],
                 "n": [line.n for line in self.lines],
-                "share_of_section": [line.share for line in self.lines],
+                "share_of_read": [line.share for line in self.lines],
             }
         )
 

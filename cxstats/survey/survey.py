@@ -482,7 +482,8 @@ class Survey:
         return lines
 
     def _metric_lines(self, name: str) -> list[LedgerLine]:
-        metric, used, early = self.metric(name), self.n_rows, self._rows.n_early
+        metric, early = self.metric(name), self._rows.n_early
+        read = next(line.of for line in self._row_lines if line.section == self._main)
         raw = self._raw([name])
         self._check_scale(name, raw)
         tally: dict[str, int] = {}
@@ -509,7 +510,7 @@ class Survey:
             ("Set aside: answered before being invited", early, "set aside"),
             ("Did not answer" if self.n_invited is not None else "Left blank", blank - early, "no answer"),
         ]
-        return [LedgerLine(label, n, kind, name, used) for label, n, kind in parts if n or kind == "answered"]
+        return [LedgerLine(label, n, kind, name, read) for label, n, kind in parts if n or kind == "answered"]
 
     # ------------------------------------------------------------------------------- how
 

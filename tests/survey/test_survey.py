@@ -222,11 +222,18 @@ def test_a_ledger_that_does_not_add_up_cannot_be_made():
         Ledger(lines)
 
 
+def test_the_ledger_of_one_metric(demo):
+    ledger = demo.ledger.of("csat")
+    assert {entry.section for entry in ledger} == {"responses", "csat"}
+    assert ledger.rows_read == demo.ledger.rows_read
+    assert ledger.section("csat") == demo.ledger.section("csat")
+
+
 def test_the_ledger_as_table_and_page(folder):
     folder.file("data.csv", "ltr\n9\n<b>\n")
     ledger = folder.open().ledger
     frame = ledger.to_frame()
-    assert frame.columns.tolist() == ["section", "label", "kind", "n", "share_of_section"]
+    assert frame.columns.tolist() == ["section", "label", "kind", "n", "share_of_read"]
     assert "&lt;b&gt;" in ledger._repr_html_()
     assert "<b>" not in ledger._repr_html_()
 

@@ -248,6 +248,6 @@ def test_a_picture_that_is_neither_svg_nor_png_is_refused():
         picture.picture_uri({"mime": "image/png", "data": '"><script>'})
 
 
-@pytest.mark.parametrize("module", [plots, picture])
+@pytest.mark.parametrize("module", [plots.items, plots.rows, plots.sheet, picture])
 def test_examples(module):
     assert doctest.testmod(module).failed == 0

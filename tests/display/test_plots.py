@@ -209,6 +209,14 @@ def test_curves_refuse_what_a_logarithm_cannot_show():
         curves(Canvas(), [], x_label="n", y_label="y")
 
 
+def test_a_series_with_gaps_or_without_a_number_is_drawn_beside_the_others():
+    nan = float("nan")
+    series = [Series("a", [1, 2, 3], [1, nan, 3]), Series("b", [1, 2, 3], [nan] * 3)]
+    for kind in KINDS:
+        figure = drawn(lambda c: curves(c, series, x_label="n", y_label="y"), kind)
+        assert "a" in texts(figure)
+
+
 def test_bands_must_add_up():
     with pytest.raises(ValueError, match="add to 1"):
         band_strip(Canvas(), [Band("a", "", 0.5)])

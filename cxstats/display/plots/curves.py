@@ -204,8 +204,10 @@ def _taken(plot: Plot, series: Sequence[Series], spots: Sequence[Spot]) -> list[
         xs = np.array([plot.x(float(v)) for v in s.x])
         ys = np.array([plot.y(float(v)) for v in s.y])
         finite = np.isfinite(ys)
+        if not finite.any():
+            continue
         along = np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(xs[finite]), np.diff(ys[finite])))])
-        every = np.arange(0, along[-1], 4.0) if along.size else []
+        every = np.arange(0, along[-1], 4.0)
         places = zip(np.interp(every, along, xs[finite]), np.interp(every, along, ys[finite]), strict=True)
         boxes += [_Box(x - 3, y - 3, x + 3, y + 3) for x, y in places]
     return boxes + [_Box(plot.x(s.x) - 6, plot.y(s.y) - 6, plot.x(s.x) + 6, plot.y(s.y) + 6) for s in spots]

@@ -161,9 +161,11 @@ def compare(
     tables = [_scaled(counts, e, metric) for counts, e in zip((first, second), (one, two), strict=True)]
     difference = two.value - one.value
     if method == "mover":
-        limits = mover_limits(*tables, metric.distinct_values, critical_value(level), correlation)
-        z = mover_z(*tables, metric.distinct_values, correlation)
-        error = _difference_error(one.standard_error, two.standard_error, correlation)
+        rows = [table[None, :] for table in tables]
+        low, high = mover_limits(*rows, metric.distinct_values, critical_value(level), correlation)
+        limits = (float(low[0]), float(high[0]))
+        z = float(mover_z(*rows, metric.distinct_values, correlation)[0])
+        error = float(_combined(one.standard_error, two.standard_error, correlation))
     else:
         centre, error = _wald_difference(tables, metric, method, correlation)
         half = critical_value(level) * error
@@ -251,38 +253,56 @@ def compare_paired(
 
 
 def mover_limits(
-    first: np.ndarray, second: np.ndarray, values: np.ndarray, z: float, correlation: float = 0.0
-) -> tuple[float, float]:
-    """MOVER limits of second − first at the normal quantile z, from (effective) counts per distinct value."""
-    tables = np.vstack([first, second])
-    one, two = tables @ values / tables.sum(axis=1)
-    low, high = score_limits(tables, values, z)
-    down = _combined(two - low[1], high[0] - one, correlation)
-    up = _combined(high[1] - two, one - low[0], correlation)
-    return float(two - one - down), float(two - one + up)
+    first: np.ndarray,
+    second: np.ndarray,
+    values: np.ndarray,
+    z: float | np.ndarray,
+    correlation: float | np.ndarray = 0.0,
+) -> tuple[np.ndarray, np.ndarray]:
+    """MOVER limits of second − first at the normal quantile z, one pair per row.
+
+    Parameters
+    ----------
+    first, second : (effective) counts per distinct value, shape (R, D); values : shape (D,), ascending.
+    z, correlation : one, or one per row.
+    """
+    one, two = (table @ values / table.sum(axis=1) for table in (first, second))
+    (low_one, high_one), (low_two, high_two) = (score_limits(table, values, z) for table in (first, second))
+    down = _combined(two - low_two, high_one - one, correlation)
+    up = _combined(high_two - two, one - low_one, correlation)
+    return two - one - down, two - one + up
 
 
-def mover_z(first: np.ndarray, second: np.ndarray, values: np.ndarray, correlation: float = 0.0) -> float:
-    """The z at which the MOVER interval of second − first just reaches 0, signed like the difference."""
-    from scipy.optimize import brentq
+def mover_z(
+    first: np.ndarray, second: np.ndarray, values: np.ndarray, correlation: float | np.ndarray = 0.0
+) -> np.ndarray:
+    """The z at which the MOVER interval of second − first just reaches 0, signed like the difference, per row."""
+    from scipy.optimize.elementwise import find_root
 
-    tables = np.vstack([first, second])
-    one, two = tables @ values / tables.sum(axis=1)
-    difference = float(two - one)
-    if abs(difference) < 1e-12 * (values[-1] - values[0]):
-        return 0.0
+    correlation = np.broadcast_to(np.asarray(correlation, dtype=float), len(first))
+    difference = second @ values / second.sum(axis=1) - first @ values / first.sum(axis=1)
+    sign = np.sign(np.where(np.abs(difference) < 1e-12 * (values[-1] - values[0]), 0.0, difference))
+    low, high = mover_limits(first, second, values, _LARGEST_Z, correlation)
+    size = np.full(len(first), _LARGEST_Z)
+    open_rows = np.flatnonzero((sign != 0) & (np.where(sign > 0, low, -high) <= 0))
 
-    def distance(z: float) -> float:
-        low, high = mover_limits(first, second, values, z, correlation)
-        return low if difference > 0 else -high
+    def distance(z: np.ndarray, row: np.ndarray) -> np.ndarray:
+        at = row.astype(int)
+        shape = at.shape
+        low, high = mover_limits(
+            first[at.ravel()], second[at.ravel()], values, z.ravel(), correlation[at.ravel()]
+        )
+        return np.where(sign[at.ravel()] > 0, low, -high).reshape(shape)
 
-    if distance(_LARGEST_Z) > 0:
-        return float(np.copysign(_LARGEST_Z, difference))
-    return float(np.copysign(brentq(distance, 0.0, _LARGEST_Z, xtol=1e-12, rtol=1e-14), difference))
+    if open_rows.size:
+        bracket = (np.zeros(open_rows.size), np.full(open_rows.size, _LARGEST_Z))
+        found = find_root(distance, bracket, args=(open_rows.astype(float),), tolerances={"xatol": 1e-12})
+        size[open_rows] = found.x
+    return sign * size
 
 
-def _combined(a: float, b: float, correlation: float) -> float:
-    return float(np.sqrt(max(a**2 + b**2 - 2 * correlation * a * b, 0.0)))
+def _combined(a: float | np.ndarray, b: float | np.ndarray, correlation: float | np.ndarray) -> np.ndarray:
+    return np.sqrt(np.maximum(a**2 + b**2 - 2 * correlation * a * b, 0.0))
 
 
 def _score_z(counts: np.ndarray, steps: np.ndarray) -> float:
@@ -298,11 +318,7 @@ def _wald_difference(
         tables = [adjusted_counts(table, metric) for table in tables]
     one, two = (metric.value(table) for table in tables)
     errors = [float(np.sqrt(metric.variance(table) / table.sum())) for table in tables]
-    return two - one, _difference_error(*errors, correlation)
-
-
-def _difference_error(first: float, second: float, correlation: float) -> float:
-    return _combined(first, second, correlation)
+    return two - one, float(_combined(*errors, correlation))
 
 
 def _ratio(difference: float, error: float) -> float:

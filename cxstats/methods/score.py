@@ -84,20 +84,23 @@ def _solve_shift(
     bottom = np.log(np.maximum(mean * first / (1 + ratio - first), 1e-17))
     bottom = np.minimum(bottom, top - 1e-9)
     x = np.clip(np.log(np.maximum(np.sqrt(variance[open_rows] / ratio) - mean, 1e-17)), bottom, top)
+    todo = np.arange(len(x))
     for _ in range(_MAX_STEPS):
-        t = np.exp(x)
-        weight = spread / (t[:, None] + above)
+        t, m, now = np.exp(x[todo]), mean[todo], x[todo]
+        weight = spread[todo] / (t[:, None] + above)
         sum_ = weight.sum(axis=1)
-        gap = np.log(sum_ / (t + mean)) - np.log(ratio)
-        slope = -t * ((weight / (t[:, None] + above)).sum(axis=1) / sum_ + 1 / (t + mean))
-        bottom = np.where(gap > 0, x, bottom)
-        top = np.where(gap > 0, top, x)
-        step = x - gap / slope
+        gap = np.log(sum_ / ((t + m) * ratio[todo]))
+        slope = -t * ((weight / (t[:, None] + above)).sum(axis=1) / sum_ + 1 / (t + m))
+        bottom[todo] = np.where(gap > 0, now, bottom[todo])
+        top[todo] = np.where(gap > 0, top[todo], now)
+        step = now - gap / slope
         # Newton on the log–log curve, halving where it would leave the bracket
-        following = np.where((step > bottom) & (step < top), step, 0.5 * (bottom + top))
-        moved = np.abs(np.exp(following) - t)
-        x = following
-        if np.all((moved <= 1e-15 * (1 + t)) | (top - bottom <= 1e-16 * (1 + np.abs(x)))):
+        newton = (step > bottom[todo]) & (step < top[todo])
+        x[todo] = np.where(newton, step, 0.5 * (bottom[todo] + top[todo]))
+        moved = np.abs(x[todo] - now)
+        # convergence is quadratic: after a Newton step of 1e-9 only rounding is left
+        todo = todo[np.where(newton, moved > 1e-9, top[todo] - bottom[todo] > 1e-15)]
+        if not todo.size:
             break
     shift[open_rows] = np.exp(x)
     return shift

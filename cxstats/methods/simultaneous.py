@@ -16,6 +16,7 @@ import numpy as np
 from cxstats.methods.adjusted import adjusted_counts
 from cxstats.methods.comparisons import (
     Comparison,
+    _combined,
     _comparison,
     _scaled,
     checked_covariance,
@@ -307,40 +308,28 @@ def _family(
     values = metric.distinct_values
     halves = [tuple(_side(setting, members, metric) for members in pair) for pair in sides]
     correlations = [_side_correlation(setting, *pair) for pair in sides]
-    z = np.array(
-        [mover_z(one[0], two[0], values, rho) for (one, two), rho in zip(halves, correlations, strict=True)]
-    )
+    first, second = (np.array([pair[k][0] for pair in halves]) for k in (0, 1))
+    z = mover_z(first, second, values, np.array(correlations))
     largest = _largest_t(contrasts, setting.covariance, seed) if adjust == "max_t" else None
     critical, error = _critical(largest, adjust, setting.level, len(pairs))
     adjusted_z = _adjusted_z(z, largest, adjust)
-    comparisons = []
-    for (one, two), rho, z_adjusted in zip(halves, correlations, adjusted_z, strict=True):
-        limits = mover_limits(one[0], two[0], values, critical, rho)
-        standard_error = float(
-            np.sqrt(
-                max(
-                    one[1].standard_error ** 2
-                    + two[1].standard_error ** 2
-                    - 2 * rho * one[1].standard_error * two[1].standard_error,
-                    0.0,
-                )
-            )
+    low, high = mover_limits(first, second, values, critical, np.array(correlations))
+    comparisons = [
+        _comparison(
+            two.value - one.value,
+            float(_combined(one.standard_error, two.standard_error, rho)),
+            (float(low[i]), float(high[i])),
+            float(adjusted_z[i]),
+            "mover",
+            setting.level,
+            one,
+            two,
+            rho,
+            0,
+            metric,
         )
-        comparisons.append(
-            _comparison(
-                two[1].value - one[1].value,
-                standard_error,
-                limits,
-                float(z_adjusted),
-                "mover",
-                setting.level,
-                one[1],
-                two[1],
-                rho,
-                0,
-                metric,
-            )
-        )
+        for i, (((_, one), (_, two)), rho) in enumerate(zip(halves, correlations, strict=True))
+    ]
     return SimultaneousComparisons(
         pairs=tuple(pairs),
         comparisons=tuple(comparisons),

@@ -101,11 +101,11 @@ def test_with_rest_compares_with_the_complement():
 def test_two_groups_are_one_difference():
     two = {label: GROUPS[label] for label in "AB"}
     family = compare_groups(two, cx.NPS)
-    assert family.critical_value == pytest.approx(1.959964, abs=3 * family.critical_value_error)
+    assert family.critical_value == pytest.approx(1.959964, abs=0.005)
     rest = compare_with_rest(two, cx.NPS)
     assert rest.comparisons[0].difference == pytest.approx(-rest.comparisons[1].difference)
     # the same difference twice is no family: still 1.96
-    assert rest.critical_value == pytest.approx(1.959964, abs=3 * rest.critical_value_error)
+    assert rest.critical_value == pytest.approx(1.959964, abs=0.005)
 
 
 def test_covariance_of_independent_groups_changes_little():
@@ -180,12 +180,13 @@ def test_family_cries_wolf_in_one_of_twenty_surveys(make):
     # eight equal groups of unequal size: any interval without 0 is a false alarm
     rng = np.random.default_rng(4)
     sizes = [30, 40, 60, 80, 100, 150, 200, 300]
-    runs = 400
+    runs = 300
     alarms = single = 0
     for _ in range(runs):
         groups = {str(n): rng.multinomial(n, [0.15, 0.3, 0.55]) for n in sizes}
-        family, plain = (make(groups, cx.NPS, adjust=a) for a in ("max_t", "none"))
+        family = make(groups, cx.NPS)
         alarms += any(c.p_value < 0.05 for c in family.comparisons)
+        plain = make(groups, cx.NPS, adjust="none")
         single += any(c.p_value < 0.05 for c in plain.comparisons)
     assert alarms / runs <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / runs)
     assert single / runs > 0.2

@@ -128,11 +128,24 @@ class SampleSize:
 
 @dataclass(frozen=True, slots=True)
 class _Variance:
-    """Planning variance of one answer's value, its standard error, and where it comes from."""
+    """Planning variance, how uncertain it is, and where it comes from.
+
+    ``error`` is its standard error, ``curvature`` its variance over the pilot's size: the doubt that is left where
+    the error is 0, as for a share of 50 %, which no small change of the answers can make less varied.
+    """
 
     value: float
-    error: float
-    source: str
+    error: float = 0.0
+    curvature: float = 0.0
+    source: str = ""
+
+    def interval(self, level: float, most: float) -> tuple[float, float] | tuple[None, None]:
+        """Interval of the variance, at most ``most``; (None, None) where it is known."""
+        if self.error == 0 and self.curvature == 0:
+            return None, None
+        z = _quantile((1 + level) / 2)
+        below = math.hypot(z * self.error, z**2 * self.curvature)
+        return max(0.0, self.value - below), max(self.value, min(most, self.value + z * self.error))
 
 
 def _one_variance(metric: Metric, counts, distribution, variance) -> _Variance:
@@ -144,16 +157,16 @@ def _one_variance(metric: Metric, counts, distribution, variance) -> _Variance:
                 f"the variance of {metric.short} lies above 0 and at most {most:g} (half of the answers at "
                 f"each end), but is {value:g}. Is it in squared {metric.unit}?"
             )
-        return _Variance(value, 0.0, f"one answer's variance is {value:g}, as given")
+        return _Variance(value, source=f"one answer's variance is {value:g}, as given")
     if distribution is not None:
         value = metric.variance(distribution)
         if not value > 0:
             raise ValueError(f"the distribution must spread over two values of {metric.short} or more")
-        return _Variance(value, 0.0, "the distribution of answers is the one given")
+        return _Variance(value, source="the distribution of answers is the one given")
     if counts is not None:
         return _estimated_variance(metric, counts)
     return _Variance(
-        _largest_variance(metric), 0.0, "the worst case: half of the answers at each end of the scale"
+        _largest_variance(metric), source="the worst case: half of the answers at each end of the scale"
     )
 
 
@@ -175,7 +188,8 @@ def _estimated_variance(metric: Metric, counts) -> _Variance:
     squared = (metric.distinct_values - share @ metric.distinct_values) ** 2
     value = float(share @ squared)
     error = math.sqrt(max(0.0, float(share @ squared**2) - value**2) / total)
-    return _Variance(value, error, f"answers vary as they did in {total - EXTRA_ANSWERS:,.0f} earlier ones")
+    source = f"answers vary as they did in {total - EXTRA_ANSWERS:,.0f} earlier ones"
+    return _Variance(value, error, value / total, source)
 
 
 def _two_variances(metric, counts, distribution, variance) -> tuple[_Variance, _Variance, bool]:
@@ -320,7 +334,7 @@ def n_for_margin(
         return _ceil(endless if population is None else endless / (1 + (endless - 1) / population))
 
     n = answers(planning.value)
-    low, high = _variance_interval(planning.value, planning.error, z, _largest_variance(metric))
+    low, high = planning.interval(level, _largest_variance(metric))
     assumptions = (*_common_assumptions(design_effect, response_rate), planning.source)
     if population is not None:
         assumptions += (f"the statement is about these {population:,} customers only",)
@@ -354,12 +368,6 @@ def _half_width(variance: float, n: int, z: float, design_effect: float, populat
     if left_over == 0:
         return 0.0
     return z * math.sqrt(variance / _effective(n, design_effect * left_over))
-
-
-def _variance_interval(value: float, error: float, z: float, most: float):
-    if error == 0:
-        return None, None
-    return max(0.0, value - z * error), min(most, value + z * error)
 
 
 def n_for_benchmark(
@@ -403,9 +411,7 @@ def n_for_benchmark(
         return _ceil(_answers(one_variance, factor, difference, design_effect))
 
     n = answers(planning.value)
-    low, high = _variance_interval(
-        planning.value, planning.error, _quantile((1 + level) / 2), _largest_variance(metric)
-    )
+    low, high = planning.interval(level, _largest_variance(metric))
     return SampleSize(
         purpose=f"{metric.short} shown to be beyond a benchmark when it is {difference:g} {metric.unit} away",
         n=n,
@@ -479,8 +485,8 @@ def _difference_variance(
     overlap: float,
     correlation: float,
     same_pilot: bool,
-) -> tuple[float, float]:
-    """n₁·var(difference) and its error: s₁² + s₂²/k − 2·(overlap·min(1, k)/k)·r·s₁s₂ for n₂ = k·n₁.
+) -> _Variance:
+    """n₁·var(difference) and its doubt: s₁² + s₂²/k − 2·(overlap·min(1, k)/k)·r·s₁s₂ for n₂ = k·n₁.
 
     m = overlap·min(n₁, n₂) customers are in both, so cov(mean₁, mean₂) = m·r·s₁s₂/(n₁n₂).
     """
@@ -491,7 +497,8 @@ def _difference_variance(
     errors = (gradient[0] * first.error, gradient[1] * second.error)
     # one pilot for both: its error moves both variances together
     error = abs(errors[0] + errors[1]) if same_pilot else math.hypot(*errors)
-    return value, error
+    curvature = abs(gradient[0]) * first.curvature + abs(gradient[1]) * second.curvature
+    return _Variance(value, error, curvature)
 
 
 def _checked_pair(ratio: float, overlap: float, correlation: float) -> None:
@@ -773,18 +780,18 @@ def _plan_for_two(
     design_effect = _design_effect(design_effect)
     response_rate = None if response_rate is None else checked("response_rate", response_rate, Share)
     first, second, same = _two_variances(metric, counts, distribution, variance)
-    total, total_error = _difference_variance(
+    total = _difference_variance(
         first, second, ratio=ratio, overlap=overlap, correlation=correlation, same_pilot=same
     )
 
     def answers(one_variance: float) -> int:
         return _ceil(_answers(one_variance, one_over_error, 1.0, design_effect, ratio))
 
-    n = answers(total)
+    n = answers(total.value)
     n_second = n if ratio == 1 else _ceil(n * ratio)
     # independent waves at the two worst cases: no pair of waves can vary more
     most = _largest_variance(metric) * (1 + 1 / ratio) if overlap == 0 else math.inf
-    low, high = _variance_interval(total, total_error, _quantile((1 + level) / 2), most)
+    low, high = total.interval(level, most)
     assumptions = [*_common_assumptions(design_effect, response_rate), first.source, *extra]
     if overlap:
         assumptions.append(
@@ -799,7 +806,7 @@ def _plan_for_two(
         else _ceil(n / response_rate) + _ceil(n_second / response_rate),
         n_low=None if low is None else answers(low),
         n_high=None if high is None else answers(high),
-        variance=total,
+        variance=total.value,
         variance_low=low,
         variance_high=high,
         achieved=achieved(

@@ -200,10 +200,14 @@ def _rounded_first(value: Fraction, n: int, metric: Metric, decimals: int) -> bo
         return False
     scale = 10**decimals
     target = round(value * scale)
-    # rounded share in units of the last decimal -> fewest answers that have it
+    full = 100 * scale
+    # rounded share in units of the last decimal -> fewest answers that have it; the shorter way round
     fewest: dict[int, int] = {}
-    for k in range(n + 1):
-        fewest.setdefault(_half_up(Fraction(100 * scale * k, n)), k)
+    if n <= full:
+        for k in range(n + 1):
+            fewest.setdefault(_half_up(Fraction(full * k, n)), k)
+    else:
+        fewest = {share: max(0, -((1 - 2 * share) * n // (2 * full))) for share in range(full + 1)}
     return any(k + fewest.get(share - target, n + 1) <= n for share, k in fewest.items())
 
 

@@ -124,6 +124,14 @@ def test_a_given_variance_has_no_uncertainty():
     assert (plan.n_low, plan.n_high, plan.variance_low) == (None, None, None)
 
 
+def test_a_share_of_one_half_still_leaves_doubt():
+    # p(1 − p) is flat at ½, so its delta-method error is 0; the doubt is z²σ²/n below and none above
+    plan = n_for_margin(csat(2), 2.5, counts=[50, 50])
+    assert plan.variance_high == plan.variance == 2500
+    assert plan.variance_low == pytest.approx(2500 * (1 - Z(0.975) ** 2 / 103))
+    assert plan.n_low < plan.n == plan.n_high
+
+
 def test_a_larger_pilot_leaves_less_doubt():
     widths = []
     for factor in (1, 10, 100):
@@ -617,7 +625,7 @@ def test_attainable_agrees_with_enumeration(n, decimals):
         assert attainable(float(value), n, NPS, decimals=decimals).possible is expected
 
 
-@pytest.mark.parametrize("n", [3, 7, 11, 24])
+@pytest.mark.parametrize("n", [3, 7, 24, 130])
 def test_rounding_before_subtracting_agrees_with_enumeration(n):
     def rounded(k):
         return int(np.floor(100 * k / n + 0.5))

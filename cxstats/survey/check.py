@@ -72,7 +72,7 @@ def check(source: str | Path) -> CheckReport:
 
 
 def _opened(path: Path) -> Survey:
-    return Survey(read_description(path), path.resolve().parent)
+    return Survey(read_description(path), path.absolute().parent)
 
 
 def _about(survey: Survey) -> str:

@@ -21,10 +21,10 @@ from typing import IO
 
 import duckdb
 
-from .description import Source
 from .engine import Engine, first_line, literal
 from .errors import Problem, SurveyError, quoted, refuse
 from .files import is_gzip
+from .model import Source
 
 __all__ = ["CsvReader", "duplicate_names", "escaped"]
 
@@ -207,6 +207,8 @@ class CsvReader:
                     refuse(f"the rows cannot be told apart: {error}", where=self.where)
             else:
                 self._read(engine, name, normal, columns)
+        for copy in engine.folder.glob("*.csv"):
+            copy.unlink()  # it holds what customers wrote
         problems += self._row_problems(engine, name)
         self.n_rows = engine.one(f"SELECT count(*) FROM {name}")
         return {column: f"c{self.columns.index(column)}" for column in columns}

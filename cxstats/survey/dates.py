@@ -11,9 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from .description import Source
-from .engine import Engine, literal
+from .engine import Engine, listed, literal
 from .errors import Problem, SurveyError, quoted, refuse
+from .model import Source
 
 __all__ = ["DateColumn", "read_dates"]
 
@@ -77,12 +77,13 @@ def read_dates(
         return _nothing()
     text = f"nullif(trim({column}::VARCHAR), '')"
     if source.missing:
-        listed = ", ".join(map(literal, source.missing))
-        text = f"CASE WHEN {text} IN ({listed}) THEN NULL ELSE {text} END"
+        text = f"CASE WHEN {text} NOT IN {listed(source.missing)} THEN {text} END"
     if source.date_format is None and _is_flag(engine, table, text):
-        yes = ", ".join(map(literal, _YES))
         return DateColumn(
-            "flag", False, f"CASE WHEN lower({text}) IN ({yes}) THEN TIMESTAMP '1970-01-01' END", "NULL::DATE"
+            "flag",
+            False,
+            f"CASE WHEN lower({text}) IN {listed(_YES)} THEN TIMESTAMP '1970-01-01' END",
+            "NULL::DATE",
         )
     if source.date_format is not None:
         return _formatted(engine, table, text, source, name, where, problems, notes)
@@ -94,9 +95,8 @@ def _nothing() -> DateColumn:
 
 
 def _is_flag(engine: Engine, table: str, text: str) -> bool:
-    listed = ", ".join(map(literal, _FLAGS))
     filled, flags = engine.run(
-        f"SELECT count({text}), count(*) FILTER (lower({text}) IN ({listed})) FROM {table}"
+        f"SELECT count({text}), count(*) FILTER (lower({text}) IN {listed(_FLAGS)}) FROM {table}"
     )[0]
     return filled > 0 and filled == flags
 

@@ -1,389 +1,33 @@
-"""survey.yml as a typed model: which column of which file plays which role.
-
-:func:`read_description` reads a file, :func:`parse_description` what is already a mapping. Both
-report every problem at once, each with its place; nothing of the data is touched here.
-"""
+"""A survey.yml's text to the typed model, and everything wrong with it at once, each with its place."""
 
 from __future__ import annotations
 
 import datetime as dt
-import json
-import re
-import unicodedata
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PrivateAttr,
-    ValidationError,
-    model_validator,
-)
+from pydantic import BaseModel, ValidationError
 
-from ..metrics import NPS, Metric, Scale, ces, csat, mean_score, net_score, top_box
+from ..metrics import Scale
 from .errors import Problem, SurveyError, did_you_mean, quoted
+from .model import (
+    RESERVED,
+    Column,
+    Description,
+    Group,
+    Item,
+    Outcome,
+    Period,
+    Score,
+    SetAside,
+    Source,
+    Wave,
+    place_text,
+)
 from .yaml_text import Place, load
 
-__all__ = [
-    "Column",
-    "Description",
-    "Group",
-    "Item",
-    "Outcome",
-    "Score",
-    "Source",
-    "columns_by_role",
-    "parse_description",
-    "read_description",
-]
-
-RESERVED = ("n", "w", "w2", "part", "responded", "customer", "value", "weight", "invited")
-"""Names with a meaning of their own in a table of cells."""
-
-Name = Annotated[
-    str,
-    Field(
-        pattern=r"^[A-Za-z][A-Za-z0-9_]*$",
-        description="a name of letters, digits and _ that starts with a letter",
-    ),
-]
-Text = Annotated[str, Field(min_length=1, description="a text")]
-
-
-def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
-def _as_column(value: Any) -> Any:
-    return {"column": value} if isinstance(value, str) else value
-
-
-def _scale(value: Any) -> Any:
-    if isinstance(value, Scale):
-        return value
-    match = re.fullmatch(
-        r"\s*(-?\d{1,4})\s*(?:-|–|to|\.\.)\s*(-?\d{1,4})\s*", value if isinstance(value, str) else ""
-    )
-    if not match:
-        raise ValueError("must be two whole numbers such as 0-10 or 1-5")
-    low, high = int(match[1]), int(match[2])
-    if not low < high:
-        raise ValueError(f"must run from low to high, such as {high}-{low}")
-    if high - low > 1000:
-        raise ValueError("has more than 1,000 categories")
-    return Scale(low, high)
-
-
-Texts = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
-ScaleText = Annotated[Scale, BeforeValidator(_scale)]
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, arbitrary_types_allowed=True, populate_by_name=True
-    )
-
-
-class Source(_Part):
-    """A file, or a table of a database, and how it is to be read."""
-
-    file: Text | None = None
-    table: Text | None = None
-    url_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
-    format: Literal["csv", "parquet", "excel", "duckdb"] | None = None
-    delimiter: Text | None = None
-    quote: Annotated[str, Field(max_length=1)] = '"'
-    encoding: Text | None = None
-    decimal: Literal[".", ","] = "."
-    date_format: Text | None = None
-    time_zone: Text | None = None
-    ambiguous: Literal["refuse", "earlier", "later"] = "refuse"
-    nonexistent: Literal["refuse", "shift_forward"] = "refuse"
-    sheet: Text | None = None
-    skip_rows: Annotated[int, Field(ge=0, le=10_000)] = 0
-    header_rows: Annotated[int, Field(ge=1, le=20)] = 1
-    missing: Texts = ()
-    key: Text | None = None
-    shape: Literal["wide", "long"] = "wide"
-    metric: Text | None = None
-    score: Text | None = None
-
-    @model_validator(mode="after")
-    def _whole(self) -> Source:
-        if self.url_env is not None and self.table is None and self.file is None:
-            raise ValueError("needs table:, the name of the table in the database")
-        if self.file is None and self.table is None:
-            raise ValueError("says neither file: nor table:")
-        if self.file is not None and self.url_env is not None:
-            raise ValueError("says both file: and url_env:; data is in one place")
-        if self.file is None and self.url_env is None:
-            raise ValueError(
-                "names a table, but neither file: (a DuckDB file) nor url_env: (a database's address)"
-            )
-        if self.shape == "long" and not (self.metric and self.score):
-            raise ValueError(
-                "with shape: long needs metric: (the column that names the metric) and score: (the column of answers)"
-            )
-        if self.shape == "wide" and (self.metric or self.score):
-            raise ValueError("has metric: or score:, which belong to shape: long")
-        return self
-
-
-class Score(_Part):
-    """A question with a score: its column, its scale and what its answers are worth."""
-
-    column: Text | None = None
-    scale: ScaleText | None = None
-    kind: Literal["nps", "csat", "ces", "mean", "top_box", "net"] | None = None
-    top: tuple[int, ...] | None = None
-    bottom: tuple[int, ...] | None = None
-    high_is: Literal["easy", "effort"] | None = None
-    missing: Texts = ()
-    codes: dict[str, int] = {}
-    label: Text | None = None
-    short: Text | None = None
-    margin: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-
-    def kind_for(self, key: str) -> str:
-        """What kind of metric this is, from ``kind``, else from its name, else from its top and bottom."""
-        if self.kind:
-            return self.kind
-        start = key.split("_")[0].lower()
-        if start in ("nps", "csat", "ces"):
-            return start
-        return "net" if self.top and self.bottom else "top_box" if self.top else "mean"
-
-    def metric(self, key: str) -> Metric:
-        """The metric; raises ValueError in the user's terms where the description cannot be one."""
-        metric = _METRICS[self.kind_for(key)](self)
-        named = {"key": key, "label": self.label, "short": self.short, "margin": self.margin}
-        if self.label and not self.short:
-            named["short"] = self.label
-        elif not self.label and key != metric.key and self.kind is None:
-            # "csat_food" and "csat_shops" must not both read "CSAT"
-            rest = key.partition("_")[2].replace("_", " ")
-            named["short"] = self.short or (f"{metric.short} ({rest})" if rest else metric.short)
-            named["label"] = f"{metric.label}, {rest}" if rest else metric.label
-        return replace(metric, **{name: value for name, value in named.items() if value is not None})
-
-
-def _nps(score: Score) -> Metric:
-    if score.scale and score.scale != Scale(0, 10):
-        raise ValueError(
-            f"NPS is asked on 0-10, but scale is {score.scale}. For another scale say kind: mean, or kind: net "
-            "with top: and bottom:"
-        )
-    _unused(score, "NPS", "top", "bottom", "high_is")
-    return NPS
-
-
-def _csat(score: Score) -> Metric:
-    scale = _needed_scale(score, "CSAT", "1-5")
-    _unused(score, "CSAT", "bottom", "high_is")
-    return csat(scale.size, score.top, lowest=scale.low)
-
-
-def _ces(score: Score) -> Metric:
-    if score.high_is is None:
-        raise ValueError(
-            "CES needs high_is: easy or high_is: effort; no default is safe: does a high answer mean "
-            "that it was easy, or that it took much effort?"
-        )
-    scale = _needed_scale(score, "CES", "1-7")
-    _unused(score, "CES", "top", "bottom")
-    if scale in (Scale(1, 5), Scale(1, 7)):
-        return ces(scale.high, high_is=score.high_is)
-    meaning = "high is easy" if score.high_is == "easy" else "high is effort"
-    label = f"Customer effort score (CES, {scale}, {meaning})"
-    return mean_score(scale, key="ces", label=label, short="CES", high_is=score.high_is)
-
-
-def _mean(score: Score) -> Metric:
-    _unused(score, "a mean", "top", "bottom")
-    return mean_score(_needed_scale(score, "a mean", "1-5"), high_is=score.high_is or "good")
-
-
-def _top_box(score: Score) -> Metric:
-    _unused(score, "a top-box share", "bottom", "high_is")
-    if not score.top:
-        raise ValueError("a top-box share needs top:, the answers that count, such as [4, 5]")
-    return top_box(_needed_scale(score, "a top-box share", "1-5"), score.top)
-
-
-def _net(score: Score) -> Metric:
-    _unused(score, "a net score", "high_is")
-    if not (score.top and score.bottom):
-        raise ValueError("a net score needs top: and bottom:, such as [9, 10] and [0, 1, 2]")
-    return net_score(_needed_scale(score, "a net score", "1-5"), score.top, score.bottom)
-
-
-_METRICS = {"nps": _nps, "csat": _csat, "ces": _ces, "mean": _mean, "top_box": _top_box, "net": _net}
-
-
-def _needed_scale(score: Score, kind: str, example: str) -> Scale:
-    if score.scale is None:
-        raise ValueError(f"{kind} needs scale:, such as {example}")
-    return score.scale
-
-
-def _unused(score: Score, kind: str, *names: str) -> None:
-    given = [name for name in names if getattr(score, name) is not None]
-    if given:
-        raise ValueError(
-            f"{' and '.join(given)} {'has' if len(given) == 1 else 'have'} no meaning for {kind}"
-        )
-
-
-class Group(_Part):
-    """A column that divides customers into groups, and the readers' names of its values."""
-
-    column: Text
-    labels: dict[str, str] = {}
-    other: Text | None = None
-    missing: Texts = ()
-    label: Text | None = None
-
-
-class Wave(_Part):
-    """The column that says in which wave a customer was asked; ``order`` lists waves from old to new."""
-
-    column: Text
-    labels: dict[str, str] = {}
-    order: Texts = ()
-    missing: Texts = ()
-
-
-class Item(_Part):
-    """A statement of a multi-topic battery, on its own scale."""
-
-    column: Text
-    name: Name | None = None
-    keyed: Literal["straight", "reversed"] = "straight"
-    scale: ScaleText | None = None
-    missing: Texts = ()
-    label: Text | None = None
-
-    @property
-    def key(self) -> str:
-        """The item's name in a table of cells."""
-        return self.name or self.column
-
-
-class Outcome(_Part):
-    """What a customer did later: the event's codes, and within how many days after being asked."""
-
-    column: Text
-    event: Texts
-    missing: Texts = ()
-    on: Text | None = None
-    window_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
-    label: Text | None = None
-
-    @model_validator(mode="after")
-    def _dated(self) -> Outcome:
-        if self.window_days is not None and self.on is None:
-            raise ValueError("has window_days: but no on:, the column with the event's date")
-        if not self.event:
-            raise ValueError("needs event:, the value that says it happened")
-        return self
-
-
-class Column(_Part):
-    """A role that one column plays."""
-
-    column: Text
-
-
-class SetAside(_Part):
-    """Rows that are no customers' answers: previews, tests, staff. Counted under ``reason``."""
-
-    column: Text
-    values: Texts
-    reason: Text
-
-
-class Period(_Part):
-    """The days the survey covers, both included."""
-
-    start: dt.date | None = Field(None, alias="from")
-    end: dt.date | None = Field(None, alias="to")
-
-    @model_validator(mode="after")
-    def _forward(self) -> Period:
-        if self.start and self.end and self.start > self.end:
-            raise ValueError(f"starts on {self.start} but ends before, on {self.end}")
-        return self
-
-
-ColumnRole = Annotated[Column, BeforeValidator(_as_column)]
-GroupRole = Annotated[Group, BeforeValidator(_as_column)]
-WaveRole = Annotated[Wave, BeforeValidator(_as_column)]
-
-
-class Description(_Part):
-    """A survey, as ``survey.yml`` describes it. See docs/own_data.md for every key."""
-
-    title: Text
-    responses: Source
-    scores: dict[Name, Score]
-    name: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80)] | None = None
-    population: Text | None = None
-    period: Period = Period()
-    data_as_of: dt.date | None = None
-    simulated: bool = False
-    frame: Source | None = None
-    outcomes_from: Source | None = None
-    customer: ColumnRole | None = None
-    invited: ColumnRole | None = None
-    responded: ColumnRole | None = None
-    groups: dict[Name, GroupRole] = {}
-    wave: WaveRole | None = None
-    items: tuple[Annotated[Item, BeforeValidator(_as_column)], ...] = ()
-    outcomes: dict[Name, Outcome] = {}
-    value: ColumnRole | None = None
-    weight: ColumnRole | None = None
-    set_aside: tuple[SetAside, ...] = ()
-
-    _source: str = PrivateAttr("survey.yml")
-    _places: Place = PrivateAttr(default_factory=dict)
-
-    def where(self, path: tuple[str | int, ...]) -> str:
-        """The place of an entry: file, line, and its path of keys."""
-        return _where(self._source, self._places, path)
-
-    @property
-    def slug(self) -> str:
-        """``name``, or one made of the title: letters a–z, digits and hyphens."""
-        if self.name:
-            return self.name
-        plain = unicodedata.normalize("NFKD", self.title).encode("ascii", "ignore").decode().lower()
-        return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:80].strip("-") or "survey"
-
-    @property
-    def wave_name(self) -> str | None:
-        """The wave's name in a table of cells: "wave"."""
-        return None if self.wave is None else "wave"
-
-    def metrics(self) -> dict[str, Metric]:
-        """Every metric by its key."""
-        return {key: score.metric(key) for key, score in self.scores.items()}
-
-    def sources(self) -> dict[str, Source]:
-        """The files and tables by role, in the order they are read."""
-        named = {"responses": self.responses, "frame": self.frame, "outcomes_from": self.outcomes_from}
-        return {role: source for role, source in named.items() if source is not None}
-
-    def text(self) -> str:
-        """The description as canonical text, for a fingerprint; without where its files lie."""
-        plain = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-        for role in self.sources():
-            plain[role].pop("file", None)
-        return json.dumps(plain, sort_keys=True, ensure_ascii=False, default=str)
+__all__ = ["Description", "parse_description", "read_description"]
 
 
 def read_description(path: Path) -> Description:
@@ -482,13 +126,6 @@ def _without_key(text: str, key: str) -> str:
     return text.removeprefix(f"{key}: ").removeprefix("csat: ").removeprefix("ces: ")
 
 
-def _where(source: str, places: Place, path: tuple[str | int, ...]) -> str:
-    line = next((places[path[:i]] for i in range(len(path), 0, -1) if path[:i] in places), None)
-    dotted = ".".join(str(p) for p in path)
-    at = f", line {line}" if line else ""
-    return f"{source}{at}, {dotted}" if dotted else f"{source}{at}"
-
-
 class _Problems:
     """Problems of the description, with file, line and path of keys."""
 
@@ -496,7 +133,7 @@ class _Problems:
         self.source, self.places, self.found = source, places, []
 
     def add(self, path: tuple[str | int, ...], what: str, expected: str = "", fix: str = "") -> None:
-        self.found.append(Problem(what, _where(self.source, self.places, path), expected, fix))
+        self.found.append(Problem(what, place_text(self.source, self.places, path), expected, fix))
 
     def add_pydantic(self, item: Mapping[str, Any]) -> None:
         # a wrong key of a mapping is reported under (…, key, "[key]")
@@ -541,11 +178,17 @@ _HELP = {
     "column": "name the column",
     "event": 'name the value that says it happened, such as event: "1"',
 }
+
+
 _PATTERNS = {
     r"^[A-Za-z][A-Za-z0-9_]*$": "a name of letters, digits and _ that starts with a letter",
     r"^[a-z0-9]+(-[a-z0-9]+)*$": "small letters, digits and single hyphens, such as contoso-2025",
 }
+
+
 _VARIABLE = "the name of an environment variable, such as CX_DB (not the address itself)"
+
+
 _EXPECTED = {
     "string_type": "a text",
     "string_too_short": "a text that is not empty",
@@ -668,19 +311,3 @@ def _check_encoding(path: tuple, name: str, problems: _Problems) -> None:
             "a name such as utf-8 or cp1252",
             did_you_mean(name, near),
         )
-
-
-def columns_by_role(d: Description) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """Every column the description names outside its sources, with the path that names it."""
-    for role in ("customer", "invited", "responded", "wave", "value", "weight"):
-        if getattr(d, role) is not None:
-            yield (role,), getattr(d, role).column
-    if d.responses.shape == "wide":
-        yield from (((("scores", key), score.column)) for key, score in d.scores.items())
-    yield from (((("groups", key), group.column)) for key, group in d.groups.items())
-    yield from (((("items", i), item.column)) for i, item in enumerate(d.items))
-    for key, outcome in d.outcomes.items():
-        yield ("outcomes", key), outcome.column
-        if outcome.on is not None:
-            yield ("outcomes", key, "on"), outcome.on
-    yield from (((("set_aside", i), rule.column)) for i, rule in enumerate(d.set_aside))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +22,7 @@ from .errors import Problem, SurveyError
 if TYPE_CHECKING:
     import ibis
 
-__all__ = ["Engine", "first_line", "identifier", "literal"]
+__all__ = ["Engine", "first_line", "identifier", "listed", "literal", "spellings"]
 
 
 def identifier(name: str) -> str:
@@ -47,6 +47,24 @@ def first_line(error: BaseException) -> str:
     """The first line of an engine's message, without its class name."""
     line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     return line.partition("Error: ")[2] or line
+
+
+def spellings(values: Iterable[str]) -> list[str]:
+    """Values as texts, and as an engine writes them where the column holds decimal numbers.
+
+    >>> spellings(["1", "Blank"])
+    ['1', '1.0', 'Blank']
+    """
+    return [text for value in values for text in ([value, f"{value}.0"] if value.isdigit() else [value])]
+
+
+def listed(values: Iterable[str]) -> str:
+    """Values as an SQL list, in every spelling.
+
+    >>> listed(["1", "x"])
+    "('1', '1.0', 'x')"
+    """
+    return "(" + ", ".join(map(literal, spellings(values))) + ")"
 
 
 class Engine:

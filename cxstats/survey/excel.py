@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from .csv_text import duplicate_names
-from .description import Source
 from .engine import Engine
 from .errors import Problem, SurveyError, did_you_mean, quoted, refuse
+from .model import Source
 
 __all__ = ["ExcelReader"]
 

@@ -6,8 +6,8 @@ import gzip
 import stat
 from pathlib import Path
 
-from .description import Source
 from .errors import did_you_mean, quoted, refuse
+from .model import Source
 
 __all__ = ["data_format", "find_files", "is_gzip"]
 

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .csv_text import CsvReader, duplicate_names, escaped
-from .description import Source
 from .engine import Engine, identifier, literal
 from .errors import Problem, SurveyError, did_you_mean, quoted, refuse
 from .files import data_format, find_files
+from .model import Source
 
 if TYPE_CHECKING:
     import pandas as pd

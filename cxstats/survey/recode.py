@@ -11,14 +11,14 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from ..metrics import Scale
-from .description import Description
 from .errors import Problem, quoted
+from .model import Description
 from .stage import missing_codes
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Answers", "Recoder", "as_text", "judge_answers", "other_scale"]
+__all__ = ["Answers", "Recoder", "as_text", "is_number", "judge_answers", "other_scale"]
 
 _NUMBER = re.compile(r"[+-]?[0-9]{1,15}([.,][0-9]{1,15})?")
 _WHOLE = re.compile(r"[+-]?[0-9]{1,15}([.,]0{1,15})?")
@@ -101,9 +101,14 @@ def _mark(number: str) -> str:
     return "," if "," in number else "." if "." in number else ""
 
 
+def is_number(text: str) -> bool:
+    """Whether the text is a plain number, whole or not."""
+    return _NUMBER.fullmatch(text.strip()) is not None
+
+
 def _number(text: str) -> float | None:
     bare = text.strip().replace(",", ".")
-    return float(bare) if _NUMBER.fullmatch(text.strip()) else None
+    return float(bare) if is_number(text) else None
 
 
 def other_scale(tally: Mapping[str, int], answers: Answers, scale: Scale) -> str:
@@ -149,7 +154,8 @@ class Recoder:
         sources = description.sources()
         self._source = {name: sources[role] for name, role in source_of.items()}
 
-    def _codes(self, name: str, own: Sequence[str]) -> tuple[str, ...]:
+    def codes(self, name: str, own: Sequence[str]) -> tuple[str, ...]:
+        """Codes that mean no answer in the column ``name``, whose own are ``own``."""
         return missing_codes(self._source.get(name, self.d.responses), own)
 
     def answers(self, name: str, texts: Sequence[str]) -> Answers:
@@ -158,10 +164,10 @@ class Recoder:
         if name in self.d.scores:
             score = self.d.scores[name]
             return judge_answers(
-                texts, score.metric(name).scale, self._codes(name, score.missing), score.codes, decimal
+                texts, score.metric(name).scale, self.codes(name, score.missing), score.codes, decimal
             )
         item = next(item for item in self.d.items if item.key == name)
-        return judge_answers(texts, item.scale, self._codes(name, item.missing), {}, decimal)
+        return judge_answers(texts, item.scale, self.codes(name, item.missing), {}, decimal)
 
     def column(self, name: str, raw: pd.Series) -> pd.Series:
         """The raw column ``name`` recoded; scores Int64, outcomes boolean, groups text; missing is <NA>."""
@@ -196,7 +202,7 @@ class Recoder:
         other: str | None,
         missing: Sequence[str],
     ) -> list[str | None]:
-        gone = set(self._codes(name, missing))
+        gone = set(self.codes(name, missing))
         return [
             None if t is None or t in gone else labels.get(t, t if other is None else other) for t in texts
         ]
@@ -205,7 +211,7 @@ class Recoder:
         outcome = self.d.outcomes[name]
         if outcome.on is not None:  # judged with its date, row by row
             return lambda text: text == "yes"
-        gone, events = set(self._codes(name, outcome.missing)), set(outcome.event)
+        gone, events = set(self.codes(name, outcome.missing)), set(outcome.event)
         return lambda text: None if text.strip() in gone else text.strip() in events
 
     def scale_problem(self, name: str, raw: pd.Series, n: pd.Series, where: str) -> Problem | None:

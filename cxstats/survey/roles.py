@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .description import Description, columns_by_role
 from .errors import Problem, did_you_mean, quoted
+from .model import Description, columns_by_role
 from .readers import Reader
 
 __all__ = ["Path", "Place", "Roles", "find_roles"]

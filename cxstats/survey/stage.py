@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .dates import DateColumn, read_dates
-from .description import Description, Source
-from .engine import Engine, identifier, literal
+from .engine import Engine, identifier, listed, literal
 from .errors import Problem, quoted
+from .model import Description, Source
 from .readers import Reader
 from .roles import Roles
 
@@ -58,10 +58,11 @@ def make_stage(
     idents = reader.load(engine, raw, roles.needed(role), problems)
     types = engine.columns(raw, where=reader.where)
     chosen = _columns(engine, d, role, source, roles, idents, types, reader, problems)
-    number = "_row" if "_row" in types else "row_number() OVER ()"
-    listed = ", ".join(f"{sql} AS {identifier(name)}" for name, sql in chosen.items())
+    # text files and workbooks know the rows' numbers as the user sees them
+    number = "row_number() OVER ()" if reader.columnar or "_row" not in types else "_row"
+    columns = "".join(f", {sql} AS {identifier(name)}" for name, sql in chosen.items())
     engine.run(
-        f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT {number} AS _row{', ' + listed if listed else ''} FROM {raw}",
+        f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT {number} AS _row{columns} FROM {raw}",
         where=reader.where,
     )
     engine.run(
@@ -119,8 +120,8 @@ def _columns(
         elif section == "long":
             out[f"_long_{path[1]}"] = sql
         elif section == "set_aside":
-            values = ", ".join(map(literal, d.set_aside[int(path[1])].values))
-            out[f"_aside_{path[1]}"] = f"coalesce({sql}::VARCHAR IN ({values}), false)"
+            values = listed(d.set_aside[int(path[1])].values)
+            out[f"_aside_{path[1]}"] = f"coalesce({sql}::VARCHAR IN {values}, false)"
         elif section == "weight":
             number = f"replace({sql}::VARCHAR, ',', '.')" if source.decimal == "," else f"{sql}::VARCHAR"
             out["_weight"] = f"try_cast({number} AS DOUBLE)"
@@ -201,7 +202,7 @@ def set_aside_repeats(
     if not keys:
         return []
     same = " AND ".join(f"t.{k} IS NOT DISTINCT FROM m.{k}" for k in map(identifier, keys))
-    listed = ", ".join(map(identifier, keys))
+    by = ", ".join(map(identifier, keys))
     values = {name: _comparable(identifier(name), codes) for name, codes in compared.items()}
     filled = " + ".join(f"({sql} IS NOT NULL)::INT" for sql in values.values()) or "0"
     plain = ", ".join(f"{sql} AS v{i}" for i, sql in enumerate(values.values()))
@@ -209,7 +210,7 @@ def set_aside_repeats(
     engine.run(
         f"""
         CREATE OR REPLACE TEMP TABLE repeats AS
-        WITH several AS (SELECT {listed} FROM {stage.table} WHERE _status IS NULL GROUP BY ALL HAVING count(*) > 1),
+        WITH several AS (SELECT {by} FROM {stage.table} WHERE _status IS NULL GROUP BY ALL HAVING count(*) > 1),
         rows AS (
             SELECT t._row, {", ".join(f"t.{identifier(k)} AS k{i}" for i, k in enumerate(keys))},
                    {filled} AS filled{", " + plain if plain else ""}
@@ -238,7 +239,7 @@ def _comparable(sql: str, codes: Sequence[str]) -> str:
     """A value as text under which 9, "9" and "9.0" are the same and missing codes are missing."""
     text = f"nullif(trim({sql}::VARCHAR), '')"
     if codes:
-        text = f"CASE WHEN {text} NOT IN ({', '.join(map(literal, codes))}) THEN {text} END"
+        text = f"CASE WHEN {text} NOT IN {listed(codes)} THEN {text} END"
     return f"coalesce(try_cast({text} AS DOUBLE)::VARCHAR, {text})"
 
 

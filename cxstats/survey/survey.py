@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,12 +13,13 @@ import numpy as np
 
 from ..metrics import Metric
 from ..words import count, period_text
-from .description import Description, columns_by_role, parse_description, read_description
-from .engine import Engine
+from .description import parse_description, read_description
+from .engine import Engine, spellings
 from .errors import Problem, SurveyError, did_you_mean, quoted
 from .ledger import Kind, Ledger, LedgerLine
+from .model import Description, columns_by_role
 from .readers import DatabaseReader, Reader, open_reader
-from .recode import Recoder, as_text
+from .recode import Recoder, as_text, is_number
 from .roles import Roles, find_roles
 from .rows import Rows, build_rows
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Survey", "open_survey"]
+
+_FEW, _OTHER = 10, "other text"
 
 EAGER_ROWS = 1_000_000
 """Up to this many rows everything is checked on opening; a larger columnar file when it is first counted."""
@@ -58,7 +61,7 @@ def open_survey(source: str | Path, *, seed: int | None = None) -> Survey:
     if seed is not None:
         raise ValueError("seed is for the demo company; a survey of your own has none")
     path = Path(source)
-    survey = Survey(read_description(path), path.resolve().parent)
+    survey = Survey(read_description(path), path.absolute().parent)
     survey.check()
     return survey
 
@@ -170,8 +173,10 @@ class Survey:
     def _build(self) -> None:
         problems: list[Problem] = []
         try:
-            self._built = build_rows(
-                self._engine, self.description, self._readers, self._roles, problems, self.notes
+            self._built = self._guarded(
+                lambda: build_rows(
+                    self._engine, self.description, self._readers, self._roles, problems, self.notes
+                )
             )
         finally:
             self._add(*problems)
@@ -503,7 +508,7 @@ class Survey:
             (f"Answered {metric.short}", answered, "answered"),
             (f"Set aside: coded as no answer ({_listing(gone)})", sum(gone.values()), "set aside"),
             (
-                f"Set aside: not an answer from {metric.scale.low} to {metric.scale.high} ({_listing(off)})",
+                f"Set aside: not an answer from {metric.scale.low} to {metric.scale.high} ({_listing(_shown(off))})",
                 sum(off.values()),
                 "set aside",
             ),
@@ -552,9 +557,7 @@ class Survey:
             if name not in table.columns:
                 continue
             text = table[name].cast("string").strip()
-            codes = [*self._recoder._codes(name, score.missing)]
-            # 11 stored as a number can read "11.0"
-            nothing = ["", "nan", *codes, *(f"{code}.0" for code in codes if code.isdigit())]
+            nothing = ["", "nan", *spellings(self._recoder.codes(name, score.missing))]
             said = said | (text.notnull() & text.notin(nothing)).fill_null(False)  # noqa: PD004 (ibis's name)
         return table.mutate(responded=said)
 
@@ -617,18 +620,19 @@ class Survey:
     def _run(self, expression: Any) -> Any:
         return self._guarded(lambda: expression.to_pyarrow().as_py())
 
-    def _guarded(self, query: Any) -> Any:
-        """Run a query; an engine's own error becomes ours, without its text where that may hold an address."""
-        problem = None
+    def _guarded(self, query: Callable[[], Any]) -> Any:
+        """Run a query; a database's own error is told by its kind, for its text may hold the address."""
+        if not any(isinstance(reader, DatabaseReader) for reader in self._readers.values()):
+            with self._engine.errors(self._readers["responses"].where):
+                return query()
+        kind = ""
         try:
             return query()
-        except (SurveyError, ValueError):
+        except SurveyError:
             raise
         except Exception as error:
-            database = any(isinstance(r, DatabaseReader) for r in self._readers.values())
-            detail = type(error).__name__ if database else str(error).strip().splitlines()[0]
-            problem = Problem(f"the rows cannot be counted: {detail}", self._readers["responses"].where)
-        raise SurveyError(problem)
+            kind = type(error).__name__
+        raise SurveyError(Problem(f"the rows cannot be counted ({kind})", self._readers["responses"].where))
 
     def __repr__(self) -> str:
         return f"<Survey {self.title!r}, {self.period_text}, {', '.join(self.metrics)}>"
@@ -647,10 +651,18 @@ class Survey:
         return definition_html(self.title, rows)
 
 
+def _shown(values: Mapping[str, int]) -> dict[str, int]:
+    """Values that may be printed: numbers, and words that many gave; a single one's words are theirs."""
+    shown: dict[str, int] = {}
+    for text, n in values.items():
+        name = text if is_number(text) or n >= _FEW else _OTHER
+        shown[name] = shown.get(name, 0) + n
+    return shown
+
+
 def _listing(values: Mapping[str, int], most: int = 4) -> str:
     """The values of a ledger line, most frequent first."""
     ordered = sorted(values, key=lambda t: (-values[t], t))
-    shown = ", ".join(
-        quoted(t.strip(), 20) if not t.strip().lstrip("+-").isdigit() else t.strip() for t in ordered[:most]
-    )
+    plain = (t.strip() for t in ordered[:most])
+    shown = ", ".join(t if is_number(t) or t == _OTHER else quoted(t, 20) for t in plain)
     return f"{shown}, …" if len(ordered) > most else shown

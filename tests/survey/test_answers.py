@@ -25,7 +25,7 @@ def test_scores_off_the_scale_are_set_aside_and_counted(folder):
     folder.file("data.csv", "ltr\n10\n9\n11\n-1\n3.5\n11\nten\n8\n")
     survey = folder.open()
     assert scores(survey) == {8: 1, 9: 1, 10: 1}
-    assert line(survey, 'not an answer from 0 to 10 (11, -1, "3.5", "ten")') == 5
+    assert line(survey, "not an answer from 0 to 10 (11, -1, 3.5, other text)") == 5
     assert line(survey, "Answered NPS") == 3
     assert survey.ledger.rows_read == survey.n_rows == 8
 

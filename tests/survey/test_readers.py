@@ -40,6 +40,7 @@ def expected(survey):
     assert line(survey, "not an answer from 0 to 10 (11)") == 1
     assert line(survey, "Left blank") == 1
     assert survey.ledger.rows_read == 5
+    assert survey.cells("responded").values.tolist() == [[False, 1], [True, 4]]
 
 
 def table(score=None, text=None):
@@ -121,6 +122,31 @@ def test_rules_set_rows_aside_without_reading_them(folder):
         "set_aside: [{column: kind, values: [test], reason: previews}]\n", responses="{file: data.parquet}"
     )
     assert (survey.n_rows, line(survey, "previews"), survey.counts("nps").sum()) == (2, 1, 2)
+
+
+@pytest.mark.parametrize("more", ["", "customer: id\n"])
+def test_codes_fit_numbers_however_they_are_stored(folder, more):
+    columns = {
+        "id": ["a", "b", "c", "d"],
+        "ltr": [9.0, 8.0, 7.0, 11.0],
+        "kind": [1.0, None, 2.0, 2.0],
+        "left": [1.0, 1.0, 0.0, 9.0],
+    }
+    pq.write_table(pa.table(columns), folder.path / "data.parquet")
+    survey = folder.open(
+        more + "set_aside: [{column: kind, values: ['1'], reason: previews}]\n"
+        "outcomes: {left: {column: left, event: '1', missing: ['9']}}\n",
+        responses="{file: data.parquet}",
+        scores="scores: {nps: {column: ltr, missing: ['11']}}\n",
+    )
+    assert line(survey, "previews") == 1
+    assert line(survey, "coded as no answer (11)") == 1
+    assert survey.cells("responded")["n"].tolist() == [1, 2]
+    assert survey.cells("left")["left"].astype(object).where(lambda x: x.notna(), None).tolist() == [
+        False,
+        True,
+        None,
+    ]
 
 
 def test_ids_that_lost_their_digits_are_refused(folder):

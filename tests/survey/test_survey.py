@@ -231,7 +231,7 @@ def test_the_ledger_of_one_metric(demo):
 
 def test_the_ledger_as_table_and_page(folder):
     folder.file("data.csv", "ltr\n9\n<b>\n")
-    ledger = folder.open().ledger
+    ledger = folder.open(scores='scores: {nps: {column: ltr, missing: ["<b>"]}}\n').ledger
     frame = ledger.to_frame()
     assert frame.columns.tolist() == ["section", "label", "kind", "n", "share_of_read"]
     assert "&lt;b&gt;" in ledger._repr_html_()

@@ -1,0 +1,260 @@
+"""Repeats, and files joined by their key: one row per invitation or answer, everything else counted."""
+
+from __future__ import annotations
+
+from .engine import Engine, identifier, literal
+from .errors import Problem
+from .ledger import Kind, LedgerLine, section
+from .model import Description
+from .readers import Reader
+from .stage import Stage, contradiction_text, missing_codes, set_aside_repeats
+
+__all__ = [
+    "answers_once",
+    "count_rows",
+    "join_frame",
+    "join_outcomes",
+    "listed_once",
+    "parts",
+    "read_label",
+    "widen",
+]
+
+_NAMES = {"responses": "the responses", "frame": "the frame", "outcomes_from": "the outcomes"}
+
+
+def read_label(role: str, reader: Reader) -> str:
+    """How the ledger calls the rows of a source."""
+    if reader.where == role:
+        return f"Read from {_NAMES[role]}"
+    return f"Read from {_NAMES[role]} ({reader.where})"
+
+
+def count_rows(engine: Engine, table: str) -> int:
+    """Number of rows of a table."""
+    return engine.one(f"SELECT count(*) FROM {table}")
+
+
+_REASONS: dict[str, tuple[str, Kind]] = {
+    "no id": ("Set aside: no customer id", "set aside"),
+    "twice": ("Set aside: the same answer twice", "set aside"),
+    "listed twice": ("Set aside: listed twice", "set aside"),
+    "again": ("Set aside: answered again (the first answer counts)", "set aside"),
+    "other metric": ("Set aside: a question the description does not name", "set aside"),
+    "not matched": ("Not matched: nobody in use on the survey's list has this id", "not matched"),
+    "not invited": ("Set aside: not invited", "set aside"),
+    "outside": ("Set aside: outside the period", "set aside"),
+}
+
+
+def parts(engine: Engine, d: Description, table: str) -> list[tuple[str, int, Kind]]:
+    """The reasons for which rows of a staged table are not used: label, number, kind."""
+    found = dict(
+        engine.run(f"SELECT _status, count(*) FROM {table} WHERE _status IS NOT NULL GROUP BY _status")
+    )
+    asides: list[tuple[str, int, Kind]] = [
+        (f"Set aside: {rule.reason}", found.get(f"aside {i}", 0), "set aside")
+        for i, rule in enumerate(d.set_aside)
+    ]
+    return [*asides, *((text, found.get(key, 0), kind) for key, (text, kind) in _REASONS.items())]
+
+
+_KEYS = ("_customer", "wave", "_answer_wave", "_invited_time", "_responded_time")
+"""What tells one answer of a customer from another, as far as a source has it."""
+
+
+def answers_once(engine: Engine, d: Description, stage: Stage, problems: list[Problem]) -> None:
+    """The same answer twice is set aside; two different answers at one time are refused."""
+    if not stage.has("_customer"):
+        return
+    keys = [
+        k for k in ("_customer", "wave", "_answer_wave", "_invited_time", "_responded_time") if stage.has(k)
+    ]
+    compared = {
+        key: missing_codes(d.responses, score.missing) for key, score in d.scores.items() if stage.has(key)
+    }
+    found = set_aside_repeats(engine, stage, keys, compared, status="twice")
+    if found:
+        timed = any(k in keys for k in ("wave", "_answer_wave", "_responded_time"))
+        fix = (
+            "keep the answer that counts"
+            if timed
+            else "say responded: (when they answered) or wave:, or keep the answer that counts"
+        )
+        problems.append(
+            Problem(
+                f"the same customer has two different answers at one time ({contradiction_text(found)}"
+                f"{'; and more' if len(found) > 1 else ''})",
+                stage.reader.where,
+                fix=fix,
+            )
+        )
+
+
+def listed_once(engine: Engine, d: Description, stage: Stage, problems: list[Problem]) -> None:
+    """A customer listed twice alike is set aside once; listed with different facts is refused."""
+    keys = [k for k in ("_customer", "wave") if stage.has(k)]
+    facts = [k for k in ("_invited_time", *d.groups, "_weight", "_value") if stage.has(k)]
+    found = set_aside_repeats(engine, stage, keys, dict.fromkeys(facts, ()), status="listed twice")
+    if found:
+        problems.append(
+            Problem(
+                f"the frame lists a customer twice with different facts ({contradiction_text(found)}"
+                f"{'; and more' if len(found) > 1 else ''})",
+                stage.reader.where,
+                fix="list everyone once; with several waves, name the wave: in both files",
+            )
+        )
+
+
+def widen(engine: Engine, d: Description, stage: Stage, problems: list[Problem]) -> list[LedgerLine]:
+    """Long answers (one row per metric) as one row per customer and time, or per answer without ids."""
+    names = {key: score.column or key for key, score in d.scores.items()}
+    listed = ", ".join(map(literal, names.values()))
+    engine.run(
+        f"UPDATE {stage.table} SET _status = 'other metric' "
+        f"WHERE _status IS NULL AND _long_metric::VARCHAR NOT IN ({listed}) OR (_status IS NULL AND _long_metric IS NULL)"
+    )
+    keys = [
+        k for k in ("_customer", "wave", "_answer_wave", "_invited_time", "_responded_time") if stage.has(k)
+    ]
+    if stage.has("_customer"):
+        codes = {code for score in d.scores.values() for code in score.missing} | set(d.responses.missing)
+        found = set_aside_repeats(
+            engine, stage, [*keys, "_long_metric"], {"_long_score": sorted(codes)}, status="twice"
+        )
+        if found:
+            problems.append(
+                Problem(
+                    "the same customer has two different answers to one question at one time "
+                    f"({contradiction_text(found).replace('long_score', d.responses.score or '')})",
+                    stage.reader.where,
+                    fix="say responded: (when they answered) or wave:, or keep the answer that counts",
+                )
+            )
+    lines = section(
+        "answers",
+        (
+            f"Read from the responses ({stage.reader.where}), one row per answer",
+            count_rows(engine, stage.table),
+        ),
+        parts(engine, d, stage.table),
+        "Answers used",
+    )
+    others = [c for c in stage.columns if c not in (*keys, "_long_metric", "_long_score")]
+    scores = ", ".join(
+        f"any_value(_long_score) FILTER (_long_metric::VARCHAR = {literal(name)}) AS {identifier(key)}"
+        for key, name in names.items()
+    )
+    facts = "".join(f", arg_min({identifier(c)}, _row) AS {identifier(c)}" for c in others)
+    if stage.has("_customer"):
+        by = ", ".join(map(identifier, keys))
+        query = f"SELECT min(_row) AS _row, {by}{facts}, {scores} FROM {stage.table} WHERE _status IS NULL GROUP BY {by}"
+    else:
+        plain = "".join(f", {identifier(c)}" for c in (*keys, *others))
+        each = ", ".join(
+            f"CASE WHEN _long_metric::VARCHAR = {literal(name)} THEN _long_score END AS {identifier(key)}"
+            for key, name in names.items()
+        )
+        query = f"SELECT _row{plain}, {each} FROM {stage.table} WHERE _status IS NULL"
+    engine.run(
+        f"CREATE OR REPLACE TEMP TABLE {stage.table} AS SELECT *, NULL::VARCHAR AS _status FROM ({query})"
+    )
+    stage.columns = (*keys, *others, *names)
+    return lines
+
+
+def join_frame(
+    engine: Engine, d: Description, answers: Stage, frame: Stage, problems: list[Problem]
+) -> list[LedgerLine]:
+    """Everyone on the frame, with their answer if there is one; answers of nobody on it are counted."""
+    if not (answers.has("_customer") and frame.has("_customer")):
+        engine.run(f"CREATE OR REPLACE TEMP TABLE joined AS SELECT * FROM {frame.table}")
+        return []
+    by_wave = answers.has("_answer_wave") and frame.has("wave")
+    match = "f._customer = a._customer"
+    if not by_wave and frame.has("wave"):
+        several = engine.one(
+            f"SELECT count(*) FROM (SELECT 1 FROM {frame.table} WHERE _status IS NULL "
+            "GROUP BY _customer HAVING count(*) > 1)"
+        )
+        if several:
+            problems.append(
+                Problem(
+                    f"the frame lists {several:,} customers in several waves, but the answers do not say their wave",
+                    answers.reader.where,
+                    fix=f"add the column {d.wave.column if d.wave else 'wave'} to the answers",
+                )
+            )
+            engine.run(f"CREATE OR REPLACE TEMP TABLE joined AS SELECT * FROM {frame.table}")
+            return []
+    if by_wave:
+        match += " AND f.wave::VARCHAR IS NOT DISTINCT FROM a._answer_wave::VARCHAR"
+    engine.run(
+        f"""UPDATE {answers.table} AS a SET _status = 'not matched' WHERE a._status IS NULL AND NOT EXISTS
+            (SELECT 1 FROM {frame.table} f WHERE f._status IS NULL AND {match})"""
+    )
+    # one invitation has one answer: the first
+    order = "_responded_time NULLS LAST, _row" if answers.has("_responded_time") else "_row"
+    keys = "_customer, _answer_wave" if by_wave else "_customer"
+    engine.run(
+        f"""UPDATE {answers.table} SET _status = 'again' WHERE _row IN (
+            SELECT _row FROM {answers.table} WHERE _status IS NULL
+            QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY {order}) > 1)"""
+    )
+    mine = [c for c in list(engine.columns(answers.table)) if c not in ("_row", "_status", "_customer")]
+    theirs = set(engine.columns(frame.table))
+    chosen = "".join(f", a.{identifier(c)}" for c in mine if c not in theirs)
+    engine.run(
+        f"""CREATE OR REPLACE TEMP TABLE joined AS SELECT f.*{chosen}, a._row AS _answer_row FROM {frame.table} f
+            LEFT JOIN {answers.table} a ON f._status IS NULL AND a._status IS NULL AND {match}"""
+    )
+    return section(
+        "responses",
+        (read_label("responses", answers.reader), count_rows(engine, answers.table)),
+        parts(engine, d, answers.table),
+        "Answers matched to the frame",
+    )
+
+
+def join_outcomes(engine: Engine, d: Description, stage: Stage, problems: list[Problem]) -> list[LedgerLine]:
+    """What customers did later, from a file of its own."""
+    facts = [c for c in engine.columns(stage.table) if c not in ("_row", "_status", "_customer")]
+    if not stage.has("_customer") or "_customer" not in engine.columns("joined"):
+        return []
+    found = set_aside_repeats(
+        engine,
+        stage,
+        ["_customer"],
+        {c: () for c in facts if not c.startswith("_aside")},
+        status="listed twice",
+    )
+    if found:
+        problems.append(
+            Problem(
+                f"the outcomes list a customer twice with different values ({contradiction_text(found)}"
+                f"{'; and more' if len(found) > 1 else ''})",
+                stage.reader.where,
+                fix="give every customer one row",
+            )
+        )
+    engine.run(
+        f"""UPDATE {stage.table} AS o SET _status = 'not matched' WHERE o._status IS NULL AND NOT EXISTS
+            (SELECT 1 FROM joined j WHERE j._status IS NULL AND j._customer = o._customer)"""
+    )
+    chosen = "".join(f", o.{identifier(c)}" for c in facts)
+    engine.run(
+        f"""CREATE OR REPLACE TEMP TABLE joined AS SELECT j.*{chosen}, o._row AS _outcome_row FROM joined j
+            LEFT JOIN {stage.table} o ON o._status IS NULL AND j._customer = o._customer"""
+    )
+    lines = section(
+        "outcomes_from",
+        (read_label("outcomes_from", stage.reader), count_rows(engine, stage.table)),
+        parts(engine, d, stage.table),
+        "Customers with known outcomes",
+    )
+    without = engine.one("SELECT count(*) FROM joined WHERE _status IS NULL AND _outcome_row IS NULL")
+    return [
+        *lines,
+        LedgerLine("Rows of the survey without an outcome", without, "note", "outcomes_from", lines[0].of),
+    ]

@@ -1,0 +1,148 @@
+"""Reasons that need the whole row, weights, and the table of rows in use."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from .engine import Engine, identifier, listed, literal
+from .errors import Problem
+from .model import Description
+from .pseudonym import add_pseudonyms
+from .readers import Reader
+from .roles import Roles
+from .stage import Stage, missing_codes
+
+if TYPE_CHECKING:
+    import ibis
+
+__all__ = ["check_clocks", "check_weights", "judge_rows", "last_answer", "rows_in_use", "weights_problem"]
+
+
+def check_clocks(dates: Mapping[str, Any], readers: Mapping[str, Reader], problems: list[Problem]) -> None:
+    """An invitation with a zone and an answer without one cannot be put in order."""
+    times = {
+        name: date
+        for name, date in dates.items()
+        if name in ("_invited", "_responded") and date.kind == "time"
+    }
+    if len({date.zoned for date in times.values()}) > 1:
+        naive = next(name[1:] for name, date in times.items() if not date.zoned)
+        other = next(name[1:] for name, date in times.items() if date.zoned)
+        problems.append(
+            Problem(
+                f"{naive}: has times without a zone, {other}: has times with one",
+                next(iter(readers.values())).where,
+                fix=f"say time_zone: for the source of {naive}:",
+            )
+        )
+
+
+def judge_rows(engine: Engine, d: Description, dates: Mapping[str, Any]) -> None:
+    """Reasons that need the whole row: not invited, outside the period, answered before invited."""
+    columns = engine.columns("joined")
+    cases = []
+    if "_invited_time" in columns:
+        cases.append("WHEN _invited_time IS NULL THEN 'not invited'")
+    kept = "_invited" if "_invited" in dates and dates["_invited"].kind != "flag" else "_responded"
+    if kept in dates and dates[kept].kind != "flag":
+        day = identifier(f"{kept}_day")
+        if d.period.start:
+            cases.append(f"WHEN {day} < DATE {literal(d.period.start)} THEN 'outside'")
+        if d.period.end:
+            cases.append(f"WHEN {day} > DATE {literal(d.period.end)} THEN 'outside'")
+    judged = f"CASE WHEN _status IS NOT NULL THEN _status {' '.join(cases)} END"
+    early = "false"
+    if "_invited" in dates and "_responded" in dates:
+        unit = "time" if dates["_invited"].kind == dates["_responded"].kind == "time" else "day"
+        early = f"coalesce(_responded_{unit} < _invited_{unit}, false)"
+    engine.run(
+        f"CREATE OR REPLACE TEMP TABLE joined AS SELECT * REPLACE ({judged} AS _status), {early} AS _early FROM joined"
+    )
+
+
+def weights_problem(number: int, what: str, where: str, sample: str = "") -> Problem:
+    rows = "row has" if number == 1 else "rows have"
+    return Problem(
+        f"{number:,} {rows} no usable weight in {what}{sample}",
+        where,
+        expected="a number above 0 in every row",
+        fix="set rows that are not part of the sample aside (set_aside:), or leave weight: out",
+    )
+
+
+def check_weights(engine: Engine, d: Description, base: Stage, roles: Roles, problems: list[Problem]) -> None:
+    if d.weight is None or not roles.has("weight"):
+        return
+    bad = "_status IS NULL AND (_weight IS NULL OR NOT isfinite(_weight) OR _weight <= 0)"
+    number = engine.one(f"SELECT count(*) FROM joined WHERE {bad}")
+    if number:
+        row, text = engine.run(f"SELECT _row, _weight_text FROM joined WHERE {bad} ORDER BY _row LIMIT 1")[0]
+        value = "blank" if text is None else f'"{text}"'
+        problems.append(
+            weights_problem(
+                number, f"column {d.weight.column}", base.reader.where, f" (first: {value} in row {row:,})"
+            )
+        )
+
+
+def last_answer(engine: Engine, dates: Mapping[str, Any]) -> dt.date | None:
+    if "_responded" not in dates or dates["_responded"].kind == "flag":
+        return None
+    return engine.one("SELECT max(_responded_day) FROM joined WHERE _status IS NULL AND NOT _early")
+
+
+def rows_in_use(
+    engine: Engine, d: Description, stages: Mapping[str, Stage], dates: Mapping[str, Any]
+) -> ibis.Table:
+    """The rows in use, under the roles' names; answers before the invitation are missing."""
+    columns = set(engine.columns("joined"))
+
+    def kept(name: str) -> str:
+        return identifier(name) if name in columns else "NULL::VARCHAR"
+
+    chosen = {key: f"CASE WHEN NOT _early THEN {kept(key)} END" for key in d.scores}
+    chosen |= {item.key: f"CASE WHEN NOT _early THEN {kept(item.key)} END" for item in d.items}
+    chosen |= {key: kept(key) for key in d.groups}
+    if d.wave is not None:
+        chosen["wave"] = kept("wave")
+    chosen |= {key: _outcome(d, key, columns, dates, stages) for key in d.outcomes}
+    if "_weight" in columns:
+        chosen["weight"] = "_weight"
+    if d.value is not None:
+        chosen["value"] = kept("_value")
+    if "_responded_time" in columns:
+        chosen["_stamped"] = "NOT _early AND _responded_time IS NOT NULL"
+    if d.customer is not None and "_customer" in columns:
+        chosen["_customer"] = "_customer"
+    listed = ", ".join(f"{sql} AS {identifier(name)}" for name, sql in chosen.items())
+    engine.run(
+        f"CREATE OR REPLACE TEMP TABLE used AS SELECT _row, {listed} FROM joined WHERE _status IS NULL ORDER BY _row"
+    )
+    for stage in stages.values():
+        engine.run(f"DROP TABLE IF EXISTS {stage.table}")
+    if "_customer" not in chosen:
+        return engine.table("used")
+    return engine.table(add_pseudonyms(engine, "used"))
+
+
+def _outcome(
+    d: Description, key: str, columns: set[str], dates: Mapping[str, Any], stages: Mapping[str, Stage]
+) -> str:
+    """An outcome; with a date, the event counts within its window after the survey, and not before it."""
+    outcome = d.outcomes[key]
+    raw = identifier(key) if key in columns else "NULL::VARCHAR"
+    if outcome.on is None or f"_on_{key}_day" not in columns:
+        return raw
+    source = next((s.source for s in stages.values() if s.has(key)), d.responses)
+    text = f"nullif(trim({raw}::VARCHAR), '')"
+    codes = missing_codes(source, outcome.missing)
+    unknown = f"{text} IS NULL" + (f" OR {text} IN {listed(codes)}" if codes else "")
+    asked = "_invited_day" if "_invited_day" in columns else "_responded_day"
+    on = identifier(f"_on_{key}_day")
+    late = f"WHEN {on} > {asked} + {outcome.window_days} THEN 'no'" if outcome.window_days else ""
+    return (
+        f"CASE WHEN {unknown} OR {asked} IS NULL THEN NULL WHEN {text} NOT IN {listed(outcome.event)} THEN 'no' "
+        f"WHEN {on} IS NULL OR {on} < {asked} THEN NULL {late} ELSE 'yes' END"
+    )

@@ -65,9 +65,13 @@ def _check_regular(path: Path, where: str) -> None:
     try:
         status = path.stat()
     except FileNotFoundError:
-        siblings = sorted(p.name for p in path.parent.iterdir()) if path.parent.is_dir() else []
-        hint = did_you_mean(path.name, siblings) if siblings else "The folder does not exist either."
-        refuse(f"there is no file {quoted(path.name)}", where=where, fix=hint)
+        if not path.parent.is_dir():
+            refuse(f"there is no folder {quoted(path.parent)}", where=where)
+        data = sorted(
+            p.name for p in path.parent.iterdir() if _FORMATS.keys() & {s.lower() for s in p.suffixes}
+        )
+        hint = did_you_mean(path.name, data) if data else ""
+        refuse(f"there is no file {quoted(path.name)} in {path.parent}", where=where, fix=hint)
     except OSError as error:
         refuse(f"{quoted(path.name)} cannot be read: {error.strerror}", where=where)
     mode = status.st_mode

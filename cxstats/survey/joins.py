@@ -67,9 +67,7 @@ def answers_once(engine: Engine, d: Description, stage: Stage, problems: list[Pr
     """The same answer twice is set aside; two different answers at one time are refused."""
     if not stage.has("_customer"):
         return
-    keys = [
-        k for k in ("_customer", "wave", "_answer_wave", "_invited_time", "_responded_time") if stage.has(k)
-    ]
+    keys = [key for key in _KEYS if stage.has(key)]
     compared = {
         key: missing_codes(d.responses, score.missing) for key, score in d.scores.items() if stage.has(key)
     }
@@ -113,11 +111,9 @@ def widen(engine: Engine, d: Description, stage: Stage, problems: list[Problem])
     listed = ", ".join(map(literal, names.values()))
     engine.run(
         f"UPDATE {stage.table} SET _status = 'other metric' "
-        f"WHERE _status IS NULL AND _long_metric::VARCHAR NOT IN ({listed}) OR (_status IS NULL AND _long_metric IS NULL)"
+        f"WHERE _status IS NULL AND coalesce(_long_metric::VARCHAR NOT IN ({listed}), true)"
     )
-    keys = [
-        k for k in ("_customer", "wave", "_answer_wave", "_invited_time", "_responded_time") if stage.has(k)
-    ]
+    keys = [key for key in _KEYS if stage.has(key)]
     if stage.has("_customer"):
         codes = {code for score in d.scores.values() for code in score.missing} | set(d.responses.missing)
         found = set_aside_repeats(
@@ -202,7 +198,7 @@ def join_frame(
             SELECT _row FROM {answers.table} WHERE _status IS NULL
             QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY {order}) > 1)"""
     )
-    mine = [c for c in list(engine.columns(answers.table)) if c not in ("_row", "_status", "_customer")]
+    mine = [c for c in engine.columns(answers.table) if c not in ("_row", "_status", "_customer")]
     theirs = set(engine.columns(frame.table))
     chosen = "".join(f", a.{identifier(c)}" for c in mine if c not in theirs)
     engine.run(

@@ -58,7 +58,7 @@ def judge_rows(engine: Engine, d: Description, dates: Mapping[str, Any]) -> None
         unit = "time" if dates["_invited"].kind == dates["_responded"].kind == "time" else "day"
         early = f"coalesce(_responded_{unit} < _invited_{unit}, false)"
     engine.run(
-        f"CREATE OR REPLACE TEMP TABLE joined AS SELECT * REPLACE ({judged} AS _status), {early} AS _early FROM joined"
+        f"CREATE OR REPLACE TEMP VIEW judged AS SELECT * REPLACE ({judged} AS _status), {early} AS _early FROM joined"
     )
 
 
@@ -76,9 +76,9 @@ def check_weights(engine: Engine, d: Description, base: Stage, roles: Roles, pro
     if d.weight is None or not roles.has("weight"):
         return
     bad = "_status IS NULL AND (_weight IS NULL OR NOT isfinite(_weight) OR _weight <= 0)"
-    number = engine.one(f"SELECT count(*) FROM joined WHERE {bad}")
+    number = engine.one(f"SELECT count(*) FROM judged WHERE {bad}")
     if number:
-        row, text = engine.run(f"SELECT _row, _weight_text FROM joined WHERE {bad} ORDER BY _row LIMIT 1")[0]
+        row, text = engine.run(f"SELECT _row, _weight_text FROM judged WHERE {bad} ORDER BY _row LIMIT 1")[0]
         value = "blank" if text is None else f'"{text}"'
         problems.append(
             weights_problem(
@@ -90,14 +90,14 @@ def check_weights(engine: Engine, d: Description, base: Stage, roles: Roles, pro
 def last_answer(engine: Engine, dates: Mapping[str, Any]) -> dt.date | None:
     if "_responded" not in dates or dates["_responded"].kind == "flag":
         return None
-    return engine.one("SELECT max(_responded_day) FROM joined WHERE _status IS NULL AND NOT _early")
+    return engine.one("SELECT max(_responded_day) FROM judged WHERE _status IS NULL AND NOT _early")
 
 
 def rows_in_use(
     engine: Engine, d: Description, stages: Mapping[str, Stage], dates: Mapping[str, Any]
 ) -> ibis.Table:
     """The rows in use, under the roles' names; answers before the invitation are missing."""
-    columns = set(engine.columns("joined"))
+    columns = set(engine.columns("judged"))
 
     def kept(name: str) -> str:
         return identifier(name) if name in columns else "NULL::VARCHAR"
@@ -116,12 +116,14 @@ def rows_in_use(
         chosen["_stamped"] = "NOT _early AND _responded_time IS NOT NULL"
     if d.customer is not None and "_customer" in columns:
         chosen["_customer"] = "_customer"
+        chosen["part"] = "NULL::UTINYINT"  # filled when first asked for
     listed = ", ".join(f"{sql} AS {identifier(name)}" for name, sql in chosen.items())
     engine.run(
-        f"CREATE OR REPLACE TEMP TABLE used AS SELECT _row, {listed} FROM joined WHERE _status IS NULL ORDER BY _row"
+        f"CREATE OR REPLACE TEMP TABLE used AS SELECT _row, {listed} FROM judged WHERE _status IS NULL"
     )
-    for stage in stages.values():
-        engine.run(f"DROP TABLE IF EXISTS {stage.table}")
+    engine.run("DROP VIEW judged")
+    for table in ("joined", *(stage.table for stage in stages.values())):
+        engine.run(f"DROP TABLE IF EXISTS {table}")
     if "_customer" not in chosen:
         return engine.table("used")
     return engine.table(add_pseudonyms(engine, "used"))

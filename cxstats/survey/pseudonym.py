@@ -20,7 +20,7 @@ from functools import cache
 
 from .engine import Engine
 
-__all__ = ["KEY_VARIABLE", "PARTS", "add_pseudonyms", "part", "pseudonym"]
+__all__ = ["KEY_VARIABLE", "PARTS", "add_pseudonyms", "fill_parts", "part", "pseudonym"]
 
 KEY_VARIABLE = "CXSTATS_KEY"
 PARTS = 64
@@ -55,22 +55,27 @@ def part(customer: str) -> int:
 
 
 def add_pseudonyms(engine: Engine, table: str) -> str:
-    """A view of ``table`` (with ``_customer``) that adds ``customer`` and ``part``; returns its name.
+    """A view of ``table`` (with ``_customer``) that adds ``customer``; returns its name.
 
-    Both are computed by the engine, and only where a query asks for them. Keys are handed over as
-    variables, so that they stand in no query.
+    The engine computes it, and only where a query asks for it.
     """
     view = f"{table}_people"
-    who, where = _sql(engine, "customer", _key()), _sql(engine, "part", _part_key())
-    engine.run(
-        f"CREATE OR REPLACE TEMP VIEW {view} AS SELECT *, left({who}, 32) AS customer, "
-        f"(('0x' || left({where}, 2))::INTEGER % {PARTS})::INTEGER AS part FROM {table}"
-    )
+    who = _sql(engine, "customer", _key())
+    engine.run(f"CREATE OR REPLACE TEMP VIEW {view} AS SELECT *, left({who}, 32) AS customer FROM {table}")
     return view
 
 
+def fill_parts(engine: Engine, table: str) -> None:
+    """Fill the column ``part`` of ``table``, once."""
+    hashed = _sql(engine, "part", _part_key())
+    engine.run(f"UPDATE {table} SET part = ('0x' || left({hashed}, 2))::INTEGER % {PARTS}")
+
+
 def _sql(engine: Engine, name: str, key: bytes) -> str:
-    """HMAC-SHA256 of ``_customer`` in the engine's SQL, as RFC 2104 spells it out."""
+    """HMAC-SHA256 of ``_customer`` in the engine's SQL, as RFC 2104 spells it out.
+
+    The key is handed over in variables, so that it stands in no query.
+    """
     if len(key) > _BLOCK:
         key = hashlib.sha256(key).digest()
     padded = key.ljust(_BLOCK, b"\x00")

@@ -170,7 +170,8 @@ def _row_by_row(
         listed_once(engine, d, frame, problems)
         lines += join_frame(engine, d, answers, frame, problems)
     else:
-        engine.run(f"CREATE OR REPLACE TEMP TABLE joined AS SELECT * FROM {answers.table}")
+        engine.run("DROP TABLE IF EXISTS joined")
+        engine.run(f"ALTER TABLE {answers.table} RENAME TO joined")
     if outcomes is not None:
         lines += join_outcomes(engine, d, outcomes, problems)
     dates = {name: date for stage in stages.values() for name, date in stage.dates.items()}
@@ -179,12 +180,9 @@ def _row_by_row(
     base = frame or answers
     lines = [*_main_section(engine, d, base, frame is not None), *lines]
     check_weights(engine, d, base, roles, problems)
-    return Rows(
-        rows_in_use(engine, d, stages, dates),
-        lines,
-        engine.one("SELECT count(*) FROM joined WHERE _status IS NULL AND _early"),
-        last_answer(engine, dates),
-    )
+    early = engine.one("SELECT count(*) FROM judged WHERE _status IS NULL AND _early")
+    last = last_answer(engine, dates)
+    return Rows(rows_in_use(engine, d, stages, dates), lines, early, last)
 
 
 def _main_section(engine: Engine, d: Description, base: Stage, has_frame: bool) -> list[LedgerLine]:
@@ -194,7 +192,7 @@ def _main_section(engine: Engine, d: Description, base: Stage, has_frame: bool) 
         label = "Customers in these answers" if d.customer else "Answers"
     return section(
         base.role,
-        (label, count_rows(engine, "joined")),
-        parts(engine, d, "joined"),
+        (label, count_rows(engine, "judged")),
+        parts(engine, d, "judged"),
         "Invited" if invited else _USED,
     )

@@ -18,6 +18,7 @@ from .engine import Engine, spellings
 from .errors import Problem, SurveyError, did_you_mean, quoted
 from .ledger import Kind, Ledger, LedgerLine
 from .model import Description, columns_by_role
+from .pseudonym import fill_parts
 from .readers import DatabaseReader, Reader, open_reader
 from .recode import Recoder, as_text, is_number
 from .roles import Roles, find_roles
@@ -107,7 +108,7 @@ class Survey:
         self._folder, self._frames, self._truth = folder, dict(frames or {}), truth
         self._problems: list[Problem] = []
         self._built: Rows | None = None
-        self._collecting = False
+        self._collecting = self._has_parts = False
         self._engine = Engine()
         self._readers: dict[str, Reader] = {}
         self._open()
@@ -413,7 +414,7 @@ class Survey:
             cells = self.cells(by)
             values = cells["w2" if weighted else "n"].to_numpy(float)
             return np.diag(values) if len(values) <= 5_000 else sparse.diags_array(values).tocsr()
-        raw, matrix = cluster_matrix(self._with_responded(by), by, "_customer", weight=weight)
+        raw, matrix = cluster_matrix(self._with_derived(by), by, "_customer", weight=weight)
         merged, matrix = regroup(raw, self._labels(raw, by), matrix=matrix)
         order = self._order(merged)
         return matrix[np.ix_(order, order)] if isinstance(matrix, np.ndarray) else matrix[order][:, order]
@@ -442,7 +443,10 @@ class Survey:
         columns = [columns] if isinstance(columns, str) else list(columns)
         own = {"customer", "weight", "value"} & set(self._rows.table.columns)
         self._checked([c for c in columns if c not in own], known=(*self.columns, *sorted(own)))
-        table = self._with_responded(columns).select(*columns)
+        table = self._with_derived(columns)
+        if "_row" in table.columns:  # joins do not keep the file's order
+            table = table.order_by("_row")
+        table = table.select(*columns)
         raw = table.to_pandas()
         out = pd.DataFrame(index=raw.index)
         for name in columns:
@@ -545,9 +549,12 @@ class Survey:
             raise ValueError(f"a column is asked for twice: {', '.join(map(str, by))}")
         return by
 
-    def _with_responded(self, by: Sequence[str]) -> ibis.Table:
-        """The rows, with "responded" where it is asked for: answered at some time, or answered something."""
+    def _with_derived(self, by: Sequence[str]) -> ibis.Table:
+        """The rows, with "part" and "responded" where asked for: answered at some time, or said something."""
         table = self._rows.table
+        if "part" in by and not self._has_parts:
+            fill_parts(self._engine, "used")
+            self._has_parts = True
         if "responded" not in by:
             return table
         import ibis
@@ -566,7 +573,7 @@ class Survey:
         from ..cells import reduce
 
         weight = "weight" if weighted and "weight" in self._rows.table.columns else None
-        return self._guarded(lambda: reduce(self._with_responded(by), list(by), weight=weight))
+        return self._guarded(lambda: reduce(self._with_derived(by), list(by), weight=weight))
 
     def _recoded(self, by: Sequence[str]) -> pd.DataFrame:
         from ..cells import regroup

@@ -174,9 +174,9 @@ class _Reader(HTMLParser):
         if not address.startswith(("data:image/", "data:font/")):
             self.problems.append(f"the page would fetch {value[:60]!r} (<{tag}>)")
             return
-        picture = _decoded(value)
+        picture, acts = _decoded(value)
         self.pictures.append(picture)
-        if re.search(r"<script|\son\w+\s*=|javascript:", picture, re.IGNORECASE):
+        if acts:
             self.problems.append("a picture holds a script")
 
     def _css(self, text: str) -> None:
@@ -186,35 +186,37 @@ class _Reader(HTMLParser):
                 self.problems.append(f"the page's style would fetch {target[:60]!r}")
 
 
-def _decoded(address: str) -> str:
-    """The text of a ``data:`` SVG; nothing for pictures made of pixels."""
+def _decoded(address: str) -> tuple[str, bool]:
+    """The text of a ``data:`` SVG, and whether it could act; nothing for pictures made of pixels."""
     head, _, body = address.partition(",")
     if "svg" not in head.lower():
-        return ""
+        return "", False
     try:
         data = base64.b64decode(body) if ";base64" in head.lower() else unquote_to_bytes(body)
     except (binascii.Error, ValueError):
-        return ""
-    picture = _Text()
-    source = data.decode("utf-8", "replace")
-    picture.feed(source)
+        return "", False
+    picture = _Picture()
+    picture.feed(data.decode("utf-8", "replace"))
     picture.close()
-    return "\n".join(picture.texts) if "<script" not in source.lower() else source
+    return "\n".join(picture.texts), picture.acts
 
 
-class _Text(HTMLParser):
-    """Text and attribute-borne handlers of an SVG."""
+class _Picture(HTMLParser):
+    """Text of an SVG, and whether an element or an attribute of it could act.
+
+    What acts is an element, not a word: a label may read ``<script>``, escaped, as a group is called.
+    """
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.texts: list[str] = []
+        self.acts = False
 
     def handle_data(self, data: str) -> None:
         self.texts.append(data)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.texts += [
-            f" {name}={value}"
-            for name, value in attrs
-            if name.startswith("on") or (value and "javascript:" in value)
-        ]
+        self.acts |= tag.rpartition(":")[2] in _RUNS | {"foreignobject"}
+        for name, value in attrs:
+            address = re.sub(r"[\x00-\x20]", "", value or "").lower()
+            self.acts |= name.startswith("on") or "javascript:" in address

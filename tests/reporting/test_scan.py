@@ -40,6 +40,9 @@ def _img(svg: str) -> str:
         "<svg><use href='https://example.com/x.svg#a'/></svg>",
         _img("<svg><script>1</script></svg>"),
         _img("<svg onload='alert(1)'></svg>"),
+        _img("<svg><a href='java&#10;script:alert(1)'><text>a</text></a></svg>"),
+        _img("<svg><foreignObject><p>a</p></foreignObject></svg>"),
+        _img("<svg:svg><svg:script>1</svg:script></svg:svg>"),
         "<img src='data:image/svg+xml," + quote("<svg onload='a()'></svg>") + "'>",
     ],
 )
@@ -54,6 +57,7 @@ def test_what_would_run_or_fetch_is_found(html: str) -> None:
         "<a href='#limits'>a</a><a href='demo/x/index.html'>b</a><a href='https://doi.org/10.1/x'>c</a>",
         "<style>p{color:red;background:url(data:image/png;base64,AA)}</style>",
         _img(SVG.format("+26.2 (+25.0 to +27.4)")),
+        _img(SVG.format("&lt;script&gt;alert(1)&lt;/script&gt;, or onclick=x() and javascript:y")),
         "<p>+0.8 (−1.4 to +3.0), +1 234 answers, n = 8,497 of 40,000, 2025-03-31, +12 345</p>",
         "<p>Python 3.11.7, numpy 2.4.6, duckdb 2.0.0.1</p>",
         "<meta http-equiv='Content-Security-Policy' content=\"default-src 'none'\">",

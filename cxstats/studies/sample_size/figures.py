@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,6 +23,9 @@ from cxstats.words import (
     plural,
     share,
 )
+
+if TYPE_CHECKING:
+    from cxstats.methods.efficiency import RelativeEfficiency
 
 __all__ = ["Source", "all_figures"]
 
@@ -253,18 +257,20 @@ def _card(numbers: Numbers, source: Source) -> Figure:
     say, card = Speech(numbers.metric), numbers.card
     short = [row.label for row in card.rows if row.falls_short]
     promised = 100 * card.level
-    answers = count(card.n)
+    example = numbers.card_example
+    answers = f"{count(card.n)} answers"
+    who = numbers.card_for
+    if example.effective_n != example.n:
+        answers = f"{count(card.n)} independent answers"
+        who += f", whose {plural(round(example.n), 'answer')} are worth {count(card.n)} independent ones"
+    used = "used in this report" if example.method == "score" else "used from 30 answers on"
     if card.row("wald").falls_short and not card.row("score").falls_short:
-        headline = (
-            f"With {answers} answers, the textbook interval breaks its promise; the score interval keeps it"
-        )
+        headline = f"With {answers}, the textbook interval breaks its promise; the score interval keeps it"
     elif short:
         verb = "falls" if len(short) == 1 else "fall"
-        headline = (
-            f"With {answers} answers, {join_words(short)} {verb} short of the promised {percent(promised)}"
-        )
+        headline = f"With {answers}, {join_words(short)} {verb} short of the promised {percent(promised)}"
     else:
-        headline = f"With {answers} answers, every method keeps its promise of {percent(promised)}"
+        headline = f"With {answers}, every method keeps its promise of {percent(promised)}"
     drawn = [
         plots.Row(
             row.label,
@@ -280,7 +286,7 @@ def _card(numbers: Numbers, source: Source) -> Figure:
                     values=(percent(100 * row.value, 1), say.span(row.estimate.low, row.estimate.high, 1)),
                 ),
             ),
-            sublabel="used in this report" if row.method == "score" else "",
+            sublabel=used if row.method == "score" else "",
             strong=row.method == "score",
         )
         for row in card.rows
@@ -323,21 +329,35 @@ def _card(numbers: Numbers, source: Source) -> Figure:
         key="coverage",
         headline=headline,
         subtitle=f"How often a “{percent(promised)}” interval contains the true {numbers.metric.short} at {answers} "
-        f"answers and {mix}. A method falls short if it drops below {percent(promised - 100 * card.shortfall)} nearby",
+        f"and {mix}. A method falls short if it drops below {percent(promised - 100 * card.shortfall)} nearby",
         alt="; ".join(f"{r[0]}: contains the truth in {r[1]}, nearby {r[2]} to {r[3]}" for r in rows),
         draw=draw,
         table=Table(
-            f"Coverage of {percent(promised)} intervals at {answers} answers",
+            f"Coverage of {percent(promised)} intervals at {answers}",
             ("Method", "Contains the truth", "Lowest nearby", "Highest nearby", "These answers’ interval"),
             rows,
+            notes=""
+            if example.method == "score"
+            else f"For so few answers the report uses the exact interval, {say.span(example.low, example.high, 1)}: "
+            f"by construction it contains the truth in {percent(promised)} or more, whatever the shares.",
         ),
-        source=source.line(f"{card.how.rstrip('.')}. Example: {numbers.card_for}"),
+        source=source.line(f"{card.how.rstrip('.')}. Example: {who}"),
         key_marks=(
             ("keeps", "keeps its promise"),
             ("falls_short", "falls short"),
             ("spread", "lowest to highest for customers much like these"),
         ),
     )
+
+
+def _plan_notes(numbers: Numbers) -> str:
+    """What the plans rest on, each once, and where there are too few customers for one of them."""
+    rests_on = dict.fromkeys(text for plan in numbers.plans for text in plan.assumptions)
+    said = f"Assumed: {'; '.join(rests_on)}."
+    customers = numbers.settings.population
+    if customers and any((plan.invitations or plan.size.n) > customers for plan in numbers.plans):
+        said += f" Some plans take more people than the {count(customers)} customers there are."
+    return said
 
 
 def _needs(numbers: Numbers, source: Source) -> Figure:
@@ -379,7 +399,7 @@ def _needs(numbers: Numbers, source: Source) -> Figure:
             columns=("needed", "invitations"),
         )
 
-    notes = " ".join(dict.fromkeys(text for plan in plans for text in plan.size.assumptions))
+    notes = _plan_notes(numbers)
     return Figure(
         key="needs",
         headline=headline,
@@ -487,7 +507,8 @@ def _alarms(numbers: Numbers, source: Source) -> Figure:
                 (number(days[i]), percent(fixed[i], 1), percent(guarded[i], 1))
                 for i in sorted({0, *(np.linspace(0, len(days) - 1, 7).astype(int).tolist())})
             ),
-            notes=f"Simulated {count(alarms.fixed.replicates)} times. Final shares: "
+            notes="A false alarm: the interval of all answers so far leaves out the true value, which stays the same "
+            f"all the time. Simulated {count(alarms.fixed.replicates)} times. Final shares: "
             f"{percent(100 * alarms.fixed.low, 1)} to {percent(100 * alarms.fixed.high, 1)} and "
             f"{percent(100 * alarms.sequence.low, 1)} to {percent(100 * alarms.sequence.high, 1)} with simulation error. "
             f"The price of the sequence: on the last day its limits lie "
@@ -578,7 +599,7 @@ def _efficiency(numbers: Numbers, source: Source) -> Figure:
     per, low, high = 100 * e.value, 100 * e.low, 100 * e.high
     headline = (
         f"{metric.short} needs {count(per)} answers where the mean answer needs 100"
-        if per >= 100
+        if round(per) >= 100
         else f"{metric.short} needs only {count(per)} answers where the mean answer needs 100"
     )
     rows = [
@@ -601,13 +622,26 @@ def _efficiency(numbers: Numbers, source: Source) -> Figure:
         table=Table(
             "Answers needed for the same change",
             ("Metric", "Answers", f"{_level(numbers)} interval"),
-            (("Mean answer", "100", ""), (metric.short, count(per), f"{count(low)} to {count(high)}")),
-            notes="The mean uses every step of the scale; the metric forgets all but its groups. For another kind of "
-            "change the ratio is another.",
+            (
+                ("Mean answer", "100", ""),
+                *(
+                    (f"{metric.short}: {other.change}", count(100 * other.value), _hundreds(other))
+                    for other in (e, *numbers.efficiency_of_others)
+                ),
+            ),
+            notes="The mean uses every step of the scale; the metric forgets all but its groups. What that costs depends on "
+            "the kind of change: the picture shows the first, the table others too. The intervals are for chance alone.",
         ),
         source=source.line(plural(numbers.n, "answer")),
         key_marks=(("observed", f"with {_level(numbers)} interval"),),
     )
+
+
+def _hundreds(efficiency: RelativeEfficiency) -> str:
+    """The interval of a relative efficiency, per hundred answers of the mean."""
+    if not np.isfinite(efficiency.low):
+        return "not known"
+    return f"{count(100 * efficiency.low)} to {count(100 * efficiency.high)}"
 
 
 def _floor(numbers: Numbers, source: Source) -> Figure:
@@ -624,14 +658,14 @@ def _floor(numbers: Numbers, source: Source) -> Figure:
         key="floor",
         headline=f"If those who answer differ by {say.gap(middle.bias)}, "
         + (
-            f"the {count(numbers.n)} answers are past the point where more would help much"
+            f"that is already a larger error than chance leaves in {count(numbers.n)} answers"
             if past
-            else f"answers beyond {count(middle.n)} hardly help"
+            else f"beyond {count(middle.n)} answers that is a larger error than chance"
         ),
         subtitle=f"Typical total error of {metric.short} (chance and bias together) by number of answers, if those who "
         "answer differ from all customers by this much",
         alt="; ".join(
-            f"bias {say.gap(f.bias)}: more answers stop helping near {count(f.n)}" for f in numbers.floors
+            f"bias {say.gap(f.bias)}: larger than chance beyond {count(f.n)} answers" for f in numbers.floors
         ),
         draw=lambda canvas: plots.curves(
             canvas,
@@ -647,7 +681,8 @@ def _floor(numbers: Numbers, source: Source) -> Figure:
             tuple(
                 (say.gap(f.bias), count(f.n), say.rough_gap(np.sqrt(2) * f.bias, 1)) for f in numbers.floors
             ),
-            notes="Where the variance of the score equals the squared bias. Whether there is a bias, and how large, is "
+            notes="Where the variance of the score equals the squared bias: beyond it the error falls by less than a third "
+            "however many answers come. Whether there is a bias, and how large, is "
             "the question of the response-rate bias report.",
         ),
         source=source.line(

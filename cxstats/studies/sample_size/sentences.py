@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 from typing import TYPE_CHECKING
 
 from cxstats.findings import Finding, MainPoint, Verdict
 from cxstats.metrics import Metric
-from cxstats.studies.sample_size.study import GroupTable, Numbers
+from cxstats.studies.sample_size.study import SMALLEST_GROUP, GroupTable, Numbers
 from cxstats.words import (
     amount,
     capitalised,
@@ -139,19 +140,24 @@ def _change(numbers: Numbers) -> Finding:
     verb = "rose" if change.difference > 0 else "fell"
     needed = None
     if numbers.verdict is Verdict.NEGLIGIBLE:
-        text = (
-            f"{metric.short} held steady: {count(now.n)} answers are enough to rule out a change of {margin}. "
-            + (f"It stands at {last}, as before." if first == last else f"It went {moved}.")
-        )
+        ruled_out = f"{count(now.n)} answers are enough to rule out a change of {margin}."
+        if change.low <= 0 <= change.high:
+            text = f"{metric.short} held steady: {ruled_out} " + (
+                f"It stands at {last}, as before." if first == last else f"It went {moved}."
+            )
+        else:
+            text = f"{metric.short} {verb}, but by less than would matter ({span}): {ruled_out}"
     elif numbers.verdict is Verdict.MATERIAL:
         text = f"{metric.short} {verb} {moved}. The change, {span}, is larger than the {margin} that matter."
     else:
-        plan = next(p for p in numbers.plans if p.key == "steady")
-        text = (
-            f"{metric.short} went {moved}, but the change could be anything from {span}. "
-            f"About {count(plan.size.n)} answers a wave would settle whether it matters."
-        )
-        needed = f"About {count(plan.size.n)} answers in each wave."
+        text = f"{metric.short} went {moved}, but the change could be anything from {span}. "
+        if numbers.settling is None:
+            text += "It lies so near the margin that many more answers would be needed to settle whether it matters."
+            needed = "Many more answers in each wave: the change seen lies next to the margin."
+        else:
+            enough = f"about {count(numbers.settling)} answers a wave"
+            text += f"If it is what it seems, {enough} would settle whether it matters."
+            needed = f"If the change is what it seems, {enough}."
     shared = ", customers who answered in both waves allowed for" if numbers.change_correlation else ""
     return Finding(
         question=f"Did {metric.short} change by {margin}?",
@@ -182,11 +188,13 @@ def _precision(numbers: Numbers) -> Finding:
         )
     else:
         plan = next(p for p in numbers.plans if p.key == "state")
+        # the plan is for even limits; those of a score near the end of its scale are not even
+        enough = max(plan.size.n, ceil(numbers.n * (max(-low, high) / chosen.margin) ** 2))
         text = (
             f"{metric.short} is {say.value(total.value)}, but with {count(numbers.n)} answers chance leaves {span}. "
-            f"About {count(plan.size.n)} answers would state it to within {margin}."
+            f"About {count(enough)} answers would state it to within {margin}."
         )
-        needed = f"About {count(plan.size.n)} answers."
+        needed = f"About {count(enough)} answers."
     return Finding(
         question=f"Could chance alone have moved the published {say.value(total.value)} by {margin}?",
         verdict=numbers.verdict,
@@ -345,7 +353,11 @@ def _need_point(numbers: Numbers) -> MainPoint:
         interval="answers a wave",
         headline=f"A firm “no change of {say.gap(chosen.margin)}” needs {count(plan.size.n)} answers a wave; "
         f"there {'are' if plan.have != 1 else 'is'} {count(plan.have)}",
-        sentence=("Enough." if enough else f"{number(plan.size.n / plan.have, 1)} times as many as now.")
+        sentence=(
+            f"Enough to find it in {share(chosen.power)} of cases where nothing changed."
+            if enough
+            else f"{number(plan.size.n / plan.have, 1)} times as many as now."
+        )
         + takes,
         figure="needs",
     )
@@ -362,8 +374,8 @@ def _alarm_point(numbers: Numbers) -> MainPoint | None:
         headline=f"A dashboard looked at daily cries wolf in {share(fixed)} of quarters without any change"
         if alarms.days[-1] in range(85, 96)
         else f"Looked at daily for {count(alarms.days[-1])} days, a dashboard cries wolf in {share(fixed)} of cases",
-        sentence="Each day's interval is right 95 times in 100; ninety looks are not. A confidence sequence holds "
-        "for all days at once.",
+        sentence=f"Each day's interval is right {number(100 * numbers.settings.level)} times in 100; "
+        f"{count(alarms.days[-1])} looks together are not. A confidence sequence is made for all of them at once.",
         figure="alarms",
     )
 
@@ -407,7 +419,10 @@ def rank_headline(table: GroupTable) -> str:
     first = [label for label, low in zip(table.labels, sets.lower, strict=True) if low == 1]
     if len(first) <= 3:
         verb = "is first" if len(first) == 1 else "could each be first"
-        return f"By {what}, {join_words(first)} {verb}; not all others can be put in order"
+        rest = [i for i, low in enumerate(sets.lower) if low > 1]
+        ordered = all(sets.better[i, j] or sets.better[j, i] for i in rest for j in rest if i < j)
+        others = "the others have a place of their own" if ordered else "not all others can be put in order"
+        return f"By {what}, {join_words(first)} {verb}" + (f"; {others}" if rest else "")
     return f"By {what}, any of {number_word(len(first))} of {number_word(size)} could be first"
 
 
@@ -463,6 +478,14 @@ def limits(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...]:
                 "There is one wave with enough answers. A second one would tell.",
             )
         )
+    elif skipped := _skipped(numbers, survey):
+        before = numbers.waves[-2].label
+        rows.append(
+            (
+                f"What {join_words(skipped)} showed.",
+                f"There are fewer than {numbers.settings.smallest_group} answers, so the change is the one since {before}.",
+            )
+        )
     if not numbers.invited and numbers.settings.response_rate is None:
         rows.append(
             (
@@ -484,15 +507,23 @@ def limits(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...]:
     return tuple(rows)
 
 
+def _skipped(numbers: Numbers, survey: Survey) -> list[str]:
+    """Waves between the two compared, which have too few answers."""
+    order = list(survey.wave_order)
+    first, last = (order.index(wave.label) for wave in numbers.waves[-2:])
+    return order[first + 1 : last]
+
+
 def method(numbers: Numbers, survey: Survey) -> tuple[str, ...]:
     """How the numbers were made."""
     chosen = numbers.settings
     used = numbers.total.method.replace("_", " ") if numbers.total else "score"
+    few = "exact by enumeration for groups and waves under 30 answers that are neither weighted nor repeated, otherwise "
+    by_group = (few if len(numbers.metric.distinct_values) <= 3 else "") + "the score interval by inversion"
     said = [
-        f"{numbers.metric.label} is the mean of a bounded score per answer. Intervals: {used} for the total; exact by "
-        "enumeration for groups under 30 plain answers, otherwise the score interval by inversion (Tango 1998, "
-        "Rocks 2016). Change: MOVER on score limits (Zou and Donner 2008), with the correlation from customers in "
-        "both waves. League tables: step-down rank confidence sets (Mogstad and others 2024) with adjusted-Wald errors.",
+        f"{numbers.metric.label} is the mean of a bounded score per answer. Intervals: {used} for the total; {by_group} "
+        "(Tango 1998, Rocks 2016). Change: MOVER on score limits (Zou and Donner 2008), with the correlation from customers "
+        "in both waves. League tables: step-down rank confidence sets (Mogstad and others 2024) with adjusted-Wald errors.",
         "Planning: adjusted-Wald sample sizes with the variance of these answers, its own uncertainty carried along; "
         "two one-sided tests for “no difference that matters”. Daily looks: normal-mixture confidence sequence (Howard "
         f"and others 2021), error rates by simulation with seed {chosen.seed}. Label: Dirichlet posterior.",
@@ -500,7 +531,13 @@ def method(numbers: Numbers, survey: Survey) -> tuple[str, ...]:
     if numbers.weighted or numbers.repeated:
         said.append(
             f"{capitalised(_causes(numbers))} enter by linearisation with customers as clusters (design effect "
-            f"{number(numbers.design_effect, 2)}); intervals use the effective number of answers (Korn and Graubard 1998)."
+            f"{number(numbers.design_effect, 2)}); intervals use the effective number of answers, at most n and "
+            "reduced where few customers carry the weight (Korn and Graubard 1998)."
+        )
+    if chosen.smallest_group < SMALLEST_GROUP:
+        said.append(
+            f"Groups are shown from {plural(chosen.smallest_group, 'answer')} on, fewer than the usual {SMALLEST_GROUP}: "
+            "the threshold was lowered for this report."
         )
     said.append(
         f"Verdict at {level_text(chosen.level)}: one question, stated beforehand. Comparisons of groups carry no verdict; "

@@ -58,6 +58,8 @@ BANDS: dict[str, tuple[tuple[str, float], ...]] = {
 }
 SMALLEST_GROUP = 10
 EXACT_BELOW = 30
+# kinds of change beside the first ("every customer a little more satisfied") that the price of a metric is told for
+OTHER_SHIFTS = ("one_up", "tilt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,7 @@ class GroupTable:
     estimates : one per shown category.
     hidden : number of categories hidden because they, or one that could be had from them, are too small.
     ranks : which places each category can hold; None with fewer than two.
+    counts : (weighted) category counts scaled to n, shape (shown, scale.size).
     """
 
     name: str
@@ -107,6 +110,7 @@ class GroupTable:
     estimates: tuple[Estimate, ...]
     hidden: int
     ranks: RankSets | None
+    counts: np.ndarray
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +137,13 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How many answers one decision needs, and how many there are."""
+    """How many answers one decision needs, how many there are, and what the plan rests on."""
 
     key: str
     decision: str
     size: planning.SampleSize
     have: int
+    assumptions: tuple[str, ...]
 
     @property
     def enough(self) -> bool:
@@ -180,11 +185,14 @@ class Numbers:
     groups: tuple[GroupTable, ...]
     card: CoverageCard | None
     card_for: str
+    card_example: Estimate | None
     plans: tuple[Plan, ...]
+    settling: int | None
     detectable: float | None
     detectable_curve: tuple[tuple[int, float], ...]
     finite: Estimate | None
-    efficiency: Any
+    efficiency: planning.RelativeEfficiency | None
+    efficiency_of_others: tuple[planning.RelativeEfficiency, ...]
     alarms: Alarms | None
     label: Label | None
     floors: tuple[Floor, ...]
@@ -243,7 +251,7 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
     here = waves[-1] if waves else None
     repeats_here = here is not None and _repeats_within(survey, cells, matrix, metric, here)
     n = here.n if here else 0
-    invited = here.invited if here else survey.n_invited
+    invited = here.invited if here else _invited(survey, cells, _wanted(survey, chosen))
     rate = chosen.response_rate or (n / invited if invited else None)
     shared = {
         "settings": chosen,
@@ -268,7 +276,8 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
         for table in [_group_table(survey, name, metric, chosen, here, repeats=repeats_here)]
         if table is not None
     )
-    card, card_for = _card(counts, n, metric, groups, survey, chosen)
+    card, card_for, card_example = _card(counts, here.estimate, metric, groups, chosen)
+    worth = float(means.effective_n[last])
     margin = chosen.margin
     return Numbers(
         n=n,
@@ -281,10 +290,11 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
         groups=groups,
         card=card,
         card_for=card_for,
-        **_planning(counts, metric, chosen, n=n, deff=deff, rate=rate, correlation=correlation),
-        finite=_finite(counts, n, metric, chosen, deff),
+        card_example=card_example,
+        **_planning(counts, metric, chosen, n=n, deff=deff, rate=rate, change=change),
+        finite=_finite(counts, n, metric, chosen, worth),
         alarms=_alarms(counts, n, metric, chosen),
-        label=_label(counts, n, deff, metric),
+        label=_label(counts * (worth / n), metric),
         scale_problems=planning.scale_check(counts, metric).problems,
         counts=counts,
         **shared,
@@ -294,35 +304,50 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
 def _waves(
     survey: Survey, cells: pd.DataFrame, matrix: Any, metric: Metric, chosen: Settings
 ) -> tuple[tuple[Wave, ...], GroupMeans | None]:
-    # every wave up to the one reported that has answers enough to be shown
+    # every wave up to the one reported that has answers enough to be shown; none where the one reported has no
+    # answer: another wave must not stand in for it
     answered = cells.dropna(subset=[metric.key])
     if survey.wave:
-        order = [str(w) for w in survey.wave_order]
-        wanted = chosen.wave if chosen.wave is not None else (order[-1] if order else None)
-        if wanted is not None and wanted not in order:
-            raise ValueError(f"there is no wave {wanted!r}; the survey has {', '.join(order)}")
-        order = order[: order.index(wanted) + 1] if wanted is not None else []
+        wanted, order = _wanted(survey, chosen), list(survey.wave_order)
         size = answered.groupby(survey.wave, observed=True)["n"].sum()
-        invited = cells.groupby(survey.wave, observed=True)["n"].sum()
-        labels = [w for w in order if size.get(w, 0) >= (chosen.smallest_group if w != wanted else 1)]
+        if wanted is None or not size.get(wanted, 0):
+            return (), None
+        order = order[: order.index(wanted) + 1]
         group = survey.wave
+        labels = [w for w in order if w == wanted or size.get(w, 0) >= chosen.smallest_group]
     else:
         group, labels = None, ["all"] if len(answered) else []
-        invited = {"all": int(cells["n"].sum())}
     if not labels:
         return (), None
-    means = group_means(cells, metric, score=metric.key, group=group, labels=labels, matrix=matrix)
-    known = survey.n_invited is not None
+    means = group_means(
+        cells, metric, score=metric.key, group=group, labels=labels, matrix=matrix, level=chosen.level
+    )
     waves = tuple(
         Wave(
             label=label,
             n=int(means.n[i]),
-            invited=int(invited[label]) if known else None,
+            invited=_invited(survey, cells, label if survey.wave else None),
             estimate=_estimate(means, i, metric, chosen),
         )
         for i, label in enumerate(labels)
     )
     return waves, means
+
+
+def _wanted(survey: Survey, chosen: Settings) -> str | None:
+    """The wave to report on: the one asked for, else the latest; None without waves."""
+    order = survey.wave_order
+    if chosen.wave is not None and chosen.wave not in order:
+        raise ValueError(f"there is no wave {chosen.wave!r}; the survey has {', '.join(order) or 'none'}")
+    return chosen.wave if chosen.wave is not None else (order[-1] if order else None)
+
+
+def _invited(survey: Survey, cells: pd.DataFrame, wave: str | None) -> int | None:
+    """Those invited (in one wave); None where that is not known."""
+    if survey.n_invited is None:
+        return None
+    mine = cells if wave is None else cells[cells[survey.wave].eq(wave).fillna(False)]
+    return int(mine["n"].sum())
 
 
 def _plain(means: GroupMeans, i: int) -> bool:
@@ -339,16 +364,18 @@ def _estimate(means: GroupMeans, i: int, metric: Metric, chosen: Settings) -> Es
 
 
 def change_since(means: GroupMeans, metric: Metric, level: float) -> Comparison:
-    """The last group (wave) of ``means`` against the one before: interval that the verdict judges."""
-    before, now = len(means.n) - 2, len(means.n) - 1
-    # n in place of n − 1, as in the score intervals: independent answers are then worth exactly n
-    divisor = np.sqrt((means.n - 1) / means.n)[[before, now]]
+    """The last group (wave) of ``means`` against the one before: interval that the verdict judges.
+
+    Each wave counts with its effective number of answers, as its own interval does, and the correlation of the
+    two values is that of the customers they share.
+    """
+    pair = [len(means.n) - 2, len(means.n) - 1]
+    # scaled, so that a wave in which all agree, which has no variance to say so, still counts as what it is worth
+    before, now = (means.counts[i] * (means.effective_n[i] / means.n[i]) for i in pair)
+    variance = np.array([metric.variance(means.counts[i]) / means.effective_n[i] for i in pair])
+    shared = means.correlation(*pair) * np.sqrt(variance[0] * variance[1])
     return compare(
-        means.counts[before],
-        means.counts[now],
-        metric,
-        level=level,
-        covariance=means.covariance[np.ix_([before, now], [before, now])] * np.outer(divisor, divisor),
+        before, now, metric, level=level, covariance=[[variance[0], shared], [shared, variance[1]]]
     )
 
 
@@ -393,7 +420,7 @@ def _group_table(
     hidden = len(sizes) - len(labels)
     title = survey.group_labels[name]
     if not labels:
-        return GroupTable(name, title, (), (), (), hidden, None)
+        return GroupTable(name, title, (), (), (), hidden, None, np.empty((0, metric.scale.size)))
     matrix = survey.cluster_matrix(by=by, weighted=survey.weighted) if repeats else None
     means = group_means(
         used,
@@ -402,12 +429,13 @@ def _group_table(
         group=name,
         labels=labels,
         matrix=None if matrix is None else matrix[np.ix_(keep, keep)],
+        level=chosen.level,
     )
     best_first = np.argsort(-means.values, kind="stable")
     ranks = None
     if len(labels) > 1:
         # counts as if from a simple random sample of the effective size: weights and repeats count
-        scaled = means.counts / means.design_effect[:, None]
+        scaled = means.counts * (means.effective_n / means.n)[:, None]
         ranks = rank_groups(
             scaled[best_first],
             metric,
@@ -423,41 +451,23 @@ def _group_table(
         estimates=tuple(_estimate(means, i, metric, chosen) for i in best_first),
         hidden=hidden,
         ranks=ranks,
+        counts=means.counts[best_first],
     )
 
 
 def _card(
-    counts: np.ndarray,
-    n: int,
-    metric: Metric,
-    groups: tuple[GroupTable, ...],
-    survey: Survey,
-    chosen: Settings,
-) -> tuple[CoverageCard, str]:
+    counts: np.ndarray, total: Estimate, metric: Metric, groups: tuple[GroupTable, ...], chosen: Settings
+) -> tuple[CoverageCard, str, Estimate]:
     # the card is for the smallest group shown, where the choice of interval matters most; the total where no
-    # group is shown. Weights and repeats are not in it: it shows the methods on plain answers of this mix.
-    smallest = min(
-        (
-            (size, table.name, label)
-            for table in groups
-            for label, size in zip(table.labels, table.n, strict=True)
-        ),
-        default=None,
-    )
-    if smallest is None or smallest[0] >= n:
-        return coverage_card(np.rint(counts), metric, level=chosen.level, seed=chosen.seed), "all answers"
-    _, name, label = smallest
-    cells = survey.cells(by=[metric.key, name] + ([survey.wave] if survey.wave else []))
-    keep = (cells[name].astype("string") == label).to_numpy(dtype=bool, na_value=False)
-    keep = keep & cells[metric.key].notna().to_numpy()
-    if survey.wave:
-        last = chosen.wave if chosen.wave is not None else survey.wave_order[-1]
-        keep = keep & (cells[survey.wave].astype("string") == str(last)).to_numpy(dtype=bool, na_value=False)
-    scores, sizes = cells.loc[keep, metric.key].astype(int), cells.loc[keep, "n"].to_numpy()
-    table = np.bincount(scores - metric.scale.low, weights=sizes, minlength=metric.scale.size)
-    return coverage_card(
-        table, metric, level=chosen.level, seed=chosen.seed
-    ), f"{survey.group_labels[name]}: {label}"
+    # smaller group is shown. Weighted or repeated answers count as the independent ones they are worth.
+    found, table, who = total, counts, "all answers"
+    for group in groups:
+        for label, one, mine in zip(group.labels, group.estimates, group.counts, strict=True):
+            if one.n < found.n:
+                found, table, who = one, mine, f"{group.title}: {label}"
+    worth = None if found.effective_n == found.n else found.effective_n
+    card = coverage_card(table, metric, level=chosen.level, effective_n=worth, seed=chosen.seed)
+    return card, who, found
 
 
 def _planning(
@@ -468,11 +478,13 @@ def _planning(
     n: int,
     deff: float,
     rate: float | None,
-    correlation: float,
+    change: Comparison | None,
 ) -> dict[str, Any]:
     # needs as they would be for the next wave: this spread of answers, this design, this response rate
+    correlation = change.correlation if change is not None else 0.0
     margin, level, power = chosen.margin, chosen.level, chosen.power
     known = {"counts": counts, "level": level, "design_effect": deff}
+    # the correlation is that of the two waves' values, which holds how many customers they share
     pair = {
         **known,
         "power": power,
@@ -481,47 +493,65 @@ def _planning(
     }
     asked = {"response_rate": rate}
     words = f"{margin:g}"
-    plans = (
-        Plan(
-            "state",
-            f"state {metric.short} to within ±{words}",
-            planning.n_for_margin(metric, margin, **known, **asked),
-            n,
-        ),
-        Plan(
-            "detect",
-            f"find a change of {words}",
-            planning.n_for_difference(metric, margin, **pair, **asked),
-            n,
-        ),
-        Plan(
-            "steady",
-            f"rule out a change of {words}",
-            planning.n_for_equivalence(metric, margin, **pair, **asked),
-            n,
-        ),
-    )
+    one = planning.n_for_margin(metric, margin, **known, **asked)
+    detect = planning.n_for_difference(metric, margin, **pair, **asked)
+    steady = planning.n_for_equivalence(metric, margin, **pair, **asked)
+    plans = [
+        Plan("state", f"state {metric.short} to within ±{words}", one, n, one.assumptions),
+        Plan("detect", f"find a change of {words}", detect, n, _of_two_waves(detect, correlation)),
+        Plan("steady", f"rule out a change of {words}", steady, n, _of_two_waves(steady, correlation)),
+    ]
+    if chosen.population is not None:
+        these = planning.n_for_margin(metric, margin, **known, **asked, population=chosen.population)
+        words = f"state {metric.short} of just these {chosen.population:,} customers to within ±{words}"
+        plans.insert(1, Plan("these", words, these, n, these.assumptions))
     most = max(10_000, 4 * n)
     grid = np.unique(np.geomspace(50, most, 48).astype(int))
     curve = tuple(
         (int(size), planning.detectable_difference(metric, int(size), **pair).with_power) for size in grid
     )
     variance = metric.variance(counts)
-    efficiency = None
+    efficiency, others = None, ()
     if metric.unit != "scale points" and variance > 0:
-        found = planning.relative_efficiency(counts, metric, level=level)
+        found = planning.relative_efficiency(counts / deff, metric, level=level)
         efficiency = found if np.isfinite(found.value) else None
+        others = (
+            planning.relative_efficiency(counts / deff, metric, shift=s, level=level) for s in OTHER_SHIFTS
+        )
     biases = (margin / 5, margin * 2 / 5, margin) if variance > 0 else ()
     return {
-        "plans": plans,
+        "plans": tuple(plans),
+        "settling": None if change is None else _settling(change, metric, margin, pair),
         "detectable": planning.detectable_difference(metric, n, **pair).with_power,
         "detectable_curve": curve,
         "efficiency": efficiency,
+        "efficiency_of_others": tuple(other for other in others if np.isfinite(other.value)),
         "floors": tuple(Floor(bias, planning.bias_floor(variance * deff, bias).n) for bias in biases),
     }
 
 
-def _finite(counts: np.ndarray, n: int, metric: Metric, chosen: Settings, deff: float) -> Estimate | None:
+def _of_two_waves(size: planning.SampleSize, correlation: float) -> tuple[str, ...]:
+    # the plan's own sentence speaks of customers' answers, but it was given the correlation of the values
+    if correlation <= 0:
+        return size.assumptions
+    shared = f"as large a share of customers as now answers in both waves, whose values then correlate {correlation:.2f}"
+    return (*size.assumptions[:-1], shared)
+
+
+def _settling(change: Comparison, metric: Metric, margin: float, pair: dict[str, Any]) -> int | None:
+    """Answers a wave that would give a firm verdict if the change is what it seems.
+
+    None where it seems to lie so near the margin (within a fiftieth) that the number means nothing.
+    """
+    size = abs(change.difference)
+    if abs(size - margin) < margin / 50:
+        return None
+    if size < margin:
+        return planning.n_for_equivalence(metric, margin, true_difference=size, **pair).n
+    return planning.n_for_difference(metric, size, beyond=margin, **pair).n
+
+
+def _finite(counts: np.ndarray, n: int, metric: Metric, chosen: Settings, worth: float) -> Estimate | None:
     # only where the user names a population that the answers were drawn from at random
     if chosen.population is None:
         return None
@@ -529,7 +559,7 @@ def _finite(counts: np.ndarray, n: int, metric: Metric, chosen: Settings, deff: 
         raise ValueError(
             f"population is {chosen.population:,}, but there are {n:,} answers: it cannot be smaller"
         )
-    effective = None if abs(deff - 1) < 1e-9 else n / deff
+    effective = None if np.isclose(worth, n, rtol=1e-9) else worth
     return estimate(counts, metric, level=chosen.level, population=chosen.population, effective_n=effective)
 
 
@@ -538,13 +568,16 @@ def _alarms(counts: np.ndarray, n: int, metric: Metric, chosen: Settings) -> Ala
     watched = {"answers_per_day": per_day, "days": chosen.days, "level": chosen.level, "seed": chosen.seed}
     fixed = sequential.false_alarm_rate(counts, metric, method="fixed", **watched)
     guarded = sequential.false_alarm_rate(counts, metric, method="asymptotic", **watched)
+    if guarded.low > 1 - chosen.level:
+        # hardly any answer differs from the rest: the observed spread says too little, the scale's range is sure
+        guarded = sequential.false_alarm_rate(counts, metric, method="bounded", **watched)
     return Alarms(np.arange(1, chosen.days + 1), per_day, fixed, guarded)
 
 
-def _label(counts: np.ndarray, n: int, deff: float, metric: Metric) -> Label | None:
+def _label(counts: np.ndarray, metric: Metric) -> Label | None:
     if metric.key not in BANDS:
         return None
-    found = planning.label_probabilities(counts / deff, metric, dict(BANDS[metric.key]))
+    found = planning.label_probabilities(counts, metric, dict(BANDS[metric.key]))
     return Label(found.labels, tuple(found.lower_edges.tolist()), tuple(found.probabilities.tolist()))
 
 
@@ -560,11 +593,14 @@ def _too_few(n: int, **shared: Any) -> Numbers:
         groups=(),
         card=None,
         card_for="",
+        card_example=None,
         plans=(),
+        settling=None,
         detectable=None,
         detectable_curve=(),
         finite=None,
         efficiency=None,
+        efficiency_of_others=(),
         alarms=None,
         label=None,
         floors=(),

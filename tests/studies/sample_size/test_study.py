@@ -64,7 +64,7 @@ def test_the_verdict_follows_its_own_rule(study: cx.SampleSizeStudy) -> None:
 def test_a_margin_decides(demo: cx.Survey) -> None:
     strict = cx.sample_size(demo, metric="nps", margin=0.5).findings[0]
     assert strict.verdict is Verdict.INCONCLUSIVE
-    assert re.search(r"About [\d,]+ answers a wave would settle", strict.answer)
+    assert re.search(r"about [\d,]+ answers a wave would settle", strict.answer)
     assert strict.needed
 
 

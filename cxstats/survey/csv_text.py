@@ -207,8 +207,9 @@ class CsvReader:
                     refuse(f"the rows cannot be told apart: {error}", where=self.where)
             else:
                 self._read(engine, name, normal, columns)
-        for copy in engine.folder.glob("*.csv"):
-            copy.unlink()  # it holds what customers wrote
+        if not self._is_utf8 or verdict != "read":
+            for copy in engine.folder.glob("*.csv"):
+                copy.unlink()  # it holds what customers wrote
         problems += self._row_problems(engine, name)
         self.n_rows = engine.one(f"SELECT count(*) FROM {name}")
         return {column: f"c{self.columns.index(column)}" for column in columns}

@@ -6,7 +6,10 @@ addresses. :func:`Engine.run` turns them into a :class:`SurveyError`.
 
 from __future__ import annotations
 
+import os
+import secrets
 import shutil
+import stat
 import tempfile
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
@@ -67,37 +70,51 @@ def listed(values: Iterable[str]) -> str:
     return "(" + ", ".join(map(literal, spellings(values))) + ")"
 
 
+def _private_folder() -> Path:
+    """A folder that only this user can read, for what does not fit in memory."""
+    own = (
+        os.getuid() if hasattr(os, "getuid") else None
+    )  # on Windows the temporary folder is the user's already
+    folder = Path(tempfile.gettempdir()) / ("cxstats" if own is None else f"cxstats-{own}")
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        status = folder.lstat()
+    except OSError:
+        return Path(tempfile.mkdtemp(prefix="cxstats-"))
+    foreign = own is not None and (status.st_uid != own or status.st_mode & 0o077)
+    if foreign or not stat.S_ISDIR(status.st_mode):
+        return Path(tempfile.mkdtemp(prefix="cxstats-"))
+    return folder
+
+
 class Engine:
     """One in-memory DuckDB with a private folder for what does not fit in memory."""
-
-    def __init__(self) -> None:
-        self._folder: Path | None = None
 
     @cached_property
     def backend(self) -> Any:
         """The ibis backend."""
         import ibis
 
-        # nothing is fetched from the network behind the user's back, and no zone of this machine is used
+        # nothing is fetched from the network behind the user's back, and no zone of this machine is used;
+        # DuckDB makes the folder when it needs it, and removes it
         return ibis.duckdb.connect(
             ":memory:",
             autoinstall_known_extensions="false",
-            temp_directory=str(self.folder / "spill"),
+            temp_directory=str(_private_folder() / f"spill-{secrets.token_hex(8)}"),
             TimeZone="UTC",
         )
+
+    @cached_property
+    def folder(self) -> Path:
+        """A folder for copies of files, removed when the survey is no longer used."""
+        folder = Path(tempfile.mkdtemp(prefix="copies-", dir=_private_folder()))
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        return folder
 
     @property
     def duck(self) -> duckdb.DuckDBPyConnection:
         """The DuckDB connection below ibis."""
         return self.backend.con
-
-    @property
-    def folder(self) -> Path:
-        """A folder only this user can read, removed when the survey is no longer used."""
-        if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="cxstats-"))
-            weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
-        return self._folder
 
     def run(self, sql: str, parameters: Sequence[object] = (), *, where: str = "") -> list[tuple]:
         """All rows of a query's result, as Python tuples."""

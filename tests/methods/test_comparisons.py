@@ -261,8 +261,10 @@ def test_mover_contains_the_true_difference(n, shares):
     first, second = (rng.multinomial(k, p, runs).astype(float) for k, p in zip(n, shares, strict=True))
     low, high = mover_limits(first, second, values, 1.959963984540054)
     inside = np.mean((low <= truth) & (truth <= high))
-    # two Monte-Carlo errors, and one point for the discreteness of small samples
-    assert inside == pytest.approx(0.95, abs=2 * np.sqrt(0.05 * 0.95 / runs) + 0.01)
+    # two Monte-Carlo errors and half a point below; above, two points: among nearly all promoters the hybrid is
+    # wider than it need be
+    error = 2 * np.sqrt(0.05 * 0.95 / runs)
+    assert 0.945 - error <= inside <= 0.97 + error
 
 
 def _same_customers(rng, n, rho=0.7):
@@ -279,7 +281,7 @@ def test_shared_customers_are_covered(n, shared):
     big = _same_customers(np.random.default_rng(0), 4_000_000)
     truth = float(np.mean(values[big[:, 1]] - values[big[:, 0]]))
     rng = np.random.default_rng(2)
-    runs, inside, ignored = 1000, 0, 0
+    runs, inside, ignored = 600, 0, 0
     for _ in range(runs):
         both = _same_customers(rng, shared)
         rest = _same_customers(rng, n - shared), _same_customers(rng, n - shared)

@@ -74,8 +74,10 @@ def main() -> None:
         "the index; the plain commands make one page. The plain script does the same analysis and draws "
         "the same figures in one process: the floor.\n\n"
         + measure.table(("program", "seconds", "processor seconds", "seconds above the floor"), rows)
-        + f"\n\n`cxstats render` takes {first[0] / peer[0]:.2f} of the plain commands' time, and "
-        f"{(first[0] - floor[0]) / (peer[0] - floor[0]):.2f} of their overhead. "
+        + f"\n\n`cxstats render` takes {first[0] / peer[0]:.2f} of the plain commands' time "
+        f"({first[1] / peer[1]:.2f} in processor seconds). Above the floor it needs {first[1] - floor[1]:.1f} "
+        f"processor seconds, the plain commands {peer[1] - floor[1]:.1f}. Where wall and processor seconds "
+        "tell different stories, the machine was busy. "
         + measure.versions("papermill", "nbconvert", "ipykernel")
         + "."
     )

@@ -45,7 +45,9 @@ def test_conda_users_get_the_same(root: Path) -> None:
     for line in lines:
         name, specifier = re.fullmatch(r"([A-Za-z0-9_.-]+)(.*)", line).groups()
         listed[name] = ",".join(sorted(part for part in specifier.split(",") if part))
-    python = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["requires-python"]
+    python = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"][
+        "requires-python"
+    ]
     assert listed.pop("python") == python
     listed.pop("pip")
     assert listed == dict(_conda_line(r) for r in _declared(root, "test"))
@@ -55,7 +57,9 @@ def test_conda_users_get_the_same(root: Path) -> None:
 def test_every_dependency_is_pinned_with_a_hash(root: Path, extra: tuple[str, ...]) -> None:
     lock = (root / "requirements.lock").read_text(encoding="utf-8")
     blocks = re.split(r"\n(?=[a-z0-9])", lock)
-    pinned = {canonicalize_name(b.split("==")[0].split("[")[0]): b for b in blocks if "==" in b.splitlines()[0]}
+    pinned = {
+        canonicalize_name(b.split("==")[0].split("[")[0]): b for b in blocks if "==" in b.splitlines()[0]
+    }
     for requirement in _declared(root, *extra):
         block = pinned[canonicalize_name(requirement.name)]
         version = re.match(r"[^=]+==([^ ;\\]+)", block)[1]

@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cxstats.cells import suppress
 from cxstats.findings import Verdict, judge
 from cxstats.methods import planning, sequential
 from cxstats.methods.comparisons import Comparison, compare
@@ -32,6 +31,7 @@ from cxstats.methods.intervals import Estimate, estimate
 from cxstats.methods.ranks import RankSets, rank_groups
 from cxstats.metrics import Metric
 from cxstats.parameters import Count, Level, Margin, Power, Seed, Share, checked
+from cxstats.studies.sample_size.disclosure import hidden_groups
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -269,13 +269,7 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
     deff = float(means.design_effect[last])
     change = change_since(means, metric, chosen.level) if last > 0 else None
     correlation = change.correlation if change is not None else 0.0
-    groups = tuple(
-        table
-        for name in survey.groups
-        if name != survey.wave
-        for table in [_group_table(survey, name, metric, chosen, here, repeats=repeats_here)]
-        if table is not None
-    )
+    groups = _group_tables(survey, metric, chosen, here, repeats=repeats_here)
     card, card_for, card_example = _card(counts, here.estimate, metric, groups, chosen)
     worth = float(means.effective_n[last])
     margin = chosen.margin
@@ -399,25 +393,65 @@ def _repeats_within(survey: Survey, cells: pd.DataFrame, matrix: Any, metric: Me
     return not np.allclose(block if isinstance(block, np.ndarray) else block.toarray(), np.diag(alone))
 
 
+def _answered_by(survey: Survey, names: list[str], metric: Metric, here: Wave) -> pd.DataFrame:
+    """Cells of the wave's answers to the metric, by these group variables; missing labels are rows too."""
+    cells = survey.cells(by=[metric.key, *names] + ([survey.wave] if survey.wave else []))
+    return cells[_of_wave(survey, cells, metric, here)]
+
+
+def _of_wave(survey: Survey, cells: pd.DataFrame, metric: Metric, here: Wave) -> np.ndarray:
+    answered = cells[metric.key].notna().to_numpy()
+    if not survey.wave:
+        return answered
+    return answered & (cells[survey.wave].astype("string") == here.label).to_numpy(dtype=bool, na_value=False)
+
+
+def _group_tables(
+    survey: Survey, metric: Metric, chosen: Settings, here: Wave, *, repeats: bool
+) -> tuple[GroupTable, ...]:
+    sizes = {}
+    for name in survey.groups:
+        if name != survey.wave:
+            # answers whose group is not known are no group: nobody can be recognised by what was not recorded
+            used = _answered_by(survey, [name], metric, here).dropna(subset=[name])
+            sizes[name] = used.groupby(name, observed=True, as_index=False)["n"].sum()
+    sizes = {name: frame for name, frame in sizes.items() if len(frame) > 1}
+
+    def together(one: str, other: str) -> pd.DataFrame:
+        cells = _answered_by(survey, [one, other], metric, here)
+        return cells.groupby([one, other], observed=True, dropna=False, as_index=False)["n"].sum()
+
+    hidden = hidden_groups(sizes, together, threshold=chosen.smallest_group)
+    return tuple(
+        _group_table(
+            survey,
+            name,
+            [str(label) for label in frame[name][~hidden[name]]],
+            int(hidden[name].sum()),
+            metric,
+            chosen,
+            here,
+            repeats=repeats,
+        )
+        for name, frame in sizes.items()
+    )
+
+
 def _group_table(
-    survey: Survey, name: str, metric: Metric, chosen: Settings, here: Wave, *, repeats: bool
-) -> GroupTable | None:
+    survey: Survey,
+    name: str,
+    labels: list[str],
+    hidden: int,
+    metric: Metric,
+    chosen: Settings,
+    here: Wave,
+    *,
+    repeats: bool,
+) -> GroupTable:
     by = [metric.key, name] + ([survey.wave] if survey.wave else [])
     cells = survey.cells(by=by)
-    keep = (
-        (cells[survey.wave].astype("string") == here.label).to_numpy()
-        if survey.wave
-        else np.ones(len(cells), bool)
-    )
-    keep = keep & cells[metric.key].notna().to_numpy()
+    keep = _of_wave(survey, cells, metric, here)
     used = cells[keep]
-    # answers whose group is not known are no group: nobody can be recognised by what was not recorded
-    sizes = used.groupby(name, observed=True, as_index=False)["n"].sum()
-    if len(sizes) < 2:
-        return None
-    shown = suppress(sizes, by=[name], threshold=chosen.smallest_group)
-    labels = [str(label) for label in sizes[name][~np.asarray(shown.hidden)]]
-    hidden = len(sizes) - len(labels)
     title = survey.group_labels[name]
     if not labels:
         return GroupTable(name, title, (), (), (), hidden, None, np.empty((0, metric.scale.size)))

@@ -3,7 +3,7 @@
 The verdict, stated before any data
 -----------------------------------
 *With two waves or more* the question is "Did the metric change by the margin?". The effect is the value
-of the wave reported minus that of the wave before. The interval of that difference (MOVER on score
+of the wave reported minus that of the wave before (the nearest one with answers enough to be shown). The interval of that difference (MOVER on score
 limits, with the correlation that customers in both waves cause) is judged against ±margin.
 
 *With one wave* the question is "Could chance alone have moved the published score by the margin?". The
@@ -251,7 +251,7 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
     here = waves[-1] if waves else None
     repeats_here = here is not None and _repeats_within(survey, cells, matrix, metric, here)
     n = here.n if here else 0
-    invited = here.invited if here else _invited(survey, cells, _wanted(survey, chosen))
+    invited = here.invited if here else _invited(survey, cells, _wanted(survey, cells, metric, chosen))
     rate = chosen.response_rate or (n / invited if invited else None)
     shared = {
         "settings": chosen,
@@ -302,7 +302,7 @@ def _waves(
     # answer: another wave must not stand in for it
     answered = cells.dropna(subset=[metric.key])
     if survey.wave:
-        wanted, order = _wanted(survey, chosen), list(survey.wave_order)
+        wanted, order = _wanted(survey, cells, metric, chosen), list(survey.wave_order)
         size = answered.groupby(survey.wave, observed=True)["n"].sum()
         if wanted is None or not size.get(wanted, 0):
             return (), None
@@ -328,12 +328,15 @@ def _waves(
     return waves, means
 
 
-def _wanted(survey: Survey, chosen: Settings) -> str | None:
-    """The wave to report on: the one asked for, else the latest; None without waves."""
+def _wanted(survey: Survey, cells: pd.DataFrame, metric: Metric, chosen: Settings) -> str | None:
+    """The wave to report on: the one asked for, else the latest with answers; None where there is none."""
     order = survey.wave_order
     if chosen.wave is not None and chosen.wave not in order:
         raise ValueError(f"there is no wave {chosen.wave!r}; the survey has {', '.join(order) or 'none'}")
-    return chosen.wave if chosen.wave is not None else (order[-1] if order else None)
+    if chosen.wave is not None:
+        return chosen.wave
+    held = set(cells.dropna(subset=[metric.key])[survey.wave].dropna()) if survey.wave else ()
+    return next((wave for wave in reversed(order) if wave in held), None)
 
 
 def _invited(survey: Survey, cells: pd.DataFrame, wave: str | None) -> int | None:

@@ -20,16 +20,17 @@ PART_MIME = "application/vnd.cxstats.part+json"
 KINDS = ("header", "answer", "points", "know", "figure", "table", "note", "limits", "method", "ledger")
 
 _BOLD = re.compile(r"\*\*(.+?)\*\*")
+_CODE = re.compile(r"`([^`]+)`")
 _LINK = re.compile(r"\[([^\]]+)\]\(#([A-Za-z][\w-]*)\)")
 
 
 def inline(text: object) -> Markup:
-    """Text with ``**bold**`` and ``[words](#anchor)`` in the page; everything else is escaped.
+    """Text with ``**bold**``, code in backticks and ``[words](#anchor)`` in the page; everything else is escaped.
 
-    >>> str(inline("**Note.** <b> [see](#ledger)"))
-    '<strong>Note.</strong> &lt;b&gt; <a href="#ledger">see</a>'
+    >>> str(inline("**Note.** <b> [see](#ledger), `wave:`"))
+    '<strong>Note.</strong> &lt;b&gt; <a href="#ledger">see</a>, <code>wave:</code>'
     """
-    html = str(escape(text))
+    html = _CODE.sub(r"<code>\1</code>", str(escape(text)))
     html = _BOLD.sub(r"<strong>\1</strong>", html)
     return Markup(_LINK.sub(r'<a href="#\2">\1</a>', html))  # the text is escaped above
 

@@ -224,8 +224,9 @@ def _strip_title(
     if assumption is not None:
         whole = digits - 1 if digits else 0
         return interval(*assumption, unit, digits=whole, sign=assumption[0] < 0)
-    if value is not None:
+    if value:
         return amount(value, unit, sign=True, digits=digits)
+    # an effect of exactly 0 is a number held against itself: its interval is the news
     return interval(low, high, unit, digits=digits, sign=True)
 
 

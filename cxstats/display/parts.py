@@ -4,8 +4,8 @@ A part's ``_repr_mimebundle_`` gives plain text, an HTML fragment for JupyterLab
 ``application/vnd.cxstats.part+json``: its content as plain data. The page is made from that data
 alone, with the same templates, so nothing that stands in a notebook's HTML reaches a reader.
 
-Texts may carry ``**bold**`` and links inside the page, ``[words](#anchor)``; everything else is
-escaped.
+Texts may carry ``**bold**``, code in backticks, and links inside the page, ``[words](#anchor)``;
+everything else is escaped.
 """
 
 from __future__ import annotations

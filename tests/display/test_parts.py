@@ -10,7 +10,7 @@ from reporting import sample_notebook
 
 from cxstats.display import marks
 from cxstats.display.fragments import PART_MIME, part_html
-from cxstats.display.parts import Answer, Figure, LedgerTable, MainPoints, NeedToKnow, Table
+from cxstats.display.parts import Answer, Figure, LedgerTable, Limits, MainPoints, NeedToKnow, Table
 from cxstats.findings import Finding, MainPoint, Verdict
 
 from . import samples
@@ -160,6 +160,17 @@ def test_labels_of_the_strip_never_run_into_each_other_or_out_of_it(numbers, wid
     for i, (y, left, right, _) in enumerate(boxes):
         for other_y, other_left, other_right, _ in boxes[i + 1 :]:
             assert y != other_y or right <= other_left + 0.6 or other_right <= left + 0.6, boxes
+
+
+def test_a_number_held_against_itself_shows_its_interval_instead_of_zero():
+    svg = marks.strip(low=-2.9, high=2.8, margin=5, unit="points", value=0.0)
+    assert 'font-weight="700">−2.9 to +2.8 points</text>' in svg
+    assert ">0.0" not in svg
+
+
+def test_code_in_a_text_is_code_on_the_page():
+    part = Limits((("Lead.", "Add `frame: <x>` in survey.yml."),)).to_json()
+    assert "Add <code>frame: &lt;x&gt;</code> in survey.yml." in str(part_html(part))
 
 
 def test_a_strip_from_high_to_low_is_refused():

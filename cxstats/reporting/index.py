@@ -16,7 +16,7 @@ from markupsafe import Markup
 from cxstats.display.fragments import environment
 from cxstats.display.marks import sparkline
 from cxstats.display.theme import css
-from cxstats.words import amount, capitalised, date_text, number_word
+from cxstats.words import amount, capitalised, date_text, number, number_word
 
 __all__ = ["render_index"]
 
@@ -48,7 +48,7 @@ def render_index(records: Sequence[Mapping[str, Any]], *, title: str = TITLE, fo
     simulated = any(record.get("simulated") for record in records)
     page = _template().render(
         title=title,
-        lede=_lede(len(records), len(groups)),
+        lede=_lede(len(records), len(groups), sum(bool(record.get("failed")) for record in records)),
         tally=_tally(records, macros),
         simulated=simulated,
         banner=_banner(records, macros) if simulated else "",
@@ -66,13 +66,19 @@ def _template() -> Any:
     return environment().from_string(source)
 
 
-def _lede(n_reports: int, n_surveys: int) -> str:
+def _lede(n_reports: int, n_surveys: int, n_failed: int) -> str:
     if not n_reports:
         return "No report has been made yet."
     reports = f"{number_word(n_reports)} report{'s' * (n_reports != 1)}"
     surveys = f"{number_word(n_surveys)} survey{'s' * (n_surveys != 1)}"
     one = "Its card gives" if n_reports == 1 else "Each card gives"
-    return f"{capitalised(reports)} on {surveys}. {one} the verdict and the main finding; open it for the evidence."
+    said = f"{capitalised(reports)} on {surveys}. {one} the verdict and the main finding; open it for the evidence."
+    if n_failed:
+        which = (
+            "it" if n_reports == 1 else "all" if n_failed == n_reports else f"{number_word(n_failed)} of them"
+        )
+        said += f" The last attempt failed for {which}."
+    return said
 
 
 def _banner(records: Sequence[Mapping[str, Any]], macros: Any) -> Markup:
@@ -115,12 +121,12 @@ def _card(record: Mapping[str, Any], macros: Any) -> dict[str, Any]:
     ]
     verdict = _text(record, "verdict")
     href = record.get("href") or None
+    finding = _first_sentence(_text(record, "answer")) or _text(record, "headline") or _text(record, "title")
+    eyebrow = " · ".join(t for t in (study, measure) if t) or _text(record, "title")
     return {
-        "eyebrow": " · ".join(t for t in (study, measure) if t) or _text(record, "title"),
+        "eyebrow": eyebrow if eyebrow != finding else "",
         "verdict": Markup(macros.verdict(verdict, record.get("verdict_words") or verdict)) if verdict else "",
-        "finding": _first_sentence(_text(record, "answer"))
-        or _text(record, "headline")
-        or _text(record, "title"),
+        "finding": finding,
         "href": href,
         "spark": _spark(record, history),
         "effect": capitalised(effect),
@@ -152,13 +158,17 @@ def _spark(record: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> M
     size = abs(value) if margin is None else margin
     digits = 1 if size >= 1 else 2 if size >= 0.1 else 3
     unit = "%" if record.get("unit") == "%" else ""
+    low, high = known[-1].get("low"), known[-1].get("high")
+    if value == 0 and margin is not None and low is not None and high is not None:
+        # a number held against itself: how far chance reaches is the news
+        label = f"±{number(max(-low, high), digits)}"
+    else:
+        label = amount(value, unit, sign=margin is not None or record.get("unit") == "points", digits=digits)
     return Markup(
         sparkline(
             rows,
             margin=margin,
-            last_label=amount(
-                value, unit, sign=margin is not None or record.get("unit") == "points", digits=digits
-            ),
+            last_label=label,
             first_period=_short(rows[-6:][0][0]) if len(rows) > 1 else "",
             last_period=_short(rows[-1][0]),
         )

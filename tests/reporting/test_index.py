@@ -74,7 +74,20 @@ def test_a_failed_attempt_keeps_the_last_good_report_linked(html):
 def test_a_report_that_was_never_made_has_no_link(html):
     never = next(a for a in articles(html) if "There is no earlier report" in a)
     assert "<a " not in never
-    assert "Sample size · CSAT" in never
+    assert never.count("Sample size · CSAT") == 1
+
+
+def test_the_first_lines_count_failed_attempts(html):
+    assert re.search(r"The last attempt failed for \w+ of them\.", html)
+    alone = [{"survey": "s", "title": "t", "failed": {"date": "2025-04-02", "cause": "c"}}]
+    assert "The last attempt failed for it." in render_index(alone)
+    assert "attempt failed" not in render_index([{"survey": "s", "title": "t"}])
+
+
+def test_a_number_held_against_itself_shows_how_far_chance_reaches():
+    row = {"period": "2025", "value": 0.0, "low": -2.9, "high": 2.8}
+    html = render_index([{"survey": "s", "title": "t", "margin": 5.0, "unit": "points", "history": [row]}])
+    assert ">±2.9</text>" in html
 
 
 def test_sparklines_label_the_last_value_and_mark_a_missing_period(html):

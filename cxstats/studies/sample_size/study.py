@@ -3,8 +3,9 @@
 The verdict, stated before any data
 -----------------------------------
 *With two waves or more* the question is "Did the metric change by the margin?". The effect is the value
-of the wave reported minus that of the wave before (the nearest one with answers enough to be shown). The interval of that difference (MOVER on score
-limits, with the correlation that customers in both waves cause) is judged against ±margin.
+of the wave reported minus that of the wave before (the nearest one with answers enough to be shown). The
+interval of that difference (MOVER on score limits, with the correlation that customers in both waves
+cause) is judged against ±margin.
 
 *With one wave* the question is "Could chance alone have moved the published score by the margin?". The
 effect is the true value minus the published one; its region is the score's interval minus the score.

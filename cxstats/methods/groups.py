@@ -162,6 +162,8 @@ def group_means(
     # where all answers agree the variance says nothing about the design: the number of customers does
     agree = spread <= 1e-12 * (metric.high - metric.low) ** 2
     worth = np.where(agree, np.minimum(n, customers), worth)
+    # plain answers are worth exactly n, whatever the last bit of the variance says
+    worth = np.where(np.isclose(worth, n, rtol=1e-9), n, worth)
     effective = np.where(agree, worth, worth * _few_customers(n, customers, level))
     return GroupMeans(
         labels=tuple(wanted),

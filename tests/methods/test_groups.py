@@ -65,7 +65,14 @@ def test_independent_answers_have_the_textbook_variance() -> None:
     assert result.values[0] == pytest.approx(30)
     # variance .61 of one answer (in shares), divisor n - 1
     assert result.covariance[0, 0] == pytest.approx(1e4 * 0.61 / 99)
-    assert result.effective_n[0] == pytest.approx(100)
+    assert result.effective_n[0] == 100
+    uneven = pd.DataFrame({"nps": [0, 3, 8, 9, 10], "n": [7, 11, 13, 17, 19]})
+    for matrix in (None, np.diag(uneven["n"].astype(float))):
+        plain = group_means(uneven, NPS, score="nps", matrix=matrix)
+        assert (plain.effective_n[0], plain.design_effect[0]) == (
+            67,
+            1,
+        )  # exactly: the exact interval needs it
 
 
 def test_equal_weights_change_nothing() -> None:

@@ -34,7 +34,7 @@ SECTIONS: dict[str, tuple[tuple[str, ...], str]] = {
         ("efficiency",),
         "This metric is the mean of the answers already, or they do not vary: there is nothing to compare it with.",
     ),
-    "alarms": (("alarms",), "There are too few answers to imitate a dashboard with."),
+    "alarms": (("alarms",), "There are too few answers to imitate a dashboard with, or all are equal."),
     "ranks": (
         ("ranks",),
         "No two groups have answers enough to be ranked. Groups are declared under groups: in survey.yml.",
@@ -172,7 +172,10 @@ def sample_size(
         need_to_know=parts.NeedToKnow(sentences.need_to_know(numbers, survey)),
         limits=parts.Limits(sentences.limits(numbers, survey)),
         method=parts.Method(sentences.method(numbers, survey), _versions(survey, chosen)),
-        ledger=parts.LedgerTable(survey.ledger.of(numbers.metric.key)),
+        ledger=parts.LedgerTable(
+            survey.ledger.of(numbers.metric.key),
+            caption="What became of every row" + (", all waves together" if survey.wave else ""),
+        ),
         _notes=sentences.notes(numbers),
     )
 

@@ -258,10 +258,10 @@ def _card(numbers: Numbers, source: Source) -> Figure:
     short = [row.label for row in card.rows if row.falls_short]
     promised = 100 * card.level
     example = numbers.card_example
-    answers = f"{count(card.n)} answers"
+    answers = plural(card.n, "answer")
     who = numbers.card_for
     if example.effective_n != example.n:
-        answers = f"{count(card.n)} independent answers"
+        answers = plural(card.n, "independent answer")
         who += f", whose {plural(round(example.n), 'answer')} are worth {count(card.n)} independent ones"
     used = "used in this report" if example.method == "score" else "used from 30 answers on"
     if card.row("wald").falls_short and not card.row("score").falls_short:

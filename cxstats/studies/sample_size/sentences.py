@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING
@@ -80,21 +81,44 @@ class Speech:
         return (signed if self.metric.unit == "points" else number)(value, self.digits + fine)
 
     def span(self, low: float, high: float, fine: int = 0) -> str:
-        """An interval of values."""
+        """An interval of values, with more digits where its ends would read the same."""
         unit = "%" if self.metric.unit == "%" else ""
-        return interval(low, high, unit, digits=self.digits + fine, sign=self.metric.unit == "points")
+        digits = _enough_digits(self.digits + fine, lambda d: low == high or round(low, d) != round(high, d))
+        return interval(low, high, unit, digits=digits, sign=self.metric.unit == "points")
 
     def gap(self, size: float) -> str:
         """The size of a difference, with as many digits as it needs."""
         return amount(size, self.gap_unit)
 
-    def rough_gap(self, size: float, fine: int = 0) -> str:
-        """The size of a difference that was estimated."""
-        return amount(size, self.gap_unit, digits=min(self.gap_digits + fine, 2))
+    def rough_gap(self, size: float, fine: int = 0, edge: float = 0.0) -> str:
+        """The size of a difference that was estimated; it never reads as 0 or as ``edge`` when it is neither.
 
-    def gap_span(self, low: float, high: float, fine: int = 1) -> str:
-        """An interval of differences."""
-        return interval(low, high, self.gap_unit, digits=min(self.gap_digits + fine, 2), sign=True)
+        >>> from cxstats.metrics import NPS
+        >>> Speech(NPS).rough_gap(5.2), Speech(NPS).rough_gap(5.2, edge=5), Speech(NPS).rough_gap(0.13)
+        ('5 points', '5.2 points', '0.1 points')
+        """
+        digits = _enough_digits(
+            min(self.gap_digits + fine, 2), lambda d: size == 0 or round(size, d) not in (0, edge)
+        )
+        return amount(size, self.gap_unit, digits=digits)
+
+    def gap_span(self, low: float, high: float, fine: int = 1, edge: float = 0.0) -> str:
+        """An interval of differences; an end beyond or within ±``edge`` does not read as if on it.
+
+        >>> from cxstats.metrics import NPS
+        >>> Speech(NPS).gap_span(-5.03, 2.5), Speech(NPS).gap_span(-5.03, 2.5, edge=5)
+        ('−5.0 to +2.5 points', '−5.03 to +2.50 points')
+        """
+        digits = _enough_digits(
+            min(self.gap_digits + fine, 2),
+            lambda d: edge == 0 or all(abs(v) == edge or abs(round(v, d)) != edge for v in (low, high)),
+        )
+        return interval(low, high, self.gap_unit, digits=digits, sign=True)
+
+
+def _enough_digits(least: int, tells: Callable[[int], bool]) -> int:
+    """As few decimals as tell what has to be told, from ``least`` to four."""
+    return next((digits for digits in range(least, 4) if tells(digits)), 4)
 
 
 def answer(numbers: Numbers) -> Finding:
@@ -116,8 +140,8 @@ def _too_little(numbers: Numbers) -> Finding:
         rule=f"Nothing is estimated from fewer than {least} answers.",
         margin=numbers.settings.margin,
         unit=metric.unit,
-        needed=f"At least {least} answers, and about {count(_worst_n(numbers))} to be within the margin "
-        "whatever the answers turn out to be.",
+        needed=f"At least {least} answers, and about {count(_worst_n(numbers))} to be within "
+        f"{Speech(metric).gap(numbers.settings.margin)} whatever the answers turn out to be.",
     )
 
 
@@ -134,7 +158,7 @@ def _change(numbers: Numbers) -> Finding:
     say = Speech(metric)
     before, now = numbers.waves[-2:]
     margin = say.gap(chosen.margin)
-    span = say.gap_span(change.low, change.high)
+    span = say.gap_span(change.low, change.high, edge=chosen.margin)
     first, last = say.value(before.estimate.value), say.value(now.estimate.value)
     moved = f"from {first} to {last}"
     verb = "rose" if change.difference > 0 else "fell"
@@ -148,9 +172,14 @@ def _change(numbers: Numbers) -> Finding:
         else:
             text = f"{metric.short} {verb}, but by less than would matter ({span}): {ruled_out}"
     elif numbers.verdict is Verdict.MATERIAL:
+        fine = _enough_digits(
+            0, lambda d: say.value(before.estimate.value, d) != say.value(now.estimate.value, d)
+        )
+        moved = f"from {say.value(before.estimate.value, fine)} to {say.value(now.estimate.value, fine)}"
         text = f"{metric.short} {verb} {moved}. The change, {span}, is larger than the {margin} that matter."
     else:
-        text = f"{metric.short} went {moved}, but the change could be anything from {span}. "
+        went = f"is at {last} in both waves" if first == last else f"went {moved}"
+        text = f"{metric.short} {went}, but the change could be anything from {span}. "
         if numbers.settling is None:
             text += "It lies so near the margin that many more answers would be needed to settle whether it matters."
             needed = "Many more answers in each wave: the change seen lies next to the margin."
@@ -199,7 +228,7 @@ def _precision(numbers: Numbers) -> Finding:
         question=f"Could chance alone have moved the published {say.value(total.value)} by {margin}?",
         verdict=numbers.verdict,
         answer=text,
-        rule=f"The {level_text(chosen.level)} interval, {say.gap_span(low, high)} around the published value, lies "
+        rule=f"The {level_text(chosen.level)} interval, {say.gap_span(low, high, edge=chosen.margin)} around the published value, lies "
         f"{_where(numbers.verdict)} the {margin} set as the smallest difference that matters. There is one wave, "
         "so a change cannot be judged.",
         margin=chosen.margin,
@@ -233,8 +262,8 @@ def period(numbers: Numbers, survey: Survey) -> str:
 
 
 def as_of(survey: Survey) -> str:
-    """The day of the latest answer, as printed."""
-    return date_text(survey.data_as_of) if survey.data_as_of else "date not in the data"
+    """The day of the latest answer, as printed; empty where the data has no day."""
+    return date_text(survey.data_as_of) if survey.data_as_of else ""
 
 
 def previous(numbers: Numbers) -> str:
@@ -280,7 +309,8 @@ def facts(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str, str], ...]:
                 say.span(total.low, total.high, 1),
             )
         )
-    rows.append(("Data as of", as_of(survey), ""))
+    if survey.data_as_of:
+        rows.append(("Data as of", as_of(survey), ""))
     return tuple(rows)
 
 
@@ -291,7 +321,7 @@ def main_points(numbers: Numbers) -> tuple[MainPoint, ...]:
         return (
             MainPoint(
                 number=count(numbers.n),
-                interval="answers",
+                interval="answer" if numbers.n == 1 else "answers",
                 headline=f"With {plural(numbers.n, 'answer')} nothing can be said about {numbers.metric.short}",
                 sentence=f"The report states numbers from {chosen.smallest_group} answers on.",
             ),
@@ -327,9 +357,9 @@ def _tracker_point(numbers: Numbers) -> MainPoint:
     seen = numbers.detectable
     enough = seen <= chosen.margin
     return MainPoint(
-        number=say.rough_gap(seen, 1),
-        interval=f"seen in {share(chosen.power)} of cases",
-        headline=f"Between two waves of this size a change of about {say.rough_gap(seen)} "
+        number=number(seen, min(say.gap_digits + 1, 2)),
+        interval=f"{say.gap_unit}, seen in {share(chosen.power)} of cases",
+        headline=f"Between two waves of this size a change of about {say.rough_gap(seen, edge=chosen.margin)} "
         + (
             "shows"
             if enough
@@ -350,13 +380,14 @@ def _need_point(numbers: Numbers) -> MainPoint:
         takes = " Who was invited is not in the data, so the invitations this takes cannot be given."
     return MainPoint(
         number=count(plan.size.n),
-        interval="answers a wave",
+        interval=(f"{count(plan.size.n_low)} to {count(plan.size.n_high)} " if plan.size.n_low else "")
+        + "answers a wave",
         headline=f"A firm “no change of {say.gap(chosen.margin)}” needs {count(plan.size.n)} answers a wave; "
         f"there {'are' if plan.have != 1 else 'is'} {count(plan.have)}",
         sentence=(
             f"Enough to find it in {share(chosen.power)} of cases where nothing changed."
             if enough
-            else f"{number(plan.size.n / plan.have, 1)} times as many as now."
+            else f"{number(plan.size.n / plan.have, 1 if plan.size.n < 10 * plan.have else 0)} times as many as now."
         )
         + takes,
         figure="needs",
@@ -370,12 +401,13 @@ def _alarm_point(numbers: Numbers) -> MainPoint | None:
     fixed, guarded = alarms.fixed.share, alarms.sequence.share
     return MainPoint(
         number=share(fixed),
-        interval=f"{share(guarded, 1)} when guarded",
+        interval=f"{share(guarded, 1)} with limits made for daily looks",
         headline=f"A dashboard looked at daily cries wolf in {share(fixed)} of quarters without any change"
         if alarms.days[-1] in range(85, 96)
-        else f"Looked at daily for {count(alarms.days[-1])} days, a dashboard cries wolf in {share(fixed)} of cases",
-        sentence=f"Each day's interval is right {number(100 * numbers.settings.level)} times in 100; "
-        f"{count(alarms.days[-1])} looks together are not. A confidence sequence is made for all of them at once.",
+        else f"Looked at daily for {plural(alarms.days[-1], 'day')}, a dashboard cries wolf in {share(fixed)} of cases",
+        sentence=f"Each day’s interval is right {100 * numbers.settings.level:.10g} times in 100; "
+        f"{plural(alarms.days[-1], 'look')} together are not. A confidence sequence is an interval made for all of "
+        "them at once.",
         figure="alarms",
     )
 
@@ -410,7 +442,10 @@ def in_sentence(title: str) -> str:
 
 
 def rank_headline(table: GroupTable) -> str:
-    """Which categories of a group can be first, or told apart at all."""
+    """Which categories of a group can be highest, or told apart at all.
+
+    "Highest", not "first": where a high score is effort, the highest is no winner.
+    """
     sets, size, what = table.ranks, len(table.labels), in_sentence(table.title)
     if sets.n_ordered == 0:
         return f"By {what}, none of {number_word(size)} can be told from another"
@@ -418,12 +453,13 @@ def rank_headline(table: GroupTable) -> str:
         return f"By {what}, each of {number_word(size)} has a place of its own"
     first = [label for label, low in zip(table.labels, sets.lower, strict=True) if low == 1]
     if len(first) <= 3:
-        verb = "is first" if len(first) == 1 else "could each be first"
+        verb = "is highest" if len(first) == 1 else "could each be highest"
         rest = [i for i, low in enumerate(sets.lower) if low > 1]
         ordered = all(sets.better[i, j] or sets.better[j, i] for i in rest for j in rest if i < j)
         others = "the others have a place of their own" if ordered else "not all others can be put in order"
         return f"By {what}, {join_words(first)} {verb}" + (f"; {others}" if rest else "")
-    return f"By {what}, any of {number_word(len(first))} of {number_word(size)} could be first"
+    which = "any" if len(first) == size else number_word(len(first))
+    return f"By {what}, {which} of {number_word(size)} could {'' if which == 'any' else 'each '}be highest"
 
 
 def need_to_know(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...]:
@@ -436,7 +472,6 @@ def need_to_know(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...
     else:
         asked += " Who was invited is not in the data."
     used = f"{plural(numbers.n, 'answer')} to {numbers.metric.label}"
-    level = level_text(chosen.level)
     return (
         ("Who was asked", asked),
         (
@@ -451,8 +486,8 @@ def need_to_know(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...
         ),
         (
             "What “interval” means",
-            f"Where the value plausibly lies: {number(100 * chosen.level, 0)} of 100 such intervals contain it "
-            f"({level}). It covers chance, not who chose to answer.",
+            f"Where the value plausibly lies: {100 * chosen.level:.10g} of 100 such intervals contain it. "
+            "It covers chance, not who chose to answer.",
         ),
     )
 
@@ -475,7 +510,9 @@ def limits(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...]:
         rows.append(
             (
                 f"Whether {metric.short} changed.",
-                "There is one wave with enough answers. A second one would tell.",
+                "There are too few answers."
+                if numbers.total is None
+                else "There is one wave with enough answers. A second one would tell.",
             )
         )
     elif skipped := _skipped(numbers, survey):
@@ -493,7 +530,7 @@ def limits(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...]:
                 "The data has no list of those invited. Add one with `frame:` in survey.yml, or set a response rate.",
             )
         )
-    if numbers.label is None:
+    if numbers.label is None and numbers.total is not None:
         rows.append(
             (f"Whether the {metric.short} is good.", "There is no customary label for it to be held against.")
         )

@@ -544,7 +544,7 @@ def _planning(
         words = f"state {metric.short} of just these {chosen.population:,} customers to within ±{words}"
         plans.insert(1, Plan("these", words, these, n, these.assumptions))
     most = max(10_000, 4 * n)
-    grid = np.unique(np.geomspace(50, most, 48).astype(int))
+    grid = np.unique(np.geomspace(min(50, n), most, 48).astype(int))
     curve = tuple(
         (int(size), planning.detectable_difference(metric, int(size), **pair).with_power) for size in grid
     )
@@ -602,6 +602,10 @@ def _finite(counts: np.ndarray, n: int, metric: Metric, chosen: Settings, worth:
 
 
 def _alarms(counts: np.ndarray, n: int, metric: Metric, chosen: Settings) -> Alarms | None:
+    if not metric.variance(counts) > 0:
+        return (
+            None  # without any spread every interval of the usual kind has no width, and an alarm no meaning
+        )
     per_day = max(1, round(n / chosen.days))
     watched = {"answers_per_day": per_day, "days": chosen.days, "level": chosen.level, "seed": chosen.seed}
     fixed = sequential.false_alarm_rate(counts, metric, method="fixed", **watched)

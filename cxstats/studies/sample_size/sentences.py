@@ -208,7 +208,7 @@ def _precision(numbers: Numbers) -> Finding:
     metric, chosen, total = numbers.metric, numbers.settings, numbers.total
     say = Speech(metric)
     margin, low, high = say.gap(chosen.margin), total.low - total.value, total.high - total.value
-    span = say.span(total.low, total.high)
+    span, around = say.span(total.low, total.high), say.gap_span(low, high, edge=chosen.margin)
     needed = None
     if numbers.verdict is Verdict.NEGLIGIBLE:
         text = (
@@ -228,7 +228,7 @@ def _precision(numbers: Numbers) -> Finding:
         question=f"Could chance alone have moved the published {say.value(total.value)} by {margin}?",
         verdict=numbers.verdict,
         answer=text,
-        rule=f"The {level_text(chosen.level)} interval, {say.gap_span(low, high, edge=chosen.margin)} around the published value, lies "
+        rule=f"The {level_text(chosen.level)} interval, {around} around the published value, lies "
         f"{_where(numbers.verdict)} the {margin} set as the smallest difference that matters. There is one wave, "
         "so a change cannot be judged.",
         margin=chosen.margin,
@@ -337,7 +337,7 @@ def _score_point(numbers: Numbers) -> MainPoint:
     design = ""
     if numbers.design_effect > 1.005:
         worth = count(numbers.n / numbers.design_effect)
-        design = f" {capitalised(_causes(numbers))} make them worth {worth} independent ones."
+        design = f" {capitalised(_causes(numbers, numbers.repeated_here))} make them worth {worth} independent ones."
     return MainPoint(
         number=say.value(total.value, 1),
         interval=say.span(total.low, total.high, 1),
@@ -347,8 +347,8 @@ def _score_point(numbers: Numbers) -> MainPoint:
     )
 
 
-def _causes(numbers: Numbers) -> str:
-    there = (("weights", numbers.weighted), ("repeated customers", numbers.repeated))
+def _causes(numbers: Numbers, repeated: bool) -> str:
+    there = (("weights", numbers.weighted), ("repeated customers", repeated))
     return join_words([word for word, is_there in there if is_there])
 
 
@@ -567,8 +567,8 @@ def method(numbers: Numbers, survey: Survey) -> tuple[str, ...]:
     ]
     if numbers.weighted or numbers.repeated:
         said.append(
-            f"{capitalised(_causes(numbers))} enter by linearisation with customers as clusters (design effect "
-            f"{number(numbers.design_effect, 2)}); intervals use the effective number of answers, at most n and "
+            f"{capitalised(_causes(numbers, numbers.repeated))} enter by linearisation with customers as clusters (design "
+            f"effect {number(numbers.design_effect, 2)}); intervals use the effective number of answers, at most n and "
             "reduced where few customers carry the weight (Korn and Graubard 1998)."
         )
     if chosen.smallest_group < SMALLEST_GROUP:

@@ -59,6 +59,7 @@ BANDS: dict[str, tuple[tuple[str, float], ...]] = {
 }
 SMALLEST_GROUP = 10
 EXACT_BELOW = 30
+NO_WAVE = 0.01  # share of rows without a wave from which on the invitations of a wave are not known
 # kinds of change beside the first ("every customer a little more satisfied") that the price of a metric is told for
 OTHER_SHIFTS = ("one_up", "tilt")
 
@@ -178,6 +179,7 @@ class Numbers:
     total: Estimate | None
     design_effect: float
     repeated: bool
+    repeated_here: bool
     weighted: bool
     waves: tuple[Wave, ...]
     change: Comparison | None
@@ -260,6 +262,7 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
         "invited": invited,
         "response_rate": rate,
         "repeated": survey.repeats,
+        "repeated_here": repeats_here,
         "weighted": survey.weighted,
     }
     if here is None or n < chosen.smallest_group:
@@ -344,8 +347,13 @@ def _invited(survey: Survey, cells: pd.DataFrame, wave: str | None) -> int | Non
     """Those invited (in one wave); None where that is not known."""
     if survey.n_invited is None:
         return None
-    mine = cells if wave is None else cells[cells[survey.wave].eq(wave).fillna(False)]
-    return int(mine["n"].sum())
+    if wave is None:
+        return int(cells["n"].sum())
+    # where the wave is recorded with the answer only, those who did not answer are in no wave
+    nowhere = cells.loc[cells[survey.wave].isna(), "n"].sum()
+    if nowhere > NO_WAVE * cells["n"].sum():
+        return None
+    return int(cells.loc[cells[survey.wave].eq(wave).fillna(False), "n"].sum())
 
 
 def _plain(means: GroupMeans, i: int) -> bool:

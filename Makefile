@@ -30,10 +30,10 @@ reports: $(READY)  ## render every report of reports/catalog.yml on the demo com
 	@$(BIN)/cxstats render
 
 test: $(READY)  ## run the tests (under five minutes)
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 simulation: $(READY)  ## run the long simulations from known truth (coverage, error rates)
-	@$(BIN)/python -m pytest -m simulation
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 -m simulation
 
 lab: $(READY)  ## open JupyterLab on the notebooks
 	@$(BIN)/jupyter lab --notebook-dir=. notebooks/sample_size.ipynb

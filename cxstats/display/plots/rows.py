@@ -106,7 +106,7 @@ def ranks(
     groups: Sequence[Ranked],
     *,
     columns: Sequence[str] = ("rank", ""),
-    axis_label: str = "Rank, 1 is highest",
+    axis_label: str = "Place, 1 is highest",
 ) -> MplFigure:
     """Which places in a league table each group may hold: a box from best to worst, a dot where it stands.
 

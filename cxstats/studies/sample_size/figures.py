@@ -63,6 +63,11 @@ def all_figures(numbers: Numbers, source: Source) -> dict[str, Figure]:
     return {figure.key: figure for figure in made}
 
 
+def _told(shown: str, points: list[str]) -> str:
+    """What a picture shows, for those who do not see it; the table below has every number."""
+    return f"{' '.join(shown.split())}. {'; '.join(points)}. All numbers are in the table below."
+
+
 def _axis(numbers: Numbers) -> str:
     unit = {"points": "points", "%": "% satisfied", "scale points": f"mean answer on {numbers.metric.scale}"}
     return f"{numbers.metric.short}, {unit[numbers.metric.unit]}"
@@ -91,13 +96,15 @@ def _score(numbers: Numbers, source: Source) -> Figure:
         band_label = f"within {say.gap(margin)} of {waves[-2].label}"
         change = numbers.change
         first, now = say.value(before), say.value(last.value)
-        moved = f"stayed at {now}" if first == now else f"went from {first} to {now}"
+        told = numbers.verdict.value != "inconclusive"
+        same = f"stayed at {now}" if told else f"is at {now} in both waves"
+        moved = same if first == now else f"went from {first} to {now}"
         headline = f"{numbers.metric.short} {moved}: " + {
             "negligible": f"a change of {say.gap(margin)} can be ruled out",
             "material": f"a change of more than {say.gap(margin)}",
             "inconclusive": f"whether it changed by {say.gap(margin)} cannot be told",
         }.get(numbers.verdict.value, "the change cannot be told")
-        extra = (("Change", say.gap_span(change.low, change.high), "", ""),)
+        extra = (("Change", say.gap_span(change.low, change.high, edge=margin), "", ""),)
         subtitle = f"{numbers.metric.label} per wave, with its {_level(numbers)} interval. {extra[0][0]}: {extra[0][1]}"
         key_band = (("band", f"within {say.gap(margin)} of the wave before"),)
     else:
@@ -166,7 +173,10 @@ def _score(numbers: Numbers, source: Source) -> Figure:
         subtitle=subtitle,
         draw=draw,
         table=table,
-        alt="; ".join(f"{row[0]}: {row[2]}, interval {row[3]}, {row[1]} answers" for row in rows),
+        alt=_told(
+            f"{numbers.metric.short} {'per wave' if len(waves) > 1 else ''} with its interval",
+            [f"{row[0]} {row[2]} ({row[3]})" for row in rows[-6:]],
+        ),
         source=source.line(plural(numbers.n, "answer")),
         key_marks=(("observed", f"as answered, with {_level(numbers)} interval"), *key_band),
     )
@@ -230,7 +240,16 @@ def _groups(numbers: Numbers, source: Source) -> Figure:
         key="groups",
         headline=headline,
         subtitle=f"{numbers.metric.label} by group, highest first, with its {_level(numbers)} interval",
-        alt="; ".join(f"{row[0]} {row[2]}, interval {row[3]}, {row[1]} answers" for row in rows),
+        alt=_told(
+            f"{numbers.metric.short} with its interval in {plural(len(rows), 'group')}, against "
+            f"{say.value(total.value, 1)} in all",
+            [
+                f"{table.title}: from {table.labels[-1]} {say.value(table.estimates[-1].value, 1)} to "
+                f"{table.labels[0]} {say.value(table.estimates[0].value, 1)}"
+                for table in tables
+                if len(table.labels) > 1
+            ],
+        ),
         draw=draw,
         table=Table(
             f"{numbers.metric.short} by group",
@@ -330,7 +349,10 @@ def _card(numbers: Numbers, source: Source) -> Figure:
         headline=headline,
         subtitle=f"How often a “{percent(promised)}” interval contains the true {numbers.metric.short} at {answers} "
         f"and {mix}. A method falls short if it drops below {percent(promised - 100 * card.shortfall)} nearby",
-        alt="; ".join(f"{r[0]}: contains the truth in {r[1]}, nearby {r[2]} to {r[3]}" for r in rows),
+        alt=_told(
+            f"How often each method’s interval contains the truth, against {percent(promised)} promised",
+            [f"{r[0]} {r[1]}, nearby {r[2]} to {r[3]}" for r in rows],
+        ),
         draw=draw,
         table=Table(
             f"Coverage of {percent(promised)} intervals at {answers}",
@@ -343,8 +365,8 @@ def _card(numbers: Numbers, source: Source) -> Figure:
         ),
         source=source.line(f"{card.how.rstrip('.')}. Example: {who}"),
         key_marks=(
-            ("keeps", "keeps its promise"),
-            ("falls_short", "falls short"),
+            *((("keeps", "keeps its promise"),) if len(short) < len(card.rows) else ()),
+            *((("falls_short", "falls short"),) if short else ()),
             ("spread", "lowest to highest for customers much like these"),
         ),
     )
@@ -405,8 +427,10 @@ def _needs(numbers: Numbers, source: Source) -> Figure:
         headline=headline,
         subtitle=f"Answers that each decision needs, with the {_level(numbers)} interval that comes from not knowing "
         "the spread of answers exactly",
-        alt="; ".join(f"{plan.decision}: {count(plan.size.n)} answers" for plan in plans)
-        + f"; there are {count(have)}",
+        alt=_told(
+            f"Answers that each decision needs, against the {count(have)} there are",
+            [f"{plan.decision}: {count(plan.size.n)}" for plan in plans],
+        ),
         draw=draw,
         table=Table(
             "Answers and invitations each decision needs",
@@ -442,7 +466,7 @@ def _tracker(numbers: Numbers, source: Source) -> Figure:
     n, change = np.array(numbers.detectable_curve).T
     seen = numbers.detectable
     told = sorted({*numbers.detectable_curve[::6], (numbers.n, seen)})
-    headline = f"Waves of this size see a change of about {say.rough_gap(seen)}, " + (
+    headline = f"Waves of this size see a change of about {say.rough_gap(seen, edge=margin)}, " + (
         f"less than the {say.gap(margin)} that matter"
         if seen <= margin
         else f"not the {say.gap(margin)} that matter"
@@ -452,7 +476,13 @@ def _tracker(numbers: Numbers, source: Source) -> Figure:
         headline=headline,
         subtitle=f"Smallest true change between two waves that is found in {share(numbers.settings.power)} of cases, by "
         "answers in each wave",
-        alt="; ".join(f"{count(a)} answers: {say.rough_gap(b, 1)}" for a, b in told),
+        alt=_told(
+            "A falling curve: the more answers in each wave, the smaller the change that shows",
+            [
+                f"{plural(a, 'answer')}: {say.rough_gap(b, 1)}"
+                for a, b in (told[0], (numbers.n, seen), told[-1])
+            ],
+        ),
         draw=lambda canvas: plots.curves(
             canvas,
             [plots.Series("", n.tolist(), change.tolist())],
@@ -540,8 +570,9 @@ def _ranks(numbers: Numbers, source: Source) -> Figure:
         headline=rank_headline(table),
         subtitle=f"Place in a league table of {numbers.metric.short} by {in_sentence(table.title)}: as it stands, and "
         f"the places that chance allows, all together with {_level(numbers)} confidence",
-        alt="; ".join(
-            f"{d.label}: place {number(d.rank)}, could be {plots.place_text(d.low, d.high)}" for d in drawn
+        alt=_told(
+            f"The places each {in_sentence(table.title)} can hold",
+            [f"{d.label} {plots.place_text(d.low, d.high)}" for d in drawn],
         ),
         draw=lambda canvas: plots.ranks(canvas, drawn, columns=("place", numbers.metric.short)),
         table=Table(
@@ -558,7 +589,9 @@ def _ranks(numbers: Numbers, source: Source) -> Figure:
 def _label(numbers: Numbers, source: Source) -> Figure:
     say, label = Speech(numbers.metric), numbers.label
     best = int(np.argmax(label.probabilities))
-    sure = label.probabilities[best]
+    # a probability that the machine rounds to 0 or 1 is small or large, never certain
+    probabilities = np.clip(label.probabilities, 1e-9, 1 - 1e-9)
+    sure = float(probabilities[best])
     uppers = (*label.lower[1:], None)
     ranges = [
         f"from {say.value(low)} to {say.value(high)}"
@@ -575,13 +608,16 @@ def _label(numbers: Numbers, source: Source) -> Figure:
     )
     bands = [
         plots.Band(name, text, float(p))
-        for name, text, p in zip(label.names, ranges, label.probabilities, strict=True)
+        for name, text, p in zip(label.names, ranges, probabilities, strict=True)
     ]
     return Figure(
         key="label",
         headline=headline,
         subtitle=f"Probability that the true {numbers.metric.short} falls in each customary band",
-        alt="; ".join(f"{b.label}, {b.range_text}: {percent(100 * b.probability, 1)}" for b in bands),
+        alt=_told(
+            "A bar divided by the probability of each label",
+            [f"{b.label}, {b.range_text}: {percent(100 * b.probability, 1)}" for b in bands],
+        ),
         draw=lambda canvas: plots.band_strip(canvas, bands),
         table=Table(
             "Probability of each label",
@@ -647,13 +683,14 @@ def _hundreds(efficiency: RelativeEfficiency) -> str:
 def _floor(numbers: Numbers, source: Source) -> Figure:
     say, metric = Speech(numbers.metric), numbers.metric
     variance = metric.variance(numbers.counts) * numbers.design_effect
-    grid = np.unique(np.geomspace(30, max(30_000, 3 * numbers.n), 60).astype(int))
+    grid = np.unique(np.geomspace(min(30, numbers.n), max(30_000, 3 * numbers.n), 60).astype(int))
     series = []
     for floor, role in zip(numbers.floors, ("plain", "adjusted", "observed"), strict=False):
         total = np.sqrt(variance / grid + floor.bias**2)
         series.append(plots.Series(f"bias {say.gap(floor.bias)}", grid.tolist(), total.tolist(), role=role))
     middle = numbers.floors[len(numbers.floors) // 2]
     past = numbers.n > middle.n
+    now = float(np.sqrt(variance / numbers.n + middle.bias**2))
     return Figure(
         key="floor",
         headline=f"If those who answer differ by {say.gap(middle.bias)}, "
@@ -664,14 +701,19 @@ def _floor(numbers: Numbers, source: Source) -> Figure:
         ),
         subtitle=f"Typical total error of {metric.short} (chance and bias together) by number of answers, if those who "
         "answer differ from all customers by this much",
-        alt="; ".join(
-            f"bias {say.gap(f.bias)}: larger than chance beyond {count(f.n)} answers" for f in numbers.floors
+        alt=_told(
+            "Falling curves that level off at the bias: no number of answers takes it away",
+            [
+                f"bias {say.gap(f.bias)}: larger than chance beyond {count(f.n)} answers"
+                for f in numbers.floors
+            ],
         ),
         draw=lambda canvas: plots.curves(
             canvas,
             series,
             x_label="Answers",
             x_log=True,
+            spots=[plots.Spot(numbers.n, now, f"now: {plural(numbers.n, 'answer')}")],
             y_label=f"Typical error, {_gap_axis(numbers)}",
             x_text=count,
         ),

@@ -8,6 +8,7 @@ import pytest
 
 import cxstats as cx
 from cxstats.findings import Verdict
+from cxstats.studies.sample_size import sentences
 
 DESCRIPTION = """
 title: Edge
@@ -128,3 +129,40 @@ def test_a_census_has_no_sampling_error(tmp_path: Path) -> None:
         for part in study.section("score").parts
         if hasattr(part, "text")
     )
+
+
+def test_answers_that_all_agree_make_no_dashboard_cry_wolf(tmp_path: Path) -> None:
+    study = cx.sample_size(survey_of(tmp_path, answers(30, nps=lambda i: 10)), metric="nps")
+    assert study.numbers.alarms is None
+    assert "all are equal" in study.section("alarms").parts[0].text
+
+
+def test_the_curve_of_a_small_survey_reaches_down_to_it(tmp_path: Path) -> None:
+    study = cx.sample_size(survey_of(tmp_path, answers(12)), metric="nps")
+    assert study.numbers.detectable_curve[0][0] <= 12
+
+
+def test_one_answer_is_one_answer_and_a_day_nobody_knows_is_left_out(tmp_path: Path) -> None:
+    study = cx.sample_size(survey_of(tmp_path, answers(1)), metric="nps")
+    point = study.main_points.points[0]
+    assert (point.number, point.interval) == ("1", "answer")
+    assert study.header.data_as_of_text == ""
+    assert "Data as of" not in [fact.label for fact in study.header.facts]
+
+
+def test_no_sentence_contradicts_its_number(tmp_path: Path) -> None:
+    # a margin far below what chance leaves, and a survey so large that its interval is a tenth of a point
+    few = cx.sample_size(survey_of(tmp_path, answers(40)), metric="csat")
+    assert few.main_points.points[1].interval.startswith("percentage points, seen in")
+    speech = sentences.Speech(cx.NPS)
+    assert speech.span(37.21, 37.39) == "+37.2 to +37.4"
+    assert speech.rough_gap(0.04) == "0.04 points"
+    assert speech.rough_gap(4.96, edge=5) == "4.96 points"
+    assert speech.gap_span(-5.0, 2.5, edge=5) == "−5.0 to +2.5 points"
+
+
+def test_every_picture_says_what_kind_it_is_and_where_its_numbers_stand(tmp_path: Path) -> None:
+    study = cx.sample_size(survey_of(tmp_path, answers(400)), metric="nps")
+    for figure in study.figures.values():
+        assert figure.alt.endswith("."), figure.key
+        assert len(figure.alt) < 700, figure.key

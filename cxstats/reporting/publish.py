@@ -148,7 +148,7 @@ def companion_name(kind: str, text: str) -> str:
     """A name for a page's companion, made from its content: the same for the same inputs.
 
     >>> companion_name("analyst", "<p>1</p>")
-    'analyst-8bd5ab3bb2a4.html'
+    'analyst-16de9dfa1266.html'
     """
     return f"{kind}-{hashlib.sha256(text.encode('utf-8')).hexdigest()[:12]}.html"
 

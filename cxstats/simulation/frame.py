@@ -114,7 +114,7 @@ class Frame:
 def frame() -> Frame:
     """The frame of Contoso.
 
-    >>> round(frame().share.sum(), 12), len(frame().share)
+    >>> round(float(frame().share.sum()), 12), len(frame().share)
     (1.0, 2160)
     """
     grid = np.indices([len(LEVELS[fact]) for fact in FACTS]).reshape(len(FACTS), -1)

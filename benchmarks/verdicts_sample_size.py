@@ -158,10 +158,16 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--companies", type=int, default=1000)
     arguments.add_argument("--workers", type=int, default=2)
+    arguments.add_argument("--metrics", nargs="+", default=["nps", "csat", "ces"], choices=list(METRICS))
+    arguments.add_argument(
+        "--errors", nargs="+", type=float, default=ERRORS, help="of the change, in margins"
+    )
+    arguments.add_argument("--designs", nargs="+", default=DESIGNS, choices=DESIGNS)
     arguments.add_argument("--address", help="a Dask scheduler, to spread the work over a cluster")
     given = arguments.parse_args()
     with executor(given.address, workers=given.workers) as pool:
-        cells = list(pool.map(run, grid(given.companies)))
+        wanted = {"metrics": given.metrics, "errors": given.errors, "designs": given.designs}
+        cells = list(pool.map(run, grid(given.companies, **wanted)))
     print(
         "| metric | answers | n a wave | error/margin | true change/margin | wrong | 95 % limit | firm and right |"
     )

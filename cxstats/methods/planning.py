@@ -256,7 +256,7 @@ def _effective(n: float, design_effect: float) -> float:
 def _common_assumptions(design_effect: float, response_rate: float | None) -> tuple[str, ...]:
     sentences = ["answers are a random draw and customers are independent"]
     if design_effect != 1:
-        sentences.append(f"weights or repeated customers inflate the variance by {design_effect:g}")
+        sentences.append(f"weights or repeated customers inflate the variance by {design_effect:.3g}")
     if response_rate is not None:
         sentences.append(
             f"{response_rate:.1%} of those invited answer, and they are like the others: more answers do "

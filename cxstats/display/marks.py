@@ -145,6 +145,8 @@ def strip(
         return round(left + (data - start) / (stop - start) * (right - left), 1)
 
     digits = _digits(low, high, margin)
+    while digits < 4 and any(abs(v) != margin and abs(round(v, digits)) == margin for v in (low, high)):
+        digits += 1  # an end beside the margin's edge must not read as if on it
     title = _strip_title(low, high, value, assumption, unit, digits)
     middle = x(value) if assumption is None and value is not None else (x(low) + x(high)) / 2
     head = _inside(_Label(middle, title, bold=True), size, width)

@@ -168,6 +168,12 @@ def test_a_number_held_against_itself_shows_its_interval_instead_of_zero():
     assert ">0.0" not in svg
 
 
+def test_an_end_beside_the_margin_does_not_read_as_if_on_it():
+    svg = marks.strip(low=-2.51, high=1.3, margin=2.5, unit="percentage points", value=0.0)
+    assert ">−2.51</text>" in svg
+    assert ">−2.5</text>" in svg
+
+
 def test_code_in_a_text_is_code_on_the_page():
     part = Limits((("Lead.", "Add `frame: <x>` in survey.yml."),)).to_json()
     assert "Add <code>frame: &lt;x&gt;</code> in survey.yml." in str(part_html(part))

@@ -101,6 +101,8 @@ def curves(
     finite = finite[np.isfinite(finite)]
     y_span = y_limits or padded(float(finite.min()), float(finite.max()), zero=True)
     x_span = x_limits or (float(np.nanmin(xs)), float(np.nanmax(xs)))
+    if x_span[0] == x_span[1]:  # a curve of one point still needs an axis
+        x_span = (x_span[0] / 1.5, x_span[1] * 1.5) if x_log else (x_span[0] - 0.5, x_span[1] + 0.5)
     y_text = y_text or plain_tick
     x_text = x_text or plain_tick
     y_ticks = round_ticks(y_span, 6)

@@ -34,7 +34,10 @@ SECTIONS: dict[str, tuple[tuple[str, ...], str]] = {
         ("efficiency",),
         "This metric is the mean of the answers already, or they do not vary: there is nothing to compare it with.",
     ),
-    "alarms": (("alarms",), "There are too few answers to imitate a dashboard with, or all are equal."),
+    "alarms": (
+        ("alarms",),
+        "There are too few answers to imitate a dashboard with, all are equal, or it is looked at once.",
+    ),
     "ranks": (
         ("ranks",),
         "No two groups have answers enough to be ranked. Groups are declared under groups: in survey.yml.",

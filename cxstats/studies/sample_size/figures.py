@@ -467,9 +467,7 @@ def _tracker(numbers: Numbers, source: Source) -> Figure:
     seen = numbers.detectable
     told = sorted({*numbers.detectable_curve[::6], (numbers.n, seen)})
     headline = f"Waves of this size see a change of about {say.rough_gap(seen, edge=margin)}, " + (
-        f"less than the {say.gap(margin)} that matter"
-        if seen <= margin
-        else f"not the {say.gap(margin)} that matter"
+        f"less than the {say.that_matter(margin)}" if seen <= margin else f"not the {say.that_matter(margin)}"
     )
     return Figure(
         key="tracker",

@@ -91,16 +91,27 @@ class Speech:
         return amount(size, self.gap_unit)
 
     def rough_gap(self, size: float, fine: int = 0, edge: float = 0.0) -> str:
-        """The size of a difference that was estimated; it never reads as 0 or as ``edge`` when it is neither.
+        """The size of a difference that was estimated; to a tenth of it, and never as ``edge`` when it is not.
 
         >>> from cxstats.metrics import NPS
         >>> Speech(NPS).rough_gap(5.2), Speech(NPS).rough_gap(5.2, edge=5), Speech(NPS).rough_gap(0.13)
-        ('5 points', '5.2 points', '0.1 points')
+        ('5 points', '5.2 points', '0.13 points')
         """
         digits = _enough_digits(
-            min(self.gap_digits + fine, 2), lambda d: size == 0 or round(size, d) not in (0, edge)
+            min(self.gap_digits + fine, 2),
+            lambda d: size == edge or (round(size, d) != edge and abs(round(size, d) - size) <= size / 10),
         )
         return amount(size, self.gap_unit, digits=digits)
+
+    def that_matter(self, margin: float) -> str:
+        """The margin with its clause.
+
+        >>> from cxstats.metrics import NPS
+        >>> Speech(NPS).that_matter(5), Speech(NPS).that_matter(1)
+        ('5 points that matter', '1 point that matters')
+        """
+        text = self.gap(margin)
+        return f"{text} that matter{'s' if text.startswith('1 ') else ''}"
 
     def gap_span(self, low: float, high: float, fine: int = 1, edge: float = 0.0) -> str:
         """An interval of differences; an end beyond or within ±``edge`` does not read as if on it.
@@ -176,7 +187,7 @@ def _change(numbers: Numbers) -> Finding:
             0, lambda d: say.value(before.estimate.value, d) != say.value(now.estimate.value, d)
         )
         moved = f"from {say.value(before.estimate.value, fine)} to {say.value(now.estimate.value, fine)}"
-        text = f"{metric.short} {verb} {moved}. The change, {span}, is larger than the {margin} that matter."
+        text = f"{metric.short} {verb} {moved}. The change, {span}, is larger than the {say.that_matter(chosen.margin)}."
     else:
         went = f"is at {last} in both waves" if first == last else f"went {moved}"
         text = f"{metric.short} {went}, but the change could be anything from {span}. "
@@ -363,7 +374,7 @@ def _tracker_point(numbers: Numbers) -> MainPoint:
         + (
             "shows"
             if enough
-            else f"is the smallest that shows: the {say.gap(chosen.margin)} that matter can be missed"
+            else f"is the smallest that shows: the {say.that_matter(chosen.margin)} can be missed"
         ),
         sentence=f"A smaller change is missed more often than in {share(1 - chosen.power)} of cases.",
         figure="tracker",

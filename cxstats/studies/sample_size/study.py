@@ -610,10 +610,9 @@ def _finite(counts: np.ndarray, n: int, metric: Metric, chosen: Settings, worth:
 
 
 def _alarms(counts: np.ndarray, n: int, metric: Metric, chosen: Settings) -> Alarms | None:
-    if not metric.variance(counts) > 0:
-        return (
-            None  # without any spread every interval of the usual kind has no width, and an alarm no meaning
-        )
+    # one look is no dashboard, and without any spread the usual interval has no width to alarm by
+    if chosen.days < 2 or not metric.variance(counts) > 0:
+        return None
     per_day = max(1, round(n / chosen.days))
     watched = {"answers_per_day": per_day, "days": chosen.days, "level": chosen.level, "seed": chosen.seed}
     fixed = sequential.false_alarm_rate(counts, metric, method="fixed", **watched)

@@ -157,8 +157,15 @@ def test_no_sentence_contradicts_its_number(tmp_path: Path) -> None:
     speech = sentences.Speech(cx.NPS)
     assert speech.span(37.21, 37.39) == "+37.2 to +37.4"
     assert speech.rough_gap(0.04) == "0.04 points"
+    assert speech.rough_gap(0.52) == "0.5 points"
     assert speech.rough_gap(4.96, edge=5) == "4.96 points"
     assert speech.gap_span(-5.0, 2.5, edge=5) == "−5.0 to +2.5 points"
+
+
+def test_one_day_is_no_dashboard_but_has_a_page(tmp_path: Path) -> None:
+    study = cx.sample_size(survey_of(tmp_path, answers(40)), metric="nps", days=1, margin=1.0)
+    assert "alarms" not in study.figures
+    assert "the 1 point that matters can be missed" in study.main_points.points[1].headline
 
 
 def test_every_picture_says_what_kind_it_is_and_where_its_numbers_stand(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..words import count, share, signed
-from .description import read_description
+from .description import printable, read_description
 from .errors import Problem, SurveyError, quoted
 from .ledger import Ledger
 from .survey import Survey, open_survey
@@ -56,7 +56,7 @@ def check(source: str | Path) -> CheckReport:
         problems = survey.find_problems()
     except SurveyError as error:
         problems = error.problems
-    blocks = [f"Checked {source}"]
+    blocks = [f"Checked {printable(source)}"]
     if survey is not None:
         blocks.append(_about(survey))
     if problems:
@@ -82,11 +82,15 @@ def _about(survey: Survey) -> str:
         f"  period: {survey.period_text}",
     ]
     for role, reader in survey.readers.items():
-        rows = "" if reader.n_rows is None else f"{count(reader.n_rows)} rows, "
-        lines.append(f"  {role}: {reader.where} ({rows}{count(len(reader.columns))} columns)")
+        rows = "" if reader.n_rows is None else f"{_counted(reader.n_rows, 'row')}, "
+        lines.append(f"  {role}: {reader.where} ({rows}{_counted(len(reader.columns), 'column')})")
         lines += [f"    {note}" for note in reader.notes]
     lines += [f"    {note}" for note in survey.notes]
     return "\n".join(lines)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
 
 
 def _inset(text: str) -> str:
@@ -99,7 +103,7 @@ def _distribution(survey: Survey, name: str) -> str:
     unit = "" if metric.unit == "points" else f" {metric.unit}"
     value = metric.value(counts)
     shown = signed(value, 1) if metric.unit == "points" else f"{value:.2f}{unit}"
-    head = f"{metric.label}: {count(total)} answers" + (f", value {shown}" if total else "")
+    head = f"{metric.label}: {_counted(total, 'answer')}" + (f", value {shown}" if total else "")
     rate = survey.response_rate(name)
     if rate is not None:
         head += f", response rate {share(rate, 1)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,23 @@ from .model import (
 )
 from .yaml_text import Place, load
 
-__all__ = ["Description", "parse_description", "read_description"]
+__all__ = ["Description", "parse_description", "printable", "read_description"]
+
+
+_DATA = frozenset(
+    (".csv", ".tsv", ".gz", ".parquet", ".pq", ".xlsx", ".xlsm", ".xls", ".duckdb", ".ddb", ".sav", ".zip")
+)
+_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/.*", re.DOTALL)  # one letter is a drive of Windows
+
+
+def printable(path: str | Path) -> str:
+    """A path as it may be printed: of an address, which can hold a password, its kind alone.
+
+    >>> printable("surveys/survey.yml"), printable("postgres://ann:pw@host/crm")
+    ('surveys/survey.yml', 'postgres://…')
+    """
+    address = _ADDRESS.fullmatch(str(path))
+    return f"{address[1]}://…" if address else str(path)
 
 
 def read_description(path: Path) -> Description:
@@ -38,6 +55,14 @@ def read_description(path: Path) -> Description:
     SurveyError : every problem of the description at once, each with file and line.
     """
     source = path.name
+    if (shown := printable(path)) != str(path):
+        raise SurveyError(
+            Problem(
+                f"{quoted(shown)} is an address, not a survey's description",
+                fix="name a survey.yml; for a database it says table: and url_env:, "
+                "the environment variable that holds the address",
+            )
+        )
     if path.is_dir():
         near = [p.name for p in sorted(path.glob("*.y*ml"))]
         raise SurveyError(
@@ -54,7 +79,16 @@ def read_description(path: Path) -> Description:
             Problem(
                 "this is not a regular file" if exists else "there is no such file",
                 where=str(path),
-                fix="" if exists else did_you_mean(path.name, here),
+                fix=did_you_mean(path.name, here) if here and not exists else "",
+            )
+        )
+    if path.suffix.lower() in _DATA:
+        raise SurveyError(
+            Problem(
+                "this is a data file, not a survey's description",
+                where=str(path),
+                fix=f'write a survey.yml that says "responses: {{file: {source}}}" and which column holds which '
+                "score, and name that (docs/own_data.md shows how)",
             )
         )
     try:

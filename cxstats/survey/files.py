@@ -50,8 +50,16 @@ def find_files(source: Source, folder: Path, where: str) -> list[Path]:
             where=where,
             fix="download the file, or use table: with url_env: for a database",
         )
-    if any(c in name for c in "*?") and not path.exists():
-        files = sorted(p for p in Path(path.anchor).glob(str(path.relative_to(path.anchor))) if p.is_file())
+    files: list[Path] = []
+    try:
+        pattern = any(c in name for c in "*?") and not path.exists()
+        if pattern:
+            files = sorted(
+                p for p in Path(path.anchor).glob(str(path.relative_to(path.anchor))) if p.is_file()
+            )
+    except OSError as error:
+        refuse(f"{quoted(name)} cannot be read: {error.strerror}", where=where)
+    if pattern:
         if not files:
             refuse(f"no file matches {quoted(name)}", where=where)
     else:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from difflib import get_close_matches
+
 from .engine import Engine, identifier, literal
-from .errors import Problem
+from .errors import Problem, did_you_mean, quoted
 from .ledger import Kind, LedgerLine, section
 from .model import Description
 from .readers import Reader
@@ -59,6 +62,9 @@ def parts(engine: Engine, d: Description, table: str) -> list[tuple[str, int, Ki
     return [*asides, *((text, found.get(key, 0), kind) for key, (text, kind) in _REASONS.items())]
 
 
+_STRANGERS = 20
+"""From this many answers on, a frame that knows none of them is the wrong frame, or keyed in another form."""
+
 _KEYS = ("_customer", "wave", "_answer_wave", "_invited_time", "_responded_time")
 """What tells one answer of a customer from another, as far as a source has it."""
 
@@ -113,6 +119,7 @@ def widen(engine: Engine, d: Description, stage: Stage, problems: list[Problem])
         f"UPDATE {stage.table} SET _status = 'other metric' "
         f"WHERE _status IS NULL AND coalesce(_long_metric::VARCHAR NOT IN ({listed}), true)"
     )
+    _check_questions(engine, d, stage, names, problems)
     keys = [key for key in _KEYS if stage.has(key)]
     if stage.has("_customer"):
         codes = {code for score in d.scores.values() for code in score.missing} | set(d.responses.missing)
@@ -160,12 +167,34 @@ def widen(engine: Engine, d: Description, stage: Stage, problems: list[Problem])
     return lines
 
 
+def _check_questions(
+    engine: Engine, d: Description, stage: Stage, names: Mapping[str, str], problems: list[Problem]
+) -> None:
+    """A question that no row asks is a question nobody was asked, unless one like it stands there unnamed."""
+    rows = engine.run(
+        f"SELECT DISTINCT _long_metric::VARCHAR, _status IS NOT DISTINCT FROM 'other metric' FROM {stage.table} "
+        "WHERE _long_metric IS NOT NULL"
+    )
+    others = sorted({name for name, other in rows if other})
+    asked = {name for name, _ in rows}
+    for key, name in names.items():
+        near = get_close_matches(name.strip().casefold(), [o.strip().casefold() for o in others], 1, 0.8)
+        if name not in asked and near:
+            problems.append(
+                Problem(
+                    f"there is no question {quoted(name)} in column {d.responses.metric}",
+                    f"{stage.reader.where}, for scores.{key}",
+                    fix=did_you_mean(name, others),
+                )
+            )
+
+
 def join_frame(
     engine: Engine, d: Description, answers: Stage, frame: Stage, problems: list[Problem]
 ) -> list[LedgerLine]:
     """Everyone on the frame, with their answer if there is one; answers of nobody on it are counted."""
     if not (answers.has("_customer") and frame.has("_customer")):
-        engine.run(f"CREATE OR REPLACE TEMP TABLE joined AS SELECT * FROM {frame.table}")
+        _nobody_answered(engine, answers, frame)
         return []
     by_wave = answers.has("_answer_wave") and frame.has("wave")
     match = "f._customer = a._customer"
@@ -182,7 +211,7 @@ def join_frame(
                     fix=f"add the column {d.wave.column if d.wave else 'wave'} to the answers",
                 )
             )
-            engine.run(f"CREATE OR REPLACE TEMP TABLE joined AS SELECT * FROM {frame.table}")
+            _nobody_answered(engine, answers, frame)
             return []
     if by_wave:
         match += " AND f.wave::VARCHAR IS NOT DISTINCT FROM a._answer_wave::VARCHAR"
@@ -190,6 +219,19 @@ def join_frame(
         f"""UPDATE {answers.table} AS a SET _status = 'not matched' WHERE a._status IS NULL AND NOT EXISTS
             (SELECT 1 FROM {frame.table} f WHERE f._status IS NULL AND {match})"""
     )
+    tried, matched = engine.run(
+        f"SELECT count(*) FILTER (_status IS NULL OR _status = 'not matched'), count(*) FILTER (_status IS NULL) "
+        f"FROM {answers.table}"
+    )[0]
+    if matched == 0 and tried >= _STRANGERS:
+        problems.append(
+            Problem(
+                f"not one of the {tried:,} answers belongs to anyone on the frame ({frame.reader.where})",
+                answers.reader.where,
+                expected='the same ids in both files, compared as texts: "001" is not "1"',
+                fix="correct key: or customer:, or export the ids of both files in one form",
+            )
+        )
     # one invitation has one answer: the first
     order = "_responded_time NULLS LAST, _row" if answers.has("_responded_time") else "_row"
     keys = "_customer, _answer_wave" if by_wave else "_customer"
@@ -198,19 +240,28 @@ def join_frame(
             SELECT _row FROM {answers.table} WHERE _status IS NULL
             QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY {order}) > 1)"""
     )
-    mine = [c for c in engine.columns(answers.table) if c not in ("_row", "_status", "_customer")]
-    theirs = set(engine.columns(frame.table))
-    chosen = "".join(f", a.{identifier(c)}" for c in mine if c not in theirs)
-    engine.run(
-        f"""CREATE OR REPLACE TEMP TABLE joined AS SELECT f.*{chosen}, a._row AS _answer_row FROM {frame.table} f
-            LEFT JOIN {answers.table} a ON f._status IS NULL AND a._status IS NULL AND {match}"""
-    )
+    _join(engine, answers, frame, f"f._status IS NULL AND a._status IS NULL AND {match}")
     return section(
         "responses",
         (read_label("responses", answers.reader), count_rows(engine, answers.table)),
         parts(engine, d, answers.table),
         "Answers matched to the frame",
     )
+
+
+def _join(engine: Engine, answers: Stage, frame: Stage, match: str) -> None:
+    mine = [c for c in engine.columns(answers.table) if c not in ("_row", "_status", "_customer")]
+    theirs = set(engine.columns(frame.table))
+    chosen = "".join(f", a.{identifier(c)}" for c in mine if c not in theirs)
+    engine.run(
+        f"""CREATE OR REPLACE TEMP TABLE joined AS SELECT f.*{chosen}, a._row AS _answer_row FROM {frame.table} f
+            LEFT JOIN {answers.table} a ON {match}"""
+    )
+
+
+def _nobody_answered(engine: Engine, answers: Stage, frame: Stage) -> None:
+    """What cannot be joined is refused; the columns still stand there, so that the search for problems goes on."""
+    _join(engine, answers, frame, "false")
 
 
 def join_outcomes(engine: Engine, d: Description, stage: Stage, problems: list[Problem]) -> list[LedgerLine]:

@@ -3,7 +3,7 @@ import datetime as dt
 import pytest
 
 from cxstats.metrics import NPS, Scale
-from cxstats.survey import SurveyError, parse_description, read_description
+from cxstats.survey import SurveyError, check, parse_description, read_description
 
 LEAST = {"title": "T", "responses": {"file": "a.csv"}, "scores": {"nps": {"column": "ltr"}}}
 
@@ -190,3 +190,28 @@ def test_paths_that_are_no_description(tmp_path):
 )
 def test_slugs_are_safe_names(title, slug):
     assert parse_description({**LEAST, "title": title}).slug == slug
+
+
+@pytest.mark.parametrize(
+    "address", ["postgres://ann:hunter2pw@host/crm", "mysql://ann:hunter2pw@host/crm?x=1"]
+)
+def test_an_address_in_place_of_a_path_is_not_repeated(address):
+    said = str(check(address))
+    assert "is an address, not a survey's description" in said
+    assert "url_env" in said
+    assert "hunter2pw" not in said
+    assert "host" not in said
+
+
+@pytest.mark.parametrize("name", ["answers.csv", "answers.parquet", "answers.csv.gz", "Answers.XLSX"])
+def test_a_data_file_in_place_of_its_description(tmp_path, name):
+    (tmp_path / name).write_bytes(b"PAR1\xff\xfe")
+    with pytest.raises(SurveyError, match="a data file, not a survey's description"):
+        read_description(tmp_path / name)
+
+
+def test_no_description_and_none_like_it(tmp_path):
+    with pytest.raises(SurveyError) as error:
+        read_description(tmp_path / "survey.yml")
+    assert "no such file" in str(error.value)
+    assert "to fix it" not in str(error.value)

@@ -316,6 +316,35 @@ def test_a_missing_key_is_named(folder):
     assert 'Did you mean "cust"' in text
 
 
+@pytest.mark.parametrize("wrong", ["frame", "responses"])
+def test_a_missing_key_is_the_only_problem_named(folder, wrong):
+    folder.file("frame.csv", FRAME)
+    folder.file("data.csv", ANSWERS)
+    text = (
+        JOINED.replace("key: cust", "key: customer")
+        if wrong == "frame"
+        else JOINED.replace("customer: id", "customer: idd")
+    )
+    said = folder.refused(text)
+    assert "cannot be read" not in said
+    assert said.startswith("1 problem:"), said
+
+
+def test_a_frame_that_knows_none_of_the_answers_is_refused(folder):
+    folder.file("frame.csv", "cust,country\n" + "".join(f"{i},DE\n" for i in range(30)))
+    ids = [f"{i:05d}" for i in range(20)]
+    folder.file("data.csv", "id,ltr\n" + "".join(f"{i},9\n" for i in ids))
+    text = "customer: id\nframe: {file: frame.csv, key: cust}\n"
+    said = folder.refused(text)
+    assert "not one of the 20 answers belongs to anyone on the frame (frame.csv)" in said
+    assert '"001" is not "1"' in said
+    # fewer are what they are; one that is known shows that the ids are of one form
+    folder.file("data.csv", "id,ltr\n" + "".join(f"{i},9\n" for i in ids[1:]))
+    assert line(folder.open(text), "Not matched") == 19
+    folder.file("data.csv", "id,ltr\n" + "".join(f"{i},9\n" for i in [*ids, "7"]))
+    assert line(folder.open(text), "Not matched") == 20
+
+
 # ------------------------------------------------------------------ long data
 
 LONG = "{file: data.csv, shape: long, metric: question, score: answer}"
@@ -344,6 +373,16 @@ def test_long_answers_that_contradict_each_other_are_refused(folder):
     folder.file("data.csv", "id,question,answer\n1,ltr,9\n1,csat,4\n1,ltr,8\n")
     text = folder.refused(WHO, responses=LONG, scores=TWO)
     assert 'two different answers to one question at one time (rows 2 and 4, answer: "9" and "8")' in text
+
+
+def test_a_question_that_no_row_asks_names_near_misses(folder):
+    folder.file("data.csv", "id,question,answer\n1,LTR,9\n1,csat,4\n2,why,slow\n")
+    said = folder.refused(WHO, responses=LONG, scores=TWO)
+    assert 'for scores.nps: there is no question "ltr" in column question' in said
+    assert 'Did you mean "LTR"?' in said
+    # a question nobody was asked is no mistake
+    folder.file("data.csv", "id,question,answer\n1,csat,4\n2,why,slow\n")
+    assert folder.open(WHO, responses=LONG, scores=TWO).n_answered("nps") == 0
 
 
 def test_long_answers_without_ids_stand_alone(folder):

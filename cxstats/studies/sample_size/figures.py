@@ -279,7 +279,7 @@ def _card(numbers: Numbers, source: Source) -> Figure:
     example = numbers.card_example
     answers = plural(card.n, "answer")
     who = numbers.card_for
-    if example.effective_n != example.n:
+    if round(example.n) != card.n:  # weighted or repeated answers, worth fewer than they are
         answers = plural(card.n, "independent answer")
         who += f", whose {plural(round(example.n), 'answer')} are worth {count(card.n)} independent ones"
     used = "used in this report" if example.method == "score" else "used from 30 answers on"

@@ -240,8 +240,8 @@ def _precision(numbers: Numbers) -> Finding:
         verdict=numbers.verdict,
         answer=text,
         rule=f"The {level_text(chosen.level)} interval, {around} around the published value, lies "
-        f"{_where(numbers.verdict)} the {margin} set as the smallest difference that matters. There is one wave, "
-        "so a change cannot be judged.",
+        f"{_where(numbers.verdict)} the {margin} set as the smallest difference that matters. There is no earlier "
+        "wave to compare with, so a change cannot be judged.",
         margin=chosen.margin,
         unit=say.gap_unit,
         value=0.0,
@@ -523,7 +523,7 @@ def limits(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...]:
                 f"Whether {metric.short} changed.",
                 "There are too few answers."
                 if numbers.total is None
-                else "There is one wave with enough answers. A second one would tell.",
+                else "There is no earlier wave with enough answers. A second wave would tell.",
             )
         )
     elif skipped := _skipped(numbers, survey):

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["app", "main"]
 
 DEFAULT_OUT = Path("reports") / "published"
+DEMO_SCORES = frozenset(("nps", "csat", "ces"))  # known without simulating a company
 OK, FAILED, REFUSED, BUSY, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 130, 143
 
 app = typer.Typer(
@@ -57,7 +58,17 @@ What to do first:
   cxstats render --help                 choosing reports, parameters and the output folder
 """
 
-_Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the published pages.")]
+
+def _folder(text: str | Path) -> Path:
+    """``--out`` as given; an empty variable (``--out "$OUT"``) must not mean the folder one happens to be in."""
+    if not str(text).strip():
+        raise typer.BadParameter("is empty: name a folder, or leave --out away")
+    return Path(text)
+
+
+_Out = Annotated[
+    Path, typer.Option("--out", metavar="DIR", parser=_folder, help="Folder of the published pages.")
+]
 _CatalogFile = Annotated[
     Path | None,
     typer.Option("--catalog", metavar="FILE", help="Catalogue; reports/catalog.yml here unless named."),
@@ -254,7 +265,7 @@ def describe(survey: str) -> SurveyRef:
     from cxstats.reporting.plan import SurveyRef
 
     if survey == "demo":
-        return SurveyRef(name="demo", value="demo", shown="demo")
+        return SurveyRef(name="demo", value="demo", shown="demo", scores=DEMO_SCORES)
     from cxstats.survey.description import read_description
     from cxstats.survey.errors import SurveyError
 

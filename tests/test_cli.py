@@ -115,6 +115,45 @@ def test_a_survey_that_cannot_be_described_is_refused(run, project, survey, word
     assert "Traceback" not in err
 
 
+def test_problems_of_survey_and_parameters_come_together(run, project) -> None:
+    (project / "broken.yml").write_text(SURVEY.replace("population", "populaton"), encoding="utf-8")
+    code, _, err = run("render", "--survey", "broken.yml", "-p", "level=95")
+    assert code == 2
+    assert 'Did you mean "population"?' in err
+    assert "Did you mean 0.95?" in err
+
+
+@pytest.mark.parametrize("survey", ["demo", "survey.yml"])
+def test_a_mistyped_score_is_refused_before_anything_runs(run, project, survey) -> None:
+    code, _, err = run("render", "size-nps", "--survey", survey, "-p", "metric=npss")
+    assert code == 2
+    assert "metric is 'npss', but this survey has no such score. Did you mean nps?" in err
+    assert not (project / "reports" / "published").exists()
+
+
+def test_the_demo_companys_scores_are_known_without_making_it() -> None:
+    from cxstats.survey import open_survey
+
+    assert set(open_survey("demo").metrics) == cli.DEMO_SCORES
+
+
+@pytest.mark.parametrize("command", ["check", "render", "debug"])
+def test_an_address_in_place_of_a_survey_is_not_repeated(run, project, command) -> None:
+    address = "postgres://ann:hunter2pw@host/crm"
+    options = {"check": ["check"], "render": ["render", "--survey"], "debug": ["--debug", "check"]}[command]
+    code, out, err = run(*options, address)
+    assert code == (2 if command == "render" else 1)
+    assert "url_env" in out + err
+    assert "hunter2pw" not in out + err
+
+
+def test_an_empty_output_folder_is_not_the_one_at_hand(run, project) -> None:
+    code, _, err = run("render", "--out", "")
+    assert code == 2
+    assert "is empty: name a folder" in err
+    assert not (project / "index.html").exists()
+
+
 def test_an_output_folder_that_cannot_be_used_is_refused(run, project) -> None:
     code, _, err = run("render", "--out", "survey.yml")
     assert code == 2

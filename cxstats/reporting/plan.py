@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cxstats.reporting.catalog import Catalog, Entry, notebook_path
-from cxstats.reporting.errors import UsageError
+from cxstats.reporting.errors import UsageError, did_you_mean
 from cxstats.reporting.parameters import declared, effective
 
 __all__ = ["Job", "Skipped", "SurveyRef", "plan"]
@@ -101,13 +101,19 @@ def plan(
             if key in seen:
                 continue
             seen.add(key)
+        named = survey or _from(catalog, entry.survey)
+        reference = None
         try:
-            reference = _described(survey or _from(catalog, entry.survey), describe, described)
-            if reference is None:
-                continue  # said already
-            job = _job(catalog, report, entry, given, reference)
+            reference = _described(named, describe, described)
         except UsageError as error:
             problems += error.problems
+        try:
+            # parameters are looked at even where the survey cannot be described: all problems at once
+            job = _job(catalog, report, entry, given, reference or SurveyRef("", named, named))
+        except UsageError as error:
+            problems += error.problems
+            continue
+        if reference is None:
             continue
         missing = _missing(entry, given, reference)
         if missing:
@@ -153,6 +159,11 @@ def _job(catalog: Catalog, report: str, entry: Entry, given: Mapping[str, str], 
             f"{where}: notebook {notebook.name} has no parameter survey, so it cannot read another"
         )
     checked = effective(parameters, values, where=where)
+    if "metric" in given and not (survey.scores is None or checked["metric"] in {None, *survey.scores}):
+        raise UsageError(
+            f"{where}: metric is {checked['metric']!r}, but this survey has no such score."
+            f"{did_you_mean(checked['metric'], survey.scores)}"
+        )
     shown = checked | ({"survey": survey.shown} if "survey" in checked else {})
     return Job(
         report=report,
@@ -178,5 +189,5 @@ def _departures(entry: Entry, given: Mapping[str, str]) -> str:
 
 def _missing(entry: Entry, given: Mapping[str, str], survey: SurveyRef) -> list[str]:
     if survey.scores is None or "metric" in given:
-        return []  # a score named by hand is refused by the study, with the names there are
+        return []  # a score named by hand has been looked at
     return [score for score in entry.needs if score not in survey.scores]

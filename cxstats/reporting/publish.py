@@ -179,7 +179,11 @@ def keep_failed(goal: Target, run: str, notebook: str | None, detail: str, *, ke
     try:
         goal.failed.mkdir(parents=True, exist_ok=True, mode=0o700)
         path = goal.failed / name
-        _stage(path, text)
+        try:
+            _stage(path, text)
+        except OSError:
+            path.unlink(missing_ok=True)  # half a file explains nothing, and takes room
+            raise
         os.chmod(path, 0o600)
         runs = sorted({old.stem for old in goal.failed.iterdir()})
         for old in goal.failed.iterdir():

@@ -255,6 +255,9 @@ class _Run:
             import nbformat
 
             text = nbformat.writes(notebook)
+        shutil.rmtree(
+            self.goal.staging, ignore_errors=True
+        )  # on a full disk it holds the room for what follows
         kept = publish.keep_failed(self.goal, self.record["run"], text, f"{cause}\n\n{error.detail}\n")
         self.record |= {
             "status": "failed",
@@ -262,7 +265,8 @@ class _Run:
             "page": None,
             "error": {
                 "step": error.step,
-                "cause": " ".join(cause.split()),
+                # the index prints it: it need not tell every reader how this machine's folders are called
+                "cause": scan.without_folders(" ".join(cause.split())),
                 "kept": kept.relative_to(self.goal.out).as_posix() if kept else None,
             },
         }

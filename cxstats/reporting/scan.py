@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from html.parser import HTMLParser
 from urllib.parse import unquote_to_bytes
 
-__all__ = ["SIZE_LIMIT", "problems", "redact"]
+__all__ = ["SIZE_LIMIT", "problems", "redact", "without_folders"]
 
 SIZE_LIMIT = 2_000_000  # bytes of one page: it must open from a mail on a phone
 
@@ -100,6 +100,20 @@ def redact(text: str, *, environ: Mapping[str, str] | None = None) -> str:
     for _, pattern, sure in _IDENTIFIERS:
         text = pattern.sub(lambda hit, sure=sure: "[…]" if sure(hit[0]) else hit[0], text)
     return text
+
+
+_FOLDERS = re.compile(r"""(?<![\w:/.…])(?:/|~/|[A-Za-z]:\\)(?:[^\s/\\"'<>,;:()]+[/\\])+(?=[^\s/\\"'])""")
+
+
+def without_folders(text: str) -> str:
+    """``text`` with full paths cut to their last name.
+
+    >>> without_folders("there is no file a.csv in /home/ann/surveys, and none like it")
+    'there is no file a.csv in …/surveys, and none like it'
+    >>> without_folders("12 and/or 13 of 1/2")
+    '12 and/or 13 of 1/2'
+    """
+    return _FOLDERS.sub("…/", text)
 
 
 def _secrets(environ: Mapping[str, str]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import json
 import re
 import unicodedata
@@ -352,11 +353,19 @@ class Description(_Part):
 
     @property
     def slug(self) -> str:
-        """``name``, or one made of the title: letters a–z, digits and hyphens."""
+        """``name``, or one made of the title: letters a–z, digits and hyphens.
+
+        Titles in other scripts get a few digits of their own: two of them must not share a folder.
+        """
         if self.name:
             return self.name
-        plain = unicodedata.normalize("NFKD", self.title).encode("ascii", "ignore").decode().lower()
-        return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:80].strip("-") or "survey"
+        letters = unicodedata.normalize("NFKD", self.title)
+        plain = letters.encode("ascii", "ignore").decode().lower()
+        slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:70].strip("-") or "survey"
+        lost = sum(c.isalpha() and not c.isascii() for c in letters)
+        if lost <= sum(c.isalpha() and c.isascii() for c in letters):
+            return slug
+        return f"{slug}-{hashlib.sha256(self.title.encode()).hexdigest()[:6]}"
 
     @property
     def wave_name(self) -> str | None:

@@ -114,6 +114,34 @@ def test_a_failure_leaves_the_last_good_page_and_says_so_on_the_index(ready, say
     assert record.cards(ready.out)[0]["failed"] is None
 
 
+def test_the_index_does_not_tell_how_this_machines_folders_are_called(ready, says, quiet) -> None:
+    says["text"] = RenderError("execute", 'There is no file "a.csv" in /home/ann/our surveys/2025.')
+    (outcome,) = _render(ready, quiet)
+    assert "/home/ann" in outcome.cause  # whoever ran it needs the place
+    (card,) = record.cards(ready.out)
+    assert card["failed"]["cause"] == 'There is no file "a.csv" in …/our surveys/2025.'
+    assert "home/ann" not in (ready.out / "index.html").read_text(encoding="utf-8")
+
+
+def test_a_failed_pages_files_make_room_for_the_record_of_the_failure(
+    ready, says, quiet, monkeypatch
+) -> None:
+    (job,) = ready.plan()
+    staging = publish.target(ready.out, "demo", job.report).staging
+
+    def full(goal: publish.Target, pages: Any, *_: Any) -> None:
+        (goal.staging / "index.html").write_text("x", encoding="utf-8")
+        raise RenderError("publish", "The page could not be written: the disk is full.")
+
+    seen = []
+    keep = publish.keep_failed
+    monkeypatch.setattr(publish, "publish", full)
+    monkeypatch.setattr(publish, "keep_failed", lambda *a: (seen.append(staging.exists()), keep(*a))[1])
+    (outcome,) = _render(ready, quiet)
+    assert outcome.status == "failed"
+    assert seen == [False]
+
+
 def test_a_failing_report_does_not_stop_the_others(ready, says, quiet, monkeypatch) -> None:
     ready.add("zones", "1", parameters='survey: str = "demo"')
     good = run.execute

@@ -24,6 +24,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "RESULTS.md"
+LOAD_BEFORE = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
+"""How many programs were running before this one began: on an idle machine about 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +100,11 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 def record(key: str, title: str, body: str, *, dry_run: bool = False) -> None:
     """Print a section and put it in RESULTS.md in the place of the one it had there."""
+    today = datetime.datetime.now().astimezone().date()
     text = (
         f"<!-- {key} -->\n## {title}\n\n{body.strip()}\n\n"
-        f"Measured {datetime.date.today():%Y-%m-%d} on: {machine()}.\n<!-- /{key} -->"  # noqa: DTZ011
+        f"Measured {today:%Y-%m-%d} on: {machine()}; load before the run "
+        f"{LOAD_BEFORE:.1f} (0 is idle; wall seconds of a busy machine say little).\n<!-- /{key} -->"
     )
     print(text)
     if dry_run:

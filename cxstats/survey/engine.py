@@ -7,6 +7,7 @@ addresses. :func:`Engine.run` turns them into a :class:`SurveyError`.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 import stat
@@ -50,6 +51,28 @@ def first_line(error: BaseException) -> str:
     """The first line of an engine's message, without its class name."""
     line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     return line.partition("Error: ")[2] or line
+
+
+_DAMAGE = re.compile(
+    "magic bytes|decompress|corrupt|footer|metadata|too small|tprotocol|checksum|not a valid|know what type",
+    re.IGNORECASE,
+)
+
+
+def _told(error: duckdb.Error, where: str) -> Problem:
+    """An engine's error as a problem, with files' names and without their folders."""
+    text = re.sub(r"""(["'])[^"']*/([^"'/]+)\1""", r"\1\2\1", first_line(error))
+    if isinstance(error, duckdb.IOException) and "lock" in text.lower():
+        return Problem(
+            "another program has this file open for writing",
+            where,
+            fix="close it there, or read a copy of the file",
+        )
+    if _DAMAGE.search(text):
+        return Problem(
+            f"the file is damaged or cut off ({text})", where, fix="copy it again, or export it again"
+        )
+    return Problem(f"cannot be read: {text}", where)
 
 
 def spellings(values: Iterable[str]) -> list[str]:
@@ -144,6 +167,6 @@ class Engine:
                 "there is not enough memory to read this", where, fix="free memory, or use Parquet"
             )
         except duckdb.Error as error:
-            problem = Problem(f"cannot be read: {first_line(error)}", where)
+            problem = _told(error, where)
         if problem is not None:
             raise SurveyError(problem)

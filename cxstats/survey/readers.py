@@ -230,7 +230,7 @@ class DatabaseReader:
     columnar = True
 
     def __init__(self, source: Source, role: str) -> None:
-        self.source, self.where = source, f"{role} (table {source.table})"
+        self.source, self.where = source, f"table {source.table}"
         self.n_rows: int | None = None
         self.notes: list[str] = []
         self.table: Any = None

@@ -78,7 +78,7 @@ def test_an_address_is_not_a_file(folder):
         ("data.xls", b"\xd0\xcf\x11\xe0", "an old Excel file; save it as .xlsx"),
         ("data.sav", b"$FL2", "an SPSS file; export it as CSV"),
         ("data.pkl", b"\x80\x04", "a pickle, which is never read"),
-        ("data.parquet", b"PAR1" + b"x" * 40 + b"PAR1", "cannot be read"),
+        ("data.parquet", b"PAR1" + b"x" * 40 + b"PAR1", "the file is damaged"),
         ("data.xlsx", b"PK\x03\x04" + b"x" * 40, "not an Excel workbook that can be read"),
     ],
 )
@@ -276,6 +276,49 @@ def test_a_path_is_read_from_the_file_that_states_it(folder, monkeypatch, tmp_pa
     path = folder.describe("")
     monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
     assert counts(open_survey(path)) == {0: 1, 9: 1, 10: 1}
+
+
+@pytest.mark.parametrize("damage", ["cut", "scrambled"])
+def test_a_damaged_parquet_file(folder, damage):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = folder.path / "data.parquet"
+    pq.write_table(pa.table({"ltr": [9, 10] * 500, "id": [str(i) for i in range(1000)]}), path)
+    raw = path.read_bytes()
+    path.write_bytes(raw[: len(raw) // 2] if damage == "cut" else raw[:20] + b"\x55" * 2000 + raw[2020:])
+    said = folder.refused("customer: id\n", responses="{file: data.parquet}")
+    assert "data.parquet: the file is damaged or cut off" in said
+    assert "export it again" in said
+    assert str(folder.path) not in said
+
+
+def test_a_duckdb_file_in_use(folder):
+    import subprocess
+    import sys
+
+    path = folder.path / "data.duckdb"
+    hold = (
+        f"import duckdb, sys; con = duckdb.connect({str(path)!r}); con.execute('create table a as select 9 as ltr');"
+        "con.execute('checkpoint'); print('held', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout.readline() == "held\n"
+        said = folder.refused(responses="{file: data.duckdb, table: a}")
+        other.communicate()
+    assert "data.duckdb: another program has this file open for writing" in said
+
+
+def test_a_pattern_in_a_folder_that_cannot_be_entered(folder, monkeypatch):
+    def denied(*_: object, **__: object) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    folder.describe("", responses='{file: "parts/*.parquet"}')
+    monkeypatch.setattr(type(folder.path), "exists", denied)
+    said = str(check(folder.path / "survey.yml"))
+    assert '"parts/*.parquet" cannot be read: Permission denied' in said
 
 
 def test_no_permission(folder):

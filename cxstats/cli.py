@@ -280,6 +280,8 @@ def describe(survey: str) -> SurveyRef:
         shown=path.name if path.is_absolute() else path.as_posix(),
         title=description.title,
         scores=frozenset(description.scores),
+        groups=frozenset(description.groups),
+        has_waves=description.wave is not None,
     )
 
 

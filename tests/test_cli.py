@@ -131,6 +131,22 @@ def test_a_mistyped_score_is_refused_before_anything_runs(run, project, survey) 
     assert not (project / "reports" / "published").exists()
 
 
+def test_a_group_or_wave_that_the_survey_lacks_is_refused_before_anything_runs(run, project) -> None:
+    notebook = project / "notebooks" / "size.ipynb"
+    more = '\\nwave: str | None = None\\ngroup: str | None = None"'
+    notebook.write_text(
+        notebook.read_text(encoding="utf-8").replace('# confidence level"', "# confidence level" + more),
+        encoding="utf-8",
+    )
+    (project / "survey.yml").write_text(SURVEY + "groups: {country: id}\n", encoding="utf-8")
+    code, _, err = run(
+        "render", "size-nps", "--survey", "survey.yml", "-p", "group=contry", "-p", "wave=2025-Q1"
+    )
+    assert code == 2
+    assert "group is 'contry', but this survey has no such group. Did you mean country?" in err
+    assert "wave is '2025-Q1', but this survey has no waves" in err
+
+
 def test_the_demo_companys_scores_are_known_without_making_it() -> None:
     from cxstats.survey import open_survey
 

@@ -26,6 +26,8 @@ class SurveyRef:
     shown : what the page prints in its place; no path of this machine.
     title : the survey's title, for the index until a page has told it.
     scores : keys of the scores it declares; None when that is not known before it is read.
+    groups : names of its groups, likewise.
+    has_waves : whether its customers are asked in waves, likewise.
     """
 
     name: str
@@ -33,6 +35,8 @@ class SurveyRef:
     shown: str
     title: str = ""
     scores: frozenset[str] | None = None
+    groups: frozenset[str] | None = None
+    has_waves: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,11 +163,8 @@ def _job(catalog: Catalog, report: str, entry: Entry, given: Mapping[str, str], 
             f"{where}: notebook {notebook.name} has no parameter survey, so it cannot read another"
         )
     checked = effective(parameters, values, where=where)
-    if "metric" in given and not (survey.scores is None or checked["metric"] in {None, *survey.scores}):
-        raise UsageError(
-            f"{where}: metric is {checked['metric']!r}, but this survey has no such score."
-            f"{did_you_mean(checked['metric'], survey.scores)}"
-        )
+    if strange := [f"{where}: {what}" for what in _strange({name: checked[name] for name in given}, survey)]:
+        raise UsageError(strange)
     shown = checked | ({"survey": survey.shown} if "survey" in checked else {})
     return Job(
         report=report,
@@ -175,6 +176,20 @@ def _job(catalog: Catalog, report: str, entry: Entry, given: Mapping[str, str], 
         parameters=checked,
         shown=shown,
     )
+
+
+def _strange(given: Mapping[str, Any], survey: SurveyRef) -> list[str]:
+    """Values of ``-p`` that name what the survey's description does not have."""
+    found = []
+    for name, noun, known in (("metric", "score", survey.scores), ("group", "group", survey.groups)):
+        value = given.get(name)
+        if value is not None and known is not None and value not in known:
+            found.append(
+                f"{name} is {value!r}, but this survey has no such {noun}.{did_you_mean(str(value), known)}"
+            )
+    if given.get("wave") is not None and survey.has_waves is False:
+        found.append(f"wave is {given['wave']!r}, but this survey has no waves (wave: in its description)")
+    return found
 
 
 def _departures(entry: Entry, given: Mapping[str, str]) -> str:

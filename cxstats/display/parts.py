@@ -346,13 +346,20 @@ class Figure(_Part):
 
 @dataclass(frozen=True, slots=True)
 class Note(_Part):
-    """A sentence or two beside the evidence, or in place of evidence that the data cannot give."""
+    """A sentence or two beside the evidence, or in place of evidence that the data cannot give.
+
+    Attributes
+    ----------
+    text : the sentences.
+    instead : whether it stands in place of a section's evidence; a page gathers such sections in one.
+    """
 
     text: str
+    instead: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """The part as plain data."""
-        return {"part": "note", "text": self.text}
+        return {"part": "note", "text": self.text, "instead": bool(self.instead)}
 
     def to_text(self) -> str:
         """The part in plain words."""

@@ -346,7 +346,7 @@ def _comparison(
     n_pairs: int,
     metric: Metric,
 ) -> Comparison:
-    from scipy.stats import norm
+    from scipy.special import ndtr
 
     span = metric.high - metric.low
     low, high = limits
@@ -355,7 +355,7 @@ def _comparison(
         standard_error=error,
         low=max(low, -span),
         high=min(high, span),
-        p_value=float(2 * norm.sf(abs(z))),
+        p_value=float(2 * ndtr(-abs(z))),
         method=method,
         level=level,
         first=one,

@@ -248,8 +248,8 @@ class CoverageCard:
     def how(self) -> str:
         """How the numbers were made, in a sentence for the source line."""
         near = (
-            f"Much like these: {self.n_nearby:,} distributions under which this result is at least "
-            f"{self.likelihood:g} times as likely as under the best-fitting one."
+            f"Much like these: {self.n_nearby:,} mixes of answers under which this result is not much rarer (at least "
+            f"{self.likelihood:g} times as likely as under the best-fitting mix)."
         )
         if self.exact:
             return (
@@ -493,16 +493,15 @@ def _results(n: int, shares: np.ndarray, largest: int) -> tuple[np.ndarray, np.n
 
     None where they are too many or have more than three values.
     """
-    from scipy.special import gammaln
-    from scipy.stats import binom
+    from scipy.special import bdtrik, gammaln
 
     n_values = shares.shape[1]
     if n_values > 3:
         return None
     first, last = (
         np.arange(
-            binom.ppf(_LEFT_OUT, n, shares[:, k].min()).clip(0),
-            binom.isf(_LEFT_OUT, n, shares[:, k].max()) + 1,
+            np.floor(np.nan_to_num(bdtrik(_LEFT_OUT, n, shares[:, k].min()), nan=0.0)).clip(0),
+            np.ceil(np.nan_to_num(bdtrik(1 - _LEFT_OUT, n, shares[:, k].max()), nan=n)).clip(0, n) + 1,
         )
         for k in (0, -1)
     )

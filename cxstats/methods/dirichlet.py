@@ -56,16 +56,16 @@ def dirichlet_quantile(
     """
     # the Newton step, in standard deviations, after which a row is finished: its square is the error left
     tolerance = 1e-3 if quick else 1e-7
-    from scipy.stats import beta
+    from scipy.special import betaincinv
 
     low, span = values[0], values[-1] - values[0]
     if len(values) == 2:
-        return low + span * beta.ppf(share, alpha[:, 1], alpha[:, 0])
+        return low + span * betaincinv(alpha[:, 1], alpha[:, 0], share)
     unit = (values - low) / span
     mean, sd = dirichlet_moments(alpha, unit)
     # the beta distribution with the same mean and variance is a close first guess
     strength = mean * (1 - mean) / sd**2 - 1
-    x = np.clip(beta.ppf(share, mean * strength, (1 - mean) * strength), 1e-300, 1 - 1e-16)
+    x = np.clip(betaincinv(mean * strength, (1 - mean) * strength, share), 1e-300, 1 - 1e-16)
     bottom, top = np.zeros_like(x), np.ones_like(x)
     todo = np.arange(len(x))
     for _ in range(_MAX_STEPS):

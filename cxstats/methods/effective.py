@@ -92,14 +92,14 @@ def korn_graubard_effective_n(
     >>> round(korn_graubard_effective_n(60, 100, 9), 2)
     46.16
     """
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
     if n < 2 or degrees_of_freedom < 1:
         raise ValueError(
             f"n must be 2 or more and degrees_of_freedom 1 or more, but are {n} and {degrees_of_freedom}"
         )
     tail = (1 - level) / 2
-    return float(effective_n * (t.isf(tail, n - 1) / t.isf(tail, degrees_of_freedom)) ** 2)
+    return float(effective_n * (stdtrit(n - 1, tail) / stdtrit(degrees_of_freedom, tail)) ** 2)
 
 
 def finite_population_factor(n: float, population: float | None) -> float:

@@ -54,7 +54,7 @@ def exact_limits(counts: np.ndarray, values: np.ndarray, level: float) -> tuple[
 
 
 def _lower(counts: np.ndarray, values: np.ndarray, level: float, n: int) -> float:
-    from scipy.stats import norm
+    from scipy.special import ndtri
 
     alpha = 1 - level
     estimate = float(counts @ values / n)
@@ -62,8 +62,8 @@ def _lower(counts: np.ndarray, values: np.ndarray, level: float, n: int) -> floa
         return float(values[0])
     row = counts[None, :].astype(float)
     # looked for from outside inwards: the outermost mean that is not rejected
-    far = float(score_limits(row, values, norm.isf(alpha / 100))[0][0])
-    near = float(score_limits(row, values, norm.isf(alpha))[0][0])
+    far = float(score_limits(row, values, -ndtri(alpha / 100))[0][0])
+    near = float(score_limits(row, values, -ndtri(alpha))[0][0])
     nuisance = _free_share_interval(counts, n)
 
     def kept(theta: float) -> bool:
@@ -97,10 +97,12 @@ def _free_share_interval(counts: np.ndarray, n: int) -> tuple[float, float]:
 
 
 def _clopper_pearson(successes: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
-    from scipy.stats import beta
+    from scipy.special import betaincinv
 
-    low = np.where(successes > 0, beta.ppf(GAMMA / 2, np.maximum(successes, 1), n - successes + 1), 0.0)
-    high = np.where(successes < n, beta.isf(GAMMA / 2, successes + 1, np.maximum(n - successes, 1)), 1.0)
+    low = np.where(successes > 0, betaincinv(np.maximum(successes, 1), n - successes + 1, GAMMA / 2), 0.0)
+    high = np.where(
+        successes < n, betaincinv(successes + 1, np.maximum(n - successes, 1), 1 - GAMMA / 2), 1.0
+    )
     return low, high
 
 

@@ -196,7 +196,7 @@ def _squared_shares(
 
 def _few_customers(n: np.ndarray, customers: np.ndarray, level: float) -> np.ndarray:
     """(t_{n−1}/t_{C−1})², at most 1: what not knowing the variance costs beyond what it costs with n answers."""
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
     tail = (1 - checked("level", level, Level)) / 2
     own = np.maximum(n - 1, 1)
@@ -204,4 +204,4 @@ def _few_customers(n: np.ndarray, customers: np.ndarray, level: float) -> np.nda
     left = np.clip(customers - 1, 0.5, own)
     # the same number of customers as answers, but for rounding: independent answers are worth exactly n
     left = np.where(np.isclose(left, own, rtol=1e-9), own, left)
-    return (t.isf(tail, own) / t.isf(tail, left)) ** 2
+    return (stdtrit(own, tail) / stdtrit(left, tail)) ** 2

@@ -35,9 +35,9 @@ BOOTSTRAP_REPLICATES = 10_000
 
 def critical_value(level: float) -> float:
     """Two-sided normal quantile: 1.96 for 0.95."""
-    from scipy.stats import norm
+    from scipy.special import ndtri
 
-    return float(norm.isf((1 - level) / 2))
+    return float(-ndtri((1 - level) / 2))
 
 
 def prior_counts(method: str, n_values: int, pseudo_counts: np.ndarray | None) -> np.ndarray:
@@ -95,9 +95,9 @@ def interval_limits(
         return _share_limits(counts, values, method, level)
     half = critical_value(level)
     if method == "goodman":
-        from scipy.stats import chi2
+        from scipy.special import chdtri
 
-        half = float(np.sqrt(chi2.ppf(level, len(values) - 1)))
+        half = float(np.sqrt(chdtri(len(values) - 1, 1 - level)))
     mean, error = wald_parts(counts + prior_counts(method, len(values), pseudo_counts), values)
     return mean - half * error, mean + half * error
 

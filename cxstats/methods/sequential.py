@@ -580,8 +580,8 @@ def _limits(tables: np.ndarray, metric: Metric, level: float, method: str, best_
 
 
 def _clopper_pearson(events: float, trials: int) -> tuple[float, float]:
-    from scipy.stats import beta
+    from scipy.special import betaincinv
 
-    low = 0.0 if events == 0 else float(beta.ppf(0.025, events, trials - events + 1))
-    high = 1.0 if events == trials else float(beta.ppf(0.975, events + 1, trials - events))
+    low = 0.0 if events == 0 else float(betaincinv(events, trials - events + 1, 0.025))
+    high = 1.0 if events == trials else float(betaincinv(events + 1, trials - events, 0.975))
     return low, high

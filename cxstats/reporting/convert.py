@@ -167,6 +167,7 @@ def _collect(notebook: Any, *, title: str | None, language: str) -> _Page:
     numbers = {key: i for i, key in enumerate(dict.fromkeys(figures), start=1)}
 
     own_title = _introduction(evidence, replaced="header" in placed)
+    _gather_what_is_missing(evidence)
     taken = {"content", "contents", *(id for id, _ in _HEADS.values()), *(f"figure-{key}" for key in numbers)}
     headings = _headings(evidence, taken)
     header = placed.get("header")
@@ -232,6 +233,35 @@ def _introduction(notebook: Any, *, replaced: bool) -> str:
         if at is not None:
             break
     return title
+
+
+def _gather_what_is_missing(notebook: Any) -> None:
+    """Sections that only say why there is nothing to show become lines of one section at the end."""
+    import nbformat
+
+    sections: list[tuple[str, list[Any]]] = []
+    for cell in notebook.cells:
+        heading = re.match(r"##\s+(.+)", cell.source) if cell.cell_type == "markdown" else None
+        if heading:
+            sections.append((heading[1].strip(), []))
+        if sections:
+            sections[-1][1].append(cell)
+    missing = []
+    for words, cells in sections:
+        outputs = [output for cell in cells if cell.cell_type == "code" for output in cell.outputs]
+        parts = [output.get("data", {}).get(PART_MIME, {}) for output in outputs]
+        if parts and all(part.get("part") == "note" and part.get("instead") for part in parts):
+            missing += [(words, part) for part in parts]
+            gone = {id(cell) for cell in cells}
+            notebook.cells = [cell for cell in notebook.cells if id(cell) not in gone]
+    if not missing:
+        return
+    heading = nbformat.v4.new_markdown_cell("## What is left out, and why", id="left-out")
+    shown = nbformat.v4.new_code_cell(id="left-out-notes")
+    for words, part in missing:
+        note = {**part, "text": f"**{words}.** {part['text']}"}
+        shown.outputs.append(nbformat.v4.new_output("display_data", {PART_MIME: note}))
+    notebook.cells += [heading, shown]
 
 
 def _headings(notebook: Any, taken: set[str]) -> list[tuple[str, str]]:

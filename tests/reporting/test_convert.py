@@ -333,3 +333,26 @@ def test_phones_paper_and_the_keyboard_are_thought_of():
     assert "@media (max-width:40rem)" in style
     assert ":focus-visible" in style
     assert "outline:3px solid" in style
+
+
+def test_sections_with_nothing_to_show_become_one() -> None:
+    import nbformat
+
+    from cxstats.display.parts import Note
+    from cxstats.reporting.convert import PART_MIME, to_html
+
+    notebook = nbformat.v4.new_notebook()
+    for words, note in (
+        ("Ranks", Note("No two groups.", instead=True)),
+        ("Score", Note("Beside the evidence.")),
+        ("Label", Note("No <custom> label.", instead=True)),
+    ):
+        cell = nbformat.v4.new_code_cell("study.section()")
+        cell.outputs = [nbformat.v4.new_output("display_data", {PART_MIME: note.to_json()})]
+        notebook.cells += [nbformat.v4.new_markdown_cell(f"## {words}\n\nProse."), cell]
+    page = to_html(notebook)
+    assert re.findall(r'<h2 id="([^"]+)"', page) == ["contents", "score", "what-is-left-out-and-why"]
+    assert "<h2" in page.split("Beside the evidence.")[0]
+    assert "<strong>Ranks.</strong> No two groups." in page
+    assert "<strong>Label.</strong> No &lt;custom&gt; label." in page
+    assert page.count("What is left out, and why") == 2  # the heading and the contents

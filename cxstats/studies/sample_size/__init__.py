@@ -92,7 +92,7 @@ class SampleSizeStudy:
         parts: list[Figure | Note] = [self.figures[key] for key in keys if key in self.figures]
         if name == "score":
             parts += [Note(text) for text in self._notes]
-        return Section(tuple(parts) or (Note(missing),))
+        return Section(tuple(parts) or (Note(missing, instead=True),))
 
     def _repr_html_(self) -> str:
         return self.answer._repr_mimebundle_()["text/html"]

@@ -33,6 +33,7 @@ from cxstats.methods.ranks import RankSets, rank_groups
 from cxstats.metrics import Metric
 from cxstats.parameters import Count, Level, Margin, Power, Seed, Share, checked
 from cxstats.studies.sample_size.disclosure import hidden_groups
+from cxstats.words import amount
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -538,7 +539,7 @@ def _planning(
         "correlation": max(correlation, 0.0),
     }
     asked = {"response_rate": rate}
-    words = f"{margin:g}"
+    words = amount(margin, "percentage points" if metric.unit == "%" else "points")
     one = planning.n_for_margin(metric, margin, **known, **asked)
     detect = planning.n_for_difference(metric, margin, **pair, **asked)
     steady = planning.n_for_equivalence(metric, margin, **pair, **asked)

@@ -172,7 +172,14 @@ def test_an_interrupted_run_leaves_no_process_and_the_old_page(
     _publish_old_page(workshop)
     before = snapshot(workshop.out)
     flag.touch()
-    going = subprocess.Popen(_command(workshop), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    going = subprocess.Popen(
+        _command(workshop),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # a job in the background of a script is started deaf to Ctrl-C, and so would this one be
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     _wait_for(Path(f"{flag}-set"))
     busy = (
         subprocess.run(_command(workshop), capture_output=True, text=True, check=False)

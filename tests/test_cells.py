@@ -58,22 +58,31 @@ def test_reduce_by_nothing_counts_all_rows(answers):
     assert len(cells.reduce(table.filter(table.score > 10), "country")) == 0
 
 
-def _sqlite(rows: pa.Table, path) -> ibis.Table:
-    """The rows in another engine than DuckDB."""
-    with contextlib.closing(sqlite3.connect(path)) as file, file:
-        file.execute(f"create table answers ({', '.join(rows.column_names)})")
-        marks = ", ".join("?" * rows.num_columns)
-        file.executemany(
-            f"insert into answers values ({marks})", zip(*rows.to_pydict().values(), strict=True)
-        )
-    types = {"score": "int64", "wave": "int64", "customer": "int64"}
-    table = ibis.sqlite.connect(path).table("answers")
-    return table.cast({name: types.get(name, "string") for name in rows.column_names})
+@pytest.fixture
+def in_sqlite(tmp_path):
+    """Puts rows into another engine than DuckDB."""
+    with contextlib.ExitStack() as opened:
+
+        def put(rows: pa.Table) -> ibis.Table:
+            path = tmp_path / "answers.db"
+            with contextlib.closing(sqlite3.connect(path)) as file, file:
+                file.execute(f"create table answers ({', '.join(rows.column_names)})")
+                marks = ", ".join("?" * rows.num_columns)
+                values = zip(*rows.to_pydict().values(), strict=True)
+                file.executemany(f"insert into answers values ({marks})", values)
+            connection = ibis.sqlite.connect(path)
+            opened.callback(connection.disconnect)
+            types = {"score": "int64", "wave": "int64", "customer": "int64"}
+            return connection.table("answers").cast(
+                {name: types.get(name, "string") for name in rows.column_names}
+            )
+
+        yield put
 
 
-def test_row_order_is_the_same_in_every_engine_and_run(answers, tmp_path):
+def test_row_order_is_the_same_in_every_engine_and_run(answers, in_sqlite):
     expected = cells.reduce(ibis.memtable(answers), ["country", "score"])
-    other = _sqlite(answers.select(["score", "country"]), tmp_path / "answers.db")
+    other = in_sqlite(answers.select(["score", "country"]))
     pd.testing.assert_frame_equal(cells.reduce(other, ["country", "score"]), expected)
     shuffled = answers.take(np.array([5, 3, 1, 0, 2, 4]))
     pd.testing.assert_frame_equal(cells.reduce(ibis.memtable(shuffled), ["country", "score"]), expected)
@@ -216,7 +225,7 @@ def test_missing_labels_are_cells_of_the_matrix_too():
     assert matrix.tolist() == [[1.0, 1.0], [1.0, 2.0]]
 
 
-def test_matrix_in_another_engine(tmp_path):
+def test_matrix_in_another_engine(in_sqlite):
     rows = pa.table(
         {
             "customer": [1, 1, 1, 2, 2, None],
@@ -225,7 +234,7 @@ def test_matrix_in_another_engine(tmp_path):
         }
     )
     counted, matrix = cells.cluster_matrix(ibis.memtable(rows), ["wave", "country"], "customer")
-    other, same = cells.cluster_matrix(_sqlite(rows, tmp_path / "a.db"), ["wave", "country"], "customer")
+    other, same = cells.cluster_matrix(in_sqlite(rows), ["wave", "country"], "customer")
     pd.testing.assert_frame_equal(other, counted)
     np.testing.assert_array_equal(same, matrix)
     assert matrix.tolist() == [[1 + 4 + 1, 1, 1], [1, 1, 1], [1, 1, 1]]

@@ -367,7 +367,7 @@ def _text(numbers: np.ndarray, missing: np.ndarray) -> np.ndarray:
 def _stamps(seconds: np.ndarray, missing: np.ndarray | None = None) -> pd.DatetimeIndex:
     stamps = seconds.astype("datetime64[s]")
     if missing is not None:
-        stamps[missing] = np.datetime64("NaT")
+        stamps[missing] = np.datetime64("NaT", "s")
     return pd.DatetimeIndex(stamps).tz_localize("UTC").as_unit("us")
 
 

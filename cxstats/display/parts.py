@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -41,18 +42,18 @@ __all__ = [
 _KEY = re.compile(r"[a-z][a-z0-9-]*")
 
 
-class _Part:
+class _Part(ABC):
     """What every part does: show itself."""
 
     __slots__ = ()
 
+    @abstractmethod
     def to_json(self) -> dict[str, Any]:
         """The part as plain data."""
-        raise NotImplementedError
 
+    @abstractmethod
     def to_text(self) -> str:
         """The part in plain words."""
-        raise NotImplementedError
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
         data = self.to_json()

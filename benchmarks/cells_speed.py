@@ -103,6 +103,14 @@ def scaling_table(folder: Path, sizes: list[int], repeats: int) -> str:
     )
 
 
+def fixed_cost_table(folder: Path, repeats: int) -> str:
+    """Where the seconds go that do not depend on the rows: the fastest of some runs, part by part."""
+    survey = made(folder, 10_000, "text")["text"]["survey"]
+    runs = [measure.run("cells_fixed", survey).output for _ in range(max(repeats, 5))]
+    lines = [(part, f"{min(one[part] for one in runs):.2f}") for part in runs[0]]
+    return measure.table(("part", "seconds"), lines)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -129,7 +137,11 @@ def main() -> None:
         sizes = [10**k for k in range(4, 9) if 10**k <= options.largest]
         body = (
             "The same cells, text in the usual encoding, whole processes; what the smallest file takes is the "
-            "fixed cost.\n\n" + scaling_table(options.folder, sizes, options.repeats)
+            "fixed cost.\n\n"
+            + scaling_table(options.folder, sizes, options.repeats)
+            + "\n\nWhere the fixed cost goes (a process of its own, the fastest of each part):\n\n"
+            + fixed_cost_table(options.folder, options.repeats)
+            + "\n"
         )
         measure.record(
             "cells-rows", "Counting cells against the number of rows", body + used, dry_run=options.dry_run

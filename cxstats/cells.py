@@ -889,12 +889,13 @@ def _recoded(column: pd.Series, recode: Any, name: str) -> pd.Series:
         return (
             _as_labels([recode.get(label, label) for label in old], column).take(codes).reset_index(drop=True)
         )
-    new = list(recode)
-    if len(new) != len(column):
+    if len(recode) != len(column):
         raise ValueError(
-            f"{name}: new labels are needed for all {len(column)} cells, but {len(new)} are given"
+            f"{name}: new labels are needed for all {len(column)} cells, but {len(recode)} are given"
         )
-    return _as_labels(new, column)
+    if isinstance(recode, pd.Series) and recode.dtype != object:  # as it is: unpacking text is slow
+        return recode.reset_index(drop=True)
+    return _as_labels(list(recode), column)
 
 
 def _as_labels(new: Sequence[Any], old: pd.Series) -> pd.Series:

@@ -13,6 +13,7 @@ from cxstats.display.plots.items import Heading, Line, Mark, Row, row
 from cxstats.display.plots.rows import Ranked, interval_rows, place_text, ranks
 from cxstats.display.plots.sheet import Role, measure, wrap
 from cxstats.display.plots.trend import Wave, trend
+from cxstats.display.plots.waterfall import Step, waterfall
 
 __all__ = [
     "Band",
@@ -24,6 +25,7 @@ __all__ = [
     "Row",
     "Series",
     "Spot",
+    "Step",
     "Wave",
     "band_strip",
     "curves",
@@ -33,5 +35,6 @@ __all__ = [
     "ranks",
     "row",
     "trend",
+    "waterfall",
     "wrap",
 ]

@@ -65,12 +65,21 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of the chart: a label, a smaller one below it, and one or more lines."""
+    """A row of the chart: a label, a smaller one below it, and one or more lines.
+
+    Attributes
+    ----------
+    values : printed in the gutter once for the whole row, in the columns of its lines' values; the first is bold.
+    verdict : a verdict ("material", "negligible", "inconclusive", "not_answerable") and its words, drawn as
+        pictogram and text at the right edge; an empty verdict prints the words alone ("reference").
+    """
 
     label: str
     lines: tuple[Line, ...]
     sublabel: str = ""
     strong: bool = False
+    values: tuple[str, ...] = ()
+    verdict: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

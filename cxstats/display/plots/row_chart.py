@@ -41,6 +41,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as MplFigure
 
 _BESIDE = 122.0  # px that a label may take beside its mark on a phone
+_PICTOGRAM, _VERDICT_WORDS = (
+    40.0,
+    112.0,
+)  # px of a verdict's drawing, and most that its words may take beside it
+# What each verdict's pictogram shows: the interval's ends against the band (9 to 22 px), and its dot.
+_PICTOGRAMS = {"material": (26, 40, 33), "negligible": (10.5, 20.5, 15.5), "inconclusive": (12, 31, 21.5)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +78,21 @@ class RowChart:
 
     def wide(self) -> MplFigure:
         width = self.canvas.px
-        gutter = self._gutter_edges(width)
+        judged = self._verdict_width()
+        gutter = self._gutter_edges(width - (judged + 22 if judged else 0))
         grouped = any(isinstance(item, Heading) for item in self.rows)
         indent = 11.0 if grouped else 0.0
         label_width = min(self._label_width() + indent, 232.0)
         left = label_width + 30.0
-        right = (gutter[0][0] if gutter else width) - 30.0
+        right = (gutter[0][0] if gutter else width - judged) - 30.0
         if right - left < 230:  # long labels give way before the plot does
-            label_width = max(120.0, right - 230 - 30)
+            label_width = max(120.0 if not judged else 96.0, right - 230 - 30)
             left = label_width + 30.0
         sheet = Sheet(self.canvas)
         top = self._wide_head(sheet, left, right, gutter)
-        spots, bottom = self._wide_rows(sheet, top, label_width, indent, gutter)
+        if judged:
+            sheet.text(width - judged, top - 10, "verdict", colour=SECONDARY)
+        spots, bottom = self._wide_rows(sheet, top, label_width, indent, gutter, judged)
         plot = sheet.plot(left, right, top, bottom, self.limits)
         self._ground(plot, [(top, bottom)])
         depth = self._axis(sheet, plot, bottom)
@@ -101,20 +110,26 @@ class RowChart:
             widths += [min(measure(item.sublabel, SMALL_PT), 200.0)]
         return max(widths) + 2
 
+    def _verdict_width(self) -> float:
+        """Room for the verdicts at the right edge, 0 where there are none."""
+        judged = [r.verdict for r in self.rows if isinstance(r, Row) and r.verdict]
+        if not judged:
+            return 0.0
+        words = [text for _, said in judged for text in wrap(said, _VERDICT_WORDS, SMALL_PT, bold=True)]
+        return _PICTOGRAM + 8 + max(measure(text, SMALL_PT, bold=True) for text in words)
+
     def _gutter_edges(self, width: float) -> list[tuple[float, float]]:
         """(left, right) of each gutter column, the last one ending at the right edge."""
-        lines = [
-            line for item in self.rows if isinstance(item, Row) for line in item.lines if not line.stacked
-        ]
-        n = max([len(self.columns), *(len(line.values) for line in lines)], default=0)
+        rows = [item for item in self.rows if isinstance(item, Row)]
+        printed = [line.values for item in rows for line in item.lines if not line.stacked]
+        printed += [item.values for item in rows]
+        n = max([len(self.columns), *(len(values) for values in printed)], default=0)
         widths = []
         for j in range(n):
             cells = [
-                measure(
-                    line.values[j], LABEL_PT if j == self.bold_column else SMALL_PT, j == self.bold_column
-                )
-                for line in lines
-                if j < len(line.values)
+                measure(values[j], LABEL_PT if j == self.bold_column else SMALL_PT, j == self.bold_column)
+                for values in printed
+                if j < len(values)
             ]
             heads = self.columns[j].split("\n") if j < len(self.columns) else [""]
             widths.append(max([*cells, *(measure(head, SMALL_PT) for head in heads)]))
@@ -164,6 +179,7 @@ class RowChart:
         label_width: float,
         indent: float,
         gutter: list[tuple[float, float]],
+        judged: float,
     ) -> tuple[list[_Spot], float]:
         y = top
         spots = []
@@ -181,7 +197,11 @@ class RowChart:
             label_height = LABEL_LEADING * len(labels) + SMALL_LEADING * len(subs)
             pitch = 27.0 if len(item.lines) > 1 else 22.0
             pad = 20.0 if self.ruled else (3.6 if compact and not boxed else 14.0)
-            height = max(label_height, pitch * len(item.lines) if len(item.lines) > 1 else 17.0) + pad
+            words = wrap(item.verdict[1], _VERDICT_WORDS, SMALL_PT, bold=True) if item.verdict else []
+            if len(words) > 1 and pad < 14.0:
+                pad = 14.0  # two lines of a verdict need air between rows
+            tall = max(label_height, SMALL_LEADING * len(words))
+            height = max(tall, pitch * len(item.lines) if len(item.lines) > 1 else 17.0) + pad
             middle = y + height / 2
             if self.ruled and i:
                 sheet.rule(y)
@@ -196,19 +216,38 @@ class RowChart:
             for k, line in enumerate(item.lines):
                 spot = _Spot(first + pitch * k, line)
                 spots.append(spot)
-                self._gutter_values(sheet, spot, gutter)
+                self._gutter_values(sheet, spot.y, line, gutter)
+            self._gutter_values(sheet, middle, Line((), values=item.values), gutter)
+            if item.verdict:
+                self._verdict(sheet, sheet.width - judged, middle, item.verdict, words)
             y += height
         return spots, y + 2
 
-    def _gutter_values(self, sheet: Sheet, spot: _Spot, gutter: list[tuple[float, float]]) -> None:
-        values = spot.line.values
-        if spot.line.stacked:
+    def _verdict(
+        self, sheet: Sheet, left: float, y: float, verdict: tuple[str, str], words: Sequence[str]
+    ) -> None:
+        """Pictogram and words of a verdict; a difference that matters stands out in bold."""
+        kind, _ = verdict
+        if kind:
+            _pictogram(sheet, left, y, kind)
+        start = y - SMALL_LEADING * (len(words) - 1) / 2
+        for k, text in enumerate(words):
+            sheet.text(
+                left + _PICTOGRAM + 8,
+                start + SMALL_LEADING * k,
+                text,
+                bold=kind == "material",
+                colour=INK if kind else SECONDARY,
+            )
+
+    def _gutter_values(self, sheet: Sheet, y: float, line: Line, gutter: list[tuple[float, float]]) -> None:
+        values = line.values
+        if line.stacked:
             for k, text in enumerate(values):
-                y = spot.y + 16 * (k - (len(values) - 1) / 2)
                 bold = k == self.bold_column
                 sheet.text(
                     sheet.width - 1,
-                    y,
+                    y + 16 * (k - (len(values) - 1) / 2),
                     text,
                     size=LABEL_PT if bold else SMALL_PT,
                     bold=bold,
@@ -220,7 +259,7 @@ class RowChart:
             bold = j == self.bold_column
             sheet.text(
                 gutter[j][1],
-                spot.y,
+                y,
                 text,
                 size=LABEL_PT if bold else SMALL_PT,
                 bold=bold,
@@ -233,8 +272,9 @@ class RowChart:
             return
         first, last = self._px_extent(plot, spot.line)
         width = measure(spot.line.label, SMALL_PT)
-        if first - 10 - width >= left - 20:
-            sheet.text(first - 10, spot.y, spot.line.label, colour=SECONDARY, ha="right")
+        end = self._clear_left(first - 10, width, plot.x)
+        if end - width >= left - 20:
+            sheet.text(end, spot.y, spot.line.label, colour=SECONDARY, ha="right")
         else:
             sheet.text(last + 10, spot.y, spot.line.label, colour=SECONDARY)
 
@@ -255,13 +295,17 @@ class RowChart:
             and not r.sublabel
             and not r.lines[0].label
             and not r.lines[0].stacked
+            and not r.verdict
             and len(wrap(r.label, _BESIDE, SMALL_PT, r.strong)) <= 3
             for r in rows
         )
         return self._narrow_beside() if beside else self._narrow_above()
 
     def _bold_value(self, line: Line) -> str:
-        return line.values[self.bold_column] if self.bold_column < len(line.values) else ""
+        return self._bold_of(line.values)
+
+    def _bold_of(self, values: Sequence[str]) -> str:
+        return values[self.bold_column] if self.bold_column < len(values) else ""
 
     def _narrow_beside(self) -> MplFigure:
         """Short labels left of the marks, the estimate right of them."""
@@ -340,9 +384,21 @@ class RowChart:
             for text in wrap(item.label, width, SMALL_PT, bold):
                 sheet.text(1, y + 8, text, bold=bold)
                 y += SMALL_LEADING
+            if item.values:
+                sheet.text(
+                    self.canvas.px - 1,
+                    y + 8 - SMALL_LEADING,
+                    self._bold_of(item.values),
+                    bold=True,
+                    ha="right",
+                )
             for text in wrap(item.sublabel, width, SMALL_PT) if item.sublabel else []:
                 sheet.text(1, y + 8, text, colour=SECONDARY)
                 y += SMALL_LEADING
+            if item.verdict:
+                shift = 0.0 if item.verdict[0] else -_PICTOGRAM - 8
+                self._verdict(sheet, 1 + shift, y + 11, item.verdict, [item.verdict[1]])
+                y += 23 if item.verdict[0] else SMALL_LEADING
             y += 3
             start = y
             side = self._side(item, x)
@@ -487,6 +543,20 @@ class RowChart:
                     points.setdefault((mark.role, mark.hollow), []).append((mark.value, spot.y))
         for (role, hollow), where in points.items():
             draw_points(plot.axes, where, role, hollow=hollow)
+
+
+def _pictogram(sheet: Sheet, left: float, y: float, kind: str) -> None:
+    """The verdict's drawing, 40 × 20 px: the interval against the band, as on the page."""
+    plot = sheet.plot(left, left + _PICTOGRAM, y - 10, y + 10, (0.0, _PICTOGRAM))
+    axes, top, bottom = plot.axes, y - 8, y + 8
+    axes.fill_between([9, 22], top, bottom, color=SPREAD, linewidth=0, zorder=0.5)
+    axes.vlines([9, 22], top, bottom, colors=INK, linewidth=1.1, zorder=1)
+    if kind in _PICTOGRAMS:
+        low, high, dot = _PICTOGRAMS[kind]
+        axes.hlines([y], low, high, colors=INK, linewidth=1.9, zorder=2)
+        axes.plot([dot], [y], marker="o", color=INK, markersize=5.2, linestyle="none", zorder=3)
+    else:
+        axes.hlines([y], 0, 36, colors=INK, linewidth=1.5, linestyles=(0, (1.6, 1.6)), zorder=2)
 
 
 def _draw_span(plot: Plot, mark: Mark, y: float, limits: tuple[float, float]) -> None:

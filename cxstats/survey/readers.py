@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import weakref
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -220,6 +222,12 @@ class DuckDbReader:
             return hashlib.file_digest(file, "sha256").digest()
 
 
+def _disconnect(backend: Any) -> None:
+    """Give the connection back; a server that has gone is no reason to complain at the end."""
+    with suppress(Exception):
+        backend.disconnect()
+
+
 class DatabaseReader:
     """A table of a database that ibis opens, its address in an environment variable.
 
@@ -266,6 +274,7 @@ class DatabaseReader:
                 self.where,
                 fix=f"check the address in {variable}; it is not shown here",
             )
+        weakref.finalize(self, _disconnect, backend)
         try:
             self.table = backend.table(self.source.table)
             self.table.schema()

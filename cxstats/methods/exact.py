@@ -13,6 +13,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from cxstats.methods.limits import clopper_pearson
 from cxstats.methods.score import score_limits, score_statistic
 
 __all__ = ["GAMMA", "LARGEST_N", "exact_covers", "exact_limits", "outcomes"]
@@ -92,18 +93,8 @@ def _free_share_interval(counts: np.ndarray, n: int) -> tuple[float, float]:
     """1 − γ interval (Clopper–Pearson) of the middle share, which a given mean leaves free."""
     if len(counts) == 2:
         return 0.0, 1.0
-    low, high = _clopper_pearson(counts[1:2], n)
-    return float(low[0]), float(high[0])
-
-
-def _clopper_pearson(successes: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
-    from scipy.special import betaincinv
-
-    low = np.where(successes > 0, betaincinv(np.maximum(successes, 1), n - successes + 1, GAMMA / 2), 0.0)
-    high = np.where(
-        successes < n, betaincinv(successes + 1, np.maximum(n - successes, 1), 1 - GAMMA / 2), 1.0
-    )
-    return low, high
+    low, high = clopper_pearson(counts[1], n, 1 - GAMMA)
+    return float(low), float(high)
 
 
 def _distributions(values: np.ndarray, theta: float, low: float, high: float, size: int) -> np.ndarray:
@@ -173,7 +164,7 @@ def exact_covers(n: int, values: np.ndarray, theta: float, level: float) -> np.n
     tails[order] = sums[end]
     if len(values) == 2:
         return tails[:, 0] > 1 - level
-    low, high = _clopper_pearson(counts[:, 1], n)
+    low, high = clopper_pearson(counts[:, 1], n, 1 - GAMMA)
     middle = shares[:, 1]
     inside = (middle >= low[:, None]) & (middle <= high[:, None])
     worst = np.where(inside, tails, 0.0).max(axis=1) + GAMMA

@@ -18,6 +18,7 @@ from typing import Literal
 import numpy as np
 
 from cxstats.methods.adjusted import EXTRA_ANSWERS, extra_counts
+from cxstats.methods.limits import clopper_pearson
 from cxstats.metrics import Metric
 from cxstats.parameters import Count, Level, Seed, checked
 from cxstats.show import definition_html
@@ -533,11 +534,11 @@ def false_alarm_rate(
         value, half = _limits(tables, metric, level, method, best_at)
         alarms += np.maximum.accumulate(np.abs(value - truth) > half, axis=1).sum(axis=0)
         width += half[:, -1].sum()
-    low, high = _clopper_pearson(alarms[-1], replicates)
+    low, high = clopper_pearson(alarms[-1], replicates)
     return FalseAlarmRate(
         share=float(alarms[-1] / replicates),
-        low=low,
-        high=high,
+        low=float(low),
+        high=float(high),
         by_look=alarms / replicates,
         half_width=float(width / replicates),
         method=method,
@@ -577,11 +578,3 @@ def _limits(tables: np.ndarray, metric: Metric, level: float, method: str, best_
     else:
         spread = np.sqrt(_adjusted_variance(tables, metric))
     return tables @ values / answered, spread * bound
-
-
-def _clopper_pearson(events: float, trials: int) -> tuple[float, float]:
-    from scipy.special import betaincinv
-
-    low = 0.0 if events == 0 else float(betaincinv(events, trials - events + 1, 0.025))
-    high = 1.0 if events == trials else float(betaincinv(events + 1, trials - events, 0.975))
-    return low, high

@@ -228,3 +228,14 @@ def test_mirrored_customers_have_the_mirrored_interval(counts, method):
     tolerance = 100 / sum(counts) + 1e-6 if method == "bootstrap" else 1e-6
     assert (-mirror.high, -mirror.low) == pytest.approx((result.low, result.high), abs=tolerance)
     assert isinstance(result, Estimate)
+
+
+def test_clopper_pearson_is_statsmodels_beta_interval():
+    from statsmodels.stats.proportion import proportion_confint
+
+    from cxstats.methods.limits import clopper_pearson
+
+    events, trials = np.array([0, 1, 7, 19, 20]), 20
+    for level in (0.9, 0.95, 0.9999):
+        expected = proportion_confint(events, trials, alpha=1 - level, method="beta")
+        np.testing.assert_allclose(clopper_pearson(events, trials, level), expected, atol=1e-12)

@@ -46,6 +46,12 @@ _LABELS = {
     "tickets": "Support tickets, 90 days before",
     "channel": "Invited by",
 }
+_REACHED = ("not opened", "opened", "started", "completed")
+_BEHAVIOUR = {
+    "tenure_months": "Months as a customer",
+    "tickets_90d": "Support tickets, 90 days before",
+    "app_days_90d": "Days with the app, 90 days before",
+}
 _HOURS_FROM_UTC = (1, 0, -6, -3, 9)  # by country, the hour at which the working day is counted
 
 
@@ -450,6 +456,13 @@ def _description(model: Model) -> dict[str, Any]:
             "ces": {"column": "ease", "scale": "1-7", "high_is": "easy"},
         },
         "groups": {fact: {"column": fact, "label": _LABELS[fact]} for fact in FACTS},
+        # each stage holds those that got further; a bounced message was not delivered
+        "stages": {
+            name: {"column": "stage", "values": list(_REACHED[i:])}
+            for i, name in enumerate(("delivered", "opened", "started", "completed"))
+        },
+        "instruments": {"reminders": {"column": "reminders", "randomised": True, "label": "Reminders"}},
+        "behaviour": {name: {"column": name, "label": label} for name, label in _BEHAVIOUR.items()},
         "items": [
             {"column": f"q{number}", "scale": "1-5"} | ({"keyed": "reversed"} if key < 0 else {})
             for number, key in enumerate(ITEM_KEYS, 1)

@@ -42,12 +42,18 @@ class DateColumn:
     zoned : whether ``time`` is UTC for certain (else one clock for the survey).
     time : SQL of a TIMESTAMP; for flags, of a constant where the flag is set.
     day : SQL of the local DATE; NULL for flags.
+    zone : the zone in which ``day`` is local, "" where ``time`` is a local clock itself or UTC.
     """
 
     kind: Kind
     zoned: bool
     time: str
     day: str
+    zone: str = ""
+
+    def local(self, time: str) -> str:
+        """SQL of the local clock at ``time``, the name under which :attr:`time` was stored."""
+        return f"timezone({literal(self.zone)}, timezone('UTC', {time}))" if self.zone else time
 
 
 def read_dates(
@@ -67,7 +73,7 @@ def read_dates(
         return DateColumn("day", False, f"{column}::TIMESTAMP", column)
     if column_type == "TIMESTAMP WITH TIME ZONE":
         utc = _utc(column)
-        return DateColumn("time", True, utc, _local_day(utc, source))
+        return DateColumn("time", True, utc, _local_day(utc, source), source.time_zone or "")
     if column_type.startswith("TIMESTAMP"):
         return _clock(engine, table, f"{column}::TIMESTAMP", source, name, where, problems, notes)
     if column_type not in ("VARCHAR", "BOOLEAN") and not column_type.startswith(
@@ -146,7 +152,7 @@ def _iso(
         utc = f"coalesce({fixed}, {local.time})"
     else:
         utc = f"({fixed})"
-    return DateColumn("time", True, utc, _local_day(utc, source))
+    return DateColumn("time", True, utc, _local_day(utc, source), source.time_zone or "")
 
 
 def _formatted(
@@ -176,7 +182,7 @@ def _formatted(
         return _nothing()
     if kind == "TIMESTAMP WITH TIME ZONE":
         utc = _utc(parsed)
-        return DateColumn("time", True, utc, _local_day(utc, source))
+        return DateColumn("time", True, utc, _local_day(utc, source), source.time_zone or "")
     if not any(code in form for code in ("%H", "%I", "%c", "%X", "%-H", "%-I")):
         return DateColumn("day", False, parsed, f"{parsed}::DATE")
     return _clock(engine, table, parsed, source, name, where, problems, notes)
@@ -278,7 +284,7 @@ def _clock(
             f"{name}: {_times(folds)} repeated by a clock change, read as the {source.ambiguous} one"
         )
     chosen = f"CASE WHEN {twice} THEN {pick}({candidates}) ELSE {there} END"
-    return DateColumn("time", True, _utc(chosen), f"({naive})::DATE")
+    return DateColumn("time", True, _utc(chosen), f"({naive})::DATE", source.time_zone)
 
 
 def _times(n: int) -> str:

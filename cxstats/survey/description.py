@@ -14,12 +14,16 @@ from ..metrics import Scale
 from .errors import Problem, SurveyError, did_you_mean, quoted
 from .model import (
     RESERVED,
+    STAGES,
+    Behaviour,
     Column,
     Description,
     Group,
+    Instrument,
     Item,
     Outcome,
     Period,
+    Reached,
     Score,
     SetAside,
     Source,
@@ -252,6 +256,9 @@ def _model_at(path: tuple[str | int, ...]) -> type[BaseModel]:
         "outcomes_from": Source,
         "scores": Score,
         "groups": Group,
+        "stages": Reached,
+        "instruments": Instrument,
+        "behaviour": Behaviour,
         "wave": Wave,
         "items": Item,
         "outcomes": Outcome,
@@ -267,7 +274,7 @@ def _check_names(plain: Mapping[str, Any], problems: _Problems) -> None:
     if plain.get("wave") is not None:
         taken["wave"] = "the wave's name"
     named: list[tuple[tuple[str | int, ...], str]] = []
-    for section in ("scores", "groups", "outcomes"):
+    for section in ("scores", "groups", "stages", "instruments", "behaviour", "outcomes"):
         if isinstance(plain.get(section), dict):
             named += [((section, key), key) for key in plain[section]]
     for i, item in enumerate(plain.get("items") or ()):
@@ -293,6 +300,9 @@ def _check_names(plain: Mapping[str, Any], problems: _Problems) -> None:
 
 def _check_roles(d: Description, problems: _Problems) -> None:
     """What one role needs of another."""
+    for key in d.stages:
+        if key not in STAGES:
+            problems.add(("stages", key), f"there is no stage {quoted(key)}", fix=did_you_mean(key, STAGES))
     for role in ("frame", "outcomes_from"):
         source = getattr(d, role)
         if source is not None and d.customer is None:

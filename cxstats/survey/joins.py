@@ -98,7 +98,8 @@ def answers_once(engine: Engine, d: Description, stage: Stage, problems: list[Pr
 def listed_once(engine: Engine, d: Description, stage: Stage, problems: list[Problem]) -> None:
     """A customer listed twice alike is set aside once; listed with different facts is refused."""
     keys = [k for k in ("_customer", "wave") if stage.has(k)]
-    facts = [k for k in ("_invited_time", *d.groups, "_weight", "_value") if stage.has(k)]
+    named = (*d.groups, *d.stages, *d.instruments, *d.behaviour)
+    facts = [k for k in ("_invited_time", *named, "_weight", "_value") if stage.has(k)]
     found = set_aside_repeats(engine, stage, keys, dict.fromkeys(facts, ()), status="listed twice")
     if found:
         problems.append(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
+from .dates import DateColumn
 from .engine import Engine, identifier, listed, literal
 from .errors import Problem
+from .marks import stages_of
 from .model import Description
 from .pseudonym import add_pseudonyms
 from .readers import Reader
@@ -104,7 +106,9 @@ def rows_in_use(
 
     chosen = {key: f"CASE WHEN NOT _early THEN {kept(key)} END" for key in d.scores}
     chosen |= {item.key: f"CASE WHEN NOT _early THEN {kept(item.key)} END" for item in d.items}
-    chosen |= {key: kept(key) for key in d.groups}
+    chosen |= {key: kept(key) for key in (*d.groups, *d.instruments)}
+    chosen |= stages_sql(d, columns)
+    chosen |= {key: _number(key, columns, stages) for key in d.behaviour}
     if d.wave is not None:
         chosen["wave"] = kept("wave")
     chosen |= {key: _outcome(d, key, columns, dates, stages) for key in d.outcomes}
@@ -114,6 +118,7 @@ def rows_in_use(
         chosen["value"] = kept("_value")
     if "_responded_time" in columns:
         chosen["_stamped"] = "NOT _early AND _responded_time IS NOT NULL"
+    derived = _times(chosen, dates)
     if d.customer is not None and "_customer" in columns:
         chosen["_customer"] = "_customer"
         chosen["part"] = "NULL::UTINYINT"  # filled when first asked for
@@ -124,9 +129,46 @@ def rows_in_use(
     engine.run("DROP VIEW judged")
     for table in ("joined", *(stage.table for stage in stages.values())):
         engine.run(f"DROP TABLE IF EXISTS {table}")
-    if "_customer" not in chosen:
-        return engine.table("used")
-    return engine.table(add_pseudonyms(engine, "used"))
+    table = "used"
+    if derived:
+        # a view: what is derived costs nothing until it is asked for
+        listed = "".join(f", {sql} AS {identifier(name)}" for name, sql in derived.items())
+        engine.run(f"CREATE OR REPLACE TEMP VIEW used_times AS SELECT *{listed} FROM used")
+        table = "used_times"
+    return engine.table(add_pseudonyms(engine, table) if "_customer" in chosen else table)
+
+
+def _times(chosen: dict[str, str], dates: Mapping[str, DateColumn]) -> dict[str, str]:
+    """Adds days of invitation and answer to ``chosen``; returns what follows from them, as SQL over the rows in use."""
+    derived: dict[str, str] = {}
+    invited, responded = dates.get("_invited"), dates.get("_responded")
+    if invited is not None and invited.kind != "flag":
+        chosen["_invited_day"] = "_invited_day"
+        derived["invited_weekday"] = "isodow(_invited_day)"
+        if invited.kind == "time":
+            chosen["_invited_clock"] = "_invited_time"
+            derived["invited_hour"] = f"hour({invited.local('_invited_clock')})"
+        if responded is not None and responded.kind != "flag":
+            chosen["_answered_day"] = "CASE WHEN NOT _early THEN _responded_day END"
+            # sources in two zones can put an answer on the day before its invitation
+            derived["days_to_answer"] = (
+                "CASE WHEN _answered_day IS NOT NULL THEN greatest(_answered_day - _invited_day, 0) END"
+            )
+    return derived
+
+
+def _number(key: str, columns: Collection[str], stages: Mapping[str, Stage]) -> str:
+    number = next((stage.numbers[key] for stage in stages.values() if key in stage.numbers), None)
+    return "NULL::DOUBLE" if number is None or key not in columns else number.value
+
+
+def stages_sql(d: Description, columns: Collection[str]) -> dict[str, str]:
+    """The stages as SQL: who reached a later one has reached the earlier ones, recorded or not."""
+    names = stages_of(d)
+    return {
+        name: " OR ".join(identifier(later) for later in names[i:] if later in columns) or "NULL::BOOLEAN"
+        for i, name in enumerate(names)
+    }
 
 
 def _outcome(

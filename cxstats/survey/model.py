@@ -24,11 +24,16 @@ from ..metrics import NPS, Metric, Scale, ces, csat, mean_score, net_score, top_
 from .yaml_text import Place
 
 __all__ = [
+    "STAGES",
+    "Behaviour",
     "Column",
     "Description",
     "Group",
+    "Instrument",
     "Item",
+    "Mark",
     "Outcome",
+    "Reached",
     "Score",
     "SetAside",
     "Source",
@@ -37,8 +42,14 @@ __all__ = [
     "place_text",
 ]
 
-RESERVED = ("n", "w", "w2", "part", "responded", "customer", "value", "weight", "invited")
-"""Names with a meaning of their own in a table of cells."""
+RESERVED = (
+    *("n", "w", "w2", "part", "responded", "customer", "value", "weight", "invited", "follow_up", "recovery"),
+    *("days_to_answer", "invited_weekday", "invited_hour", "observed_days"),
+)
+"""Names with a meaning of their own in a table of cells, or of rows."""
+
+STAGES = ("delivered", "opened", "clicked", "started", "completed")
+"""How far an invitation can get, in this order."""
 
 Name = Annotated[
     str,
@@ -244,6 +255,32 @@ class Group(_Part):
     label: Text | None = None
 
 
+class Reached(_Part):
+    """How far an invitation got: reached where the column says one of ``values``, or anything but no."""
+
+    column: Text
+    values: Texts = ()
+    label: Text | None = None
+
+
+class Instrument(_Part):
+    """What a customer was given before answering (a second reminder, an offer); drawn by lot or not."""
+
+    column: Text
+    randomised: bool = False
+    labels: dict[str, str] = {}
+    missing: Texts = ()
+    label: Text | None = None
+
+
+class Behaviour(_Part):
+    """A number known for everyone invited: tenure in months, days of use."""
+
+    column: Text
+    missing: Texts = ()
+    label: Text | None = None
+
+
 class Wave(_Part):
     """The column that says in which wave a customer was asked; ``order`` lists waves from old to new."""
 
@@ -294,6 +331,13 @@ class Column(_Part):
     column: Text
 
 
+class Mark(_Part):
+    """Rows that a column marks, by one of ``values`` or by anything but no."""
+
+    column: Text
+    values: Texts = ()
+
+
 class SetAside(_Part):
     """Rows that are no customers' answers: previews, tests, staff. Counted under ``reason``."""
 
@@ -318,6 +362,9 @@ class Period(_Part):
 ColumnRole = Annotated[Column, BeforeValidator(_as_column)]
 GroupRole = Annotated[Group, BeforeValidator(_as_column)]
 WaveRole = Annotated[Wave, BeforeValidator(_as_column)]
+ReachedRole = Annotated[Reached, BeforeValidator(_as_column)]
+InstrumentRole = Annotated[Instrument, BeforeValidator(_as_column)]
+BehaviourRole = Annotated[Behaviour, BeforeValidator(_as_column)]
 
 
 class Description(_Part):
@@ -338,6 +385,9 @@ class Description(_Part):
     responded: ColumnRole | None = None
     groups: dict[Name, GroupRole] = {}
     wave: WaveRole | None = None
+    stages: dict[str, ReachedRole] = {}
+    instruments: dict[Name, InstrumentRole] = {}
+    behaviour: dict[Name, BehaviourRole] = {}
     items: tuple[Annotated[Item, BeforeValidator(_as_column)], ...] = ()
     outcomes: dict[Name, Outcome] = {}
     value: ColumnRole | None = None
@@ -405,6 +455,8 @@ def columns_by_role(d: Description) -> Iterator[tuple[tuple[str | int, ...], str
     if d.responses.shape == "wide":
         yield from (((("scores", key), score.column)) for key, score in d.scores.items())
     yield from (((("groups", key), group.column)) for key, group in d.groups.items())
+    for section in ("stages", "instruments", "behaviour"):
+        yield from (((section, key), entry.column) for key, entry in getattr(d, section).items())
     yield from (((("items", i), item.column)) for i, item in enumerate(d.items))
     for key, outcome in d.outcomes.items():
         yield ("outcomes", key), outcome.column

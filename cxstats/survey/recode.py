@@ -169,6 +169,12 @@ class Recoder:
         item = next(item for item in self.d.items if item.key == name)
         return judge_answers(texts, item.scale, self.codes(name, item.missing), {}, decimal)
 
+    def knows(self, name: str) -> bool:
+        """Whether the column holds raw values, to be recoded; the others are what they say."""
+        d = self.d
+        named = (d.scores, d.outcomes, d.groups, d.instruments)
+        return name == "wave" or any(name in n for n in named) or any(i.key == name for i in d.items)
+
     def column(self, name: str, raw: pd.Series) -> pd.Series:
         """The raw column ``name`` recoded; scores Int64, outcomes boolean, groups text; missing is <NA>."""
         import pandas as pd
@@ -191,6 +197,9 @@ class Recoder:
         if name == "wave":
             assert self.d.wave is not None
             return self._labels(name, texts, self.d.wave.labels, None, self.d.wave.missing), "string"
+        if name in self.d.instruments:
+            given = self.d.instruments[name]
+            return self._labels(name, texts, given.labels, None, given.missing), "string"
         group = self.d.groups[name]
         return self._labels(name, texts, group.labels, group.other, group.missing), "string"
 

@@ -53,6 +53,7 @@ _ORDER = {
     "long": ("responses",),
     "outcomes": ("outcomes_from", "frame", "responses"),
     "value": ("frame", "outcomes_from", "responses"),
+    "behaviour": ("frame", "responses", "outcomes_from"),
 }
 _FRAME_FIRST = ("frame", "responses")
 

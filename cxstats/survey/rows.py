@@ -14,15 +14,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .engine import Engine, spellings
+from .engine import Engine, identifier, spellings
 from .errors import Problem
 from .joins import answers_once, count_rows, join_frame, join_outcomes, listed_once, parts, read_label, widen
 from .judging import check_clocks, check_weights, judge_rows, last_answer, rows_in_use, weights_problem
 from .ledger import Kind, LedgerLine, section
+from .marks import declared_values, marked, stages_of
 from .model import Description
+from .numbers import NumberColumn, numbers_problems
 from .readers import DatabaseReader, Reader
 from .roles import Roles
-from .stage import Stage, make_stage
+from .stage import Stage, check_values, make_stage, missing_codes
 
 if TYPE_CHECKING:
     import ibis
@@ -93,12 +95,16 @@ def _as_it_is(engine: Engine, d: Description, reader: Reader, roles: Roles, prob
         column = source[place.column]
         if path == ("wave",):
             columns["wave"] = column
-        elif path[0] in ("scores", "groups", "outcomes"):
+        elif path[0] in ("scores", "groups", "outcomes", "instruments"):
             columns[str(path[1])] = column
         elif path[0] == "items":
             columns[d.items[int(path[1])].key] = column
         elif path[0] in ("weight", "value"):
             columns[str(path[0])] = column
+    columns |= _reached(source, d, roles)
+    columns |= _numbers(engine, source, d, reader, roles, problems)
+    if declared_values(d):
+        check_values(source, {c: c for c in reader.columns}, d, "responses", reader, roles, problems)
     table = source
     aside: list[Any] = []
     for i, rule in enumerate(d.set_aside):
@@ -111,6 +117,61 @@ def _as_it_is(engine: Engine, d: Description, reader: Reader, roles: Roles, prob
     if "weight" in columns:
         _check_numeric_weights(rows.table, d, reader, problems)
     return rows
+
+
+def _reached(source: ibis.Table, d: Description, roles: Roles) -> dict[str, Any]:
+    """The stages: who reached a later one has reached the earlier ones, recorded or not."""
+    out: dict[str, Any] = {}
+    later: Any = None
+    for name in reversed(stages_of(d)):
+        if roles.has("stages", name):
+            entry = d.stages[name]
+            here = marked(source[entry.column], entry.values, d.responses.missing)
+            later = here if later is None else here | later
+            out[name] = later
+    return out
+
+
+def _numbers(
+    engine: Engine,
+    source: ibis.Table,
+    d: Description,
+    reader: Reader,
+    roles: Roles,
+    problems: list[Problem],
+) -> dict[str, Any]:
+    """Behaviour as numbers: in a database its columns must be numbers, elsewhere texts are looked at."""
+    out: dict[str, Any] = {}
+    texts: dict[str, NumberColumn] = {}
+    for key, entry in d.behaviour.items():
+        if not roles.has("behaviour", key):
+            continue
+        column = source[entry.column]
+        codes = missing_codes(d.responses, entry.missing)
+        if column.type().is_numeric() and not codes:
+            number = column.cast("float64")
+            out[key] = (number.isnan() | number.isinf()).ifelse(None, number)
+        elif isinstance(reader, DatabaseReader):
+            out[key] = column.cast("float64") if column.type().is_numeric() else column
+            if codes and column.type().is_numeric():
+                out[key] = column.cast("string").isin(spellings(codes)).ifelse(None, out[key])
+            elif not column.type().is_numeric():
+                problems.append(
+                    Problem(
+                        f"column {entry.column} holds {column.type()}, not numbers",
+                        f"{reader.where}, for behaviour.{key}",
+                        fix="cast it to a number in a view of the database",
+                    )
+                )
+        else:
+            texts[key] = NumberColumn.of(entry.column, identifier(entry.column), codes, d.responses.decimal)
+            plain = column.cast("string").strip()
+            plain = plain.replace(",", ".") if d.responses.decimal == "," else plain
+            number = plain.try_cast("float64")
+            gone = number.isnan() | number.isinf() | plain.isin(spellings(codes))
+            out[key] = gone.ifelse(None, number)
+    problems += numbers_problems(engine, "rows", texts, reader.where, numbered=False)
+    return out
 
 
 def _sections_as_it_is(

@@ -9,15 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from .dates import DateColumn, read_dates
 from .engine import Engine, identifier, listed, literal
 from .errors import Problem, quoted
+from .marks import declared_values, marked_sql, tally, unused_values_problem
 from .model import Description, Source
+from .numbers import NumberColumn, numbers_problems
 from .readers import Reader
 from .roles import Roles
 
-__all__ = ["Stage", "make_stage", "missing_codes", "set_aside_repeats"]
+if TYPE_CHECKING:
+    import ibis
+
+__all__ = ["Stage", "check_values", "make_stage", "missing_codes", "set_aside_repeats"]
 
 _FLOATS = ("DOUBLE", "FLOAT")
 
@@ -32,6 +38,7 @@ class Stage:
     source: Source
     columns: tuple[str, ...]
     dates: dict[str, DateColumn] = field(default_factory=dict)
+    numbers: dict[str, NumberColumn] = field(default_factory=dict)
 
     def has(self, column: str) -> bool:
         """Whether the stage has this column."""
@@ -61,6 +68,9 @@ def make_stage(
     # text files and workbooks know the rows' numbers as the user sees them
     number = "row_number() OVER ()" if reader.columnar or "_row" not in types else "_row"
     columns = "".join(f", {sql} AS {identifier(name)}" for name, sql in chosen.items())
+    if declared_values(d):
+        names = {column: sql.strip('"').replace('""', '"') for column, sql in idents.items()}
+        check_values(engine.table(raw), names, d, role, reader, roles, problems)
     engine.run(
         f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT {number} AS _row{columns} FROM {raw}",
         where=reader.where,
@@ -70,6 +80,11 @@ def make_stage(
     )
     stage = Stage(role, table, reader, source, tuple(chosen))
     _add_dates(engine, stage, roles, d, problems, notes)
+    for key, entry in d.behaviour.items():
+        if stage.has(key):
+            codes = missing_codes(source, entry.missing)
+            stage.numbers[key] = NumberColumn.of(entry.column, identifier(key), codes, source.decimal)
+    problems += numbers_problems(engine, table, stage.numbers, reader.where, numbered=True)
     _set_aside(engine, stage, d)
     return stage
 
@@ -111,8 +126,10 @@ def _columns(
             out["wave"] = sql
         elif path == ("wave", "responses"):
             out["_answer_wave"] = sql
-        elif section in ("scores", "groups", "outcomes") and len(path) == 2:
+        elif section in ("scores", "groups", "outcomes", "instruments", "behaviour") and len(path) == 2:
             out[str(path[1])] = sql
+        elif section == "stages":
+            out[str(path[1])] = marked_sql(sql, d.stages[str(path[1])].values, source.missing)
         elif section == "items":
             out[d.items[int(path[1])].key] = sql
         elif path[-1] == "on":
@@ -131,6 +148,40 @@ def _columns(
         elif section in ("invited", "responded"):
             out[f"_{section}"] = sql
     return out
+
+
+def check_values(
+    table: ibis.Table,
+    names: Mapping[str, str],
+    d: Description,
+    role: str,
+    reader: Reader,
+    roles: Roles,
+    problems: list[Problem],
+) -> None:
+    """Values that mark rows, and stand in no row of the source, are mistyped.
+
+    ``names`` says how ``table`` calls the source's columns.
+    """
+    named: dict[str, set[str]] = {}
+    declared = [
+        (path, column, values) for path, column, values in declared_values(d) if roles.column(path, role)
+    ]
+    for _, column, values in declared:
+        named.setdefault(column, set()).update(values)
+    found = {column: tally(table, names[column]) for column in named}
+    secret = None if d.customer is None else d.customer.column
+    for path, column, values in declared:
+        problem = unused_values_problem(
+            found[column],
+            values,
+            named[column],
+            column=column,
+            where=f"{reader.where}, for {'.'.join(map(str, path))}",
+            secret=column == secret,
+        )
+        if problem is not None:
+            problems.append(problem)
 
 
 def _add_dates(

@@ -17,6 +17,7 @@ from .description import parse_description, read_description
 from .engine import Engine, spellings
 from .errors import Problem, SurveyError, did_you_mean, quoted
 from .ledger import Kind, Ledger, LedgerLine
+from .marks import stages_of
 from .model import Description, columns_by_role
 from .pseudonym import fill_parts
 from .readers import DatabaseReader, Reader, open_reader
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 __all__ = ["Survey", "open_survey"]
 
 _FEW, _OTHER = 10, "other text"
+
+DERIVED = ("days_to_answer", "invited_weekday", "invited_hour")
+"""What follows from the times of invitation and answer."""
 
 EAGER_ROWS = 1_000_000
 """Up to this many rows everything is checked on opening; a larger columnar file when it is first counted."""
@@ -254,8 +258,9 @@ class Survey:
 
     @cached_property
     def group_labels(self) -> dict[str, str]:
-        """How readers know the groups (and outcomes): name -> label."""
-        named = {**self.description.groups, **self.description.outcomes}
+        """How readers know groups, outcomes, stages, instruments and behaviour: name -> label."""
+        d = self.description
+        named = {**d.groups, **d.outcomes, **d.stages, **d.instruments, **d.behaviour}
         return {name: entry.label or name.replace("_", " ").capitalize() for name, entry in named.items()}
 
     @property
@@ -279,6 +284,29 @@ class Survey:
     def items(self) -> tuple[str, ...]:
         """Names of the items of the multi-topic battery."""
         return tuple(item.key for item in self.description.items)
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """How far invitations are known to have got: of delivered, opened, clicked, started, completed, in order.
+
+        Who reached a later stage has reached the earlier ones.
+        """
+        return stages_of(self.description)
+
+    @property
+    def instruments(self) -> tuple[str, ...]:
+        """Names of what customers were given before answering (reminders, offers)."""
+        return tuple(self.description.instruments)
+
+    @property
+    def randomised(self) -> tuple[str, ...]:
+        """Names of the instruments that were drawn by lot."""
+        return tuple(name for name, entry in self.description.instruments.items() if entry.randomised)
+
+    @property
+    def behaviour(self) -> tuple[str, ...]:
+        """Names of the numbers known of everyone, such as tenure: columns of :meth:`rows`."""
+        return tuple(self.description.behaviour)
 
     @property
     def weighted(self) -> bool:
@@ -350,7 +378,18 @@ class Survey:
         """Every name that :meth:`cells` can count by."""
         part = ("part",) if self.description.customer is not None else ()
         wave = (self.wave,) if self.wave else ()
-        return (*self.groups, *wave, *self.metrics, *self.items, "responded", *self.outcomes, *part)
+        plain = (*self.stages, *self._derived, *part)
+        return (
+            *(*self.groups, *wave, *self.metrics, *self.items, "responded", *self.outcomes),
+            *(*self.instruments, *plain),
+        )
+
+    @cached_property
+    def _derived(self) -> tuple[str, ...]:
+        """Names of what follows from the days of invitation and answer, as far as they are known."""
+        if self.description.invited is None:
+            return ()
+        return tuple(name for name in DERIVED if name in self._rows.table.columns)
 
     def counts(self, metric: str) -> np.ndarray:
         """Number of answers per category of the metric's scale, shape (K,), low to high; unweighted.
@@ -372,13 +411,15 @@ class Survey:
         Parameters
         ----------
         by : any of :attr:`columns`: groups, the wave, metrics and items (their answers), "responded",
-            outcomes, "part".
+            outcomes, instruments, stages, "part", and where invitations are dated "days_to_answer" (calendar
+            days from invitation to answer), "invited_weekday" (1 Monday to 7 Sunday), "invited_hour" (0–23).
 
         Returns
         -------
         One row per combination that occurs, ordered by ``by`` (waves from old to new, missing last): the
         columns, ``n`` and, in a weighted survey, ``w`` = Σw and ``w2`` = Σw². Scores are Int64, groups
-        text, outcomes and "responded" boolean, what is missing ``<NA>``.
+        and instruments text, outcomes, stages and "responded" boolean, days and hours Int64, what is missing
+        ``<NA>``.
 
         Raises
         ------
@@ -432,16 +473,17 @@ class Survey:
 
         Parameters
         ----------
-        columns : any of :attr:`columns`, and "customer" (the pseudonym), "weight", "value".
+        columns : any of :attr:`columns`, and "customer" (the pseudonym), "weight", "value", any of
+            :attr:`behaviour`.
 
         Returns
         -------
-        One row per row in use; "value" and "weight" are numbers.
+        One row per row in use; "value", "weight" and behaviour are numbers (Float64).
         """
         import pandas as pd
 
         columns = [columns] if isinstance(columns, str) else list(columns)
-        own = {"customer", "weight", "value"} & set(self._rows.table.columns)
+        own = {"customer", "weight", "value", *self.behaviour} & set(self._rows.table.columns)
         self._checked([c for c in columns if c not in own], known=(*self.columns, *sorted(own)))
         table = self._with_derived(columns)
         if "_row" in table.columns:  # joins do not keep the file's order
@@ -452,13 +494,19 @@ class Survey:
         for name in columns:
             if name in ("value", "weight"):
                 out[name] = self._numbers(raw[name])
-            elif name in ("customer", "part", "responded"):
-                out[name] = raw[name].astype(
-                    {"customer": "string", "part": "Int64", "responded": "boolean"}[name]
-                )
-            else:
+            elif self._recoder.knows(name):
                 out[name] = self._recoder.column(name, raw[name]).array
+            else:
+                out[name] = raw[name].astype(self._kind(name))
         return out
+
+    def _kind(self, name: str) -> str:
+        """The dtype of a column that is not recoded."""
+        if name in self.behaviour:
+            return "Float64"
+        if name in self.stages or name == "responded":
+            return "boolean"
+        return "string" if name == "customer" else "Int64"
 
     def _numbers(self, raw: pd.Series) -> pd.Series:
         import pandas as pd
@@ -585,8 +633,7 @@ class Survey:
         return regroup(raw, self._labels(raw, by)) if by else raw
 
     def _labels(self, raw: pd.DataFrame, by: Sequence[str]) -> dict[str, Any]:
-        own = ("part", "responded")
-        return {name: self._recoder.column(name, raw[name]) for name in by if name not in own}
+        return {name: self._recoder.column(name, raw[name]) for name in by if self._recoder.knows(name)}
 
     def _check_scale(self, name: str, raw: pd.DataFrame) -> None:
         problem = self._scale_problem(name, raw)

@@ -248,6 +248,8 @@ def test_the_description_names_columns_that_are_there(demo):
     columns |= {item["column"] for item in told["items"]}
     columns |= {outcome[name] for outcome in told["outcomes"].values() for name in ("column", "on")}
     columns |= {told["value"]["column"], told["set_aside"][0]["column"]}
+    for section in ("stages", "instruments", "behaviour"):
+        columns |= {entry["column"] for entry in told[section].values()}
     assert columns <= set(demo.rows.columns)
     assert sorted(demo.rows["wave"].unique()) == told["wave"]["order"]
     assert told["simulated"] is True

@@ -1,0 +1,118 @@
+"""Columns that mark rows: how far an invitation got, who was selected for a follow-up, who was called back.
+
+A column marks a row where it says one of the declared values. Without declared values it marks a row
+where it says anything but no, so that a column of times (opened_at) and one of flags (1, 0) both mean
+what they say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from .engine import listed, literal, spellings
+from .errors import Problem, quoted
+from .model import STAGES, Description
+
+if TYPE_CHECKING:
+    import ibis
+
+__all__ = [
+    "declared_values",
+    "marked",
+    "marked_sql",
+    "stages_of",
+    "tally",
+    "unused_values_problem",
+    "values_text",
+]
+
+_NO = ("0", "0.0", "false", "no", "n", "nan", "nat")
+_MOST = 1_000
+_FEW = 10
+
+
+def marked_sql(sql: str, values: Sequence[str], missing: Sequence[str]) -> str:
+    """Whether the column ``sql`` marks a row, as SQL; never NULL."""
+    text = f"nullif(trim({sql}::VARCHAR), '')"
+    if values:
+        return f"coalesce({text} IN {listed(values)}, false)"
+    no = ", ".join(map(literal, dict.fromkeys((*_NO, *(code.lower() for code in missing)))))
+    return f"coalesce(lower({text}) NOT IN ({no}), false)"
+
+
+def marked(column: Any, values: Sequence[str], missing: Sequence[str]) -> Any:
+    """Whether the ibis ``column`` marks a row; never missing."""
+    text = column.cast("string").strip()
+    if values:
+        return text.isin(spellings(values)).fill_null(False)
+    no = ("", *_NO, *(code.lower() for code in missing))
+    return text.lower().notin(list(dict.fromkeys(no))).fill_null(False)
+
+
+def stages_of(d: Description) -> tuple[str, ...]:
+    """The described stages, from the invitation to the end of the questionnaire."""
+    return tuple(name for name in STAGES if name in d.stages)
+
+
+def tally(table: ibis.Table, column: str) -> dict[str, int]:
+    """How often each value of ``column`` occurs, most frequent first; at most a thousand values, blanks apart."""
+    text = table[column].cast("string").strip()
+    values = table.select(text=text).filter(text.notnull() & (text != ""))
+    counts = values.group_by("text").agg(n=values.count())
+    rows = counts.order_by([counts.n.desc(), counts.text]).limit(_MOST).to_pyarrow().to_pylist()
+    return {row["text"]: int(row["n"]) for row in rows}
+
+
+def values_text(found: Mapping[str, int], most: int = 8) -> str:
+    """The values there are, as far as they may be printed: a value of a few customers among many could be theirs."""
+    shown = [text for text, n in found.items() if n >= _FEW or len(found) <= 2 * most]
+    if not shown:
+        return f"{len(found):,} different values" if len(found) < _MOST else "very many different values"
+    listed_ = ", ".join(quoted(text, 30) for text in shown[:most])
+    return f"{listed_}, …" if len(found) > most else listed_
+
+
+def unused_values_problem(
+    found: Mapping[str, int],
+    values: Sequence[str],
+    others: Collection[str],
+    *,
+    column: str,
+    where: str,
+    secret: bool = False,
+) -> Problem | None:
+    """A problem if the column holds none of the declared ``values``, or a near miss of one that it lacks.
+
+    ``others`` are values named elsewhere for this column; ``secret`` columns are not quoted.
+    """
+    if not found or not values:
+        return None
+    lacking = [v for v in values if not any(s in found for s in spellings([v]))]
+    if len(lacking) == len(values):
+        named = ", ".join(map(quoted, values[:6]))
+        held = "" if secret else f"; it holds {values_text(found)}"
+        return Problem(
+            f"no row of column {column} says {named}{held}",
+            where,
+            fix="name the values as they stand in the data",
+        )
+    named = {s.casefold() for s in (*values, *others)}
+    for value in lacking:
+        near = get_close_matches(value.casefold(), [f.casefold() for f in found], 1, 0.85)
+        spelled = next((f for f in found if near and f.casefold() == near[0]), None)
+        if spelled is not None and (
+            spelled.casefold() not in named or spelled.casefold() == value.casefold()
+        ):
+            return Problem(
+                f"no row of column {column} says {quoted(value)}",
+                where,
+                fix="" if secret else f"Did you mean {quoted(spelled)}?",
+            )
+    return None
+
+
+def declared_values(d: Description) -> list[tuple[tuple[str | int, ...], str, tuple[str, ...]]]:
+    """Path, column and values of everything in ``d`` that marks rows by declared values."""
+    return [(("stages", key), entry.column, entry.values) for key, entry in d.stages.items() if entry.values]

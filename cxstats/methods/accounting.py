@@ -109,8 +109,9 @@ def response_rates(
         raise ValueError("nobody was invited: every 'n' is 0")
     reached, notes = _reached(cells, stages, n)
     place, labels = _groups(cells, columns)
+    place, reached, n, clusters = _condensed(place, reached, n, clusters)
     keep = np.bincount(place, weights=n, minlength=len(labels)) > 0
-    previous = np.column_stack([np.ones(len(cells), dtype=bool), reached[:, :-1]])
+    previous = np.column_stack([np.ones(len(n), dtype=bool), reached[:, :-1]])
     blocks = []
     for group in np.flatnonzero(keep):
         inside = place == group
@@ -126,7 +127,7 @@ def response_rates(
             row |= dict(zip(("rate", "low", "high"), of_all, strict=True))
             row |= dict(zip(("rate_of_previous", "previous_low", "previous_high"), of_previous, strict=True))
             blocks.append(row)
-    table = pd.DataFrame(blocks).astype({name: "string" for name in [*columns, "stage"]})
+    table = pd.DataFrame(blocks).astype(dict.fromkeys([*columns, "stage"], "string"))
     last = reached[:, -1]
     broke_off = None
     if len(stages) > 1:
@@ -214,6 +215,23 @@ def _groups(cells: pd.DataFrame, columns: list[str]) -> tuple[np.ndarray, pd.Dat
         for name, (code, names) in zip(columns, coded, strict=True)
     }
     return place, pd.DataFrame(labels)
+
+
+def _condensed(
+    place: np.ndarray, reached: np.ndarray, n: np.ndarray, clusters: Clusters
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, Clusters]:
+    """Rows alike in group, stages and part as one: whatever else the cells tell apart does not matter here."""
+    from cxstats.methods.frame_variables import cross_classify
+
+    if clusters.matrix is not None:
+        return place, reached, n, clusters
+    parts = [] if clusters.part is None else [clusters.part]
+    row, first = cross_classify([place, *reached.T.astype(int), *parts])
+    mass, square, count_ = (
+        np.bincount(row, weights=x, minlength=len(first)) for x in (clusters.mass, clusters.square, n)
+    )
+    part = None if clusters.part is None else clusters.part[first]
+    return place[first], reached[first], count_, Clusters(mass, square, None, part)
 
 
 def _wilson(

@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 
 from cxstats.cells import cluster_variance
+from cxstats.words import count
 
-__all__ = ["Clusters", "clusters_of"]
+__all__ = ["Clusters", "clusters_of", "counts_of", "require_both", "require_columns", "truth_of"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,6 +159,26 @@ def truth_of(cells: pd.DataFrame, column: str, what: str) -> np.ndarray:
     if pd.api.types.is_numeric_dtype(values) and set(values.unique()) <= {0, 1}:
         return values.to_numpy(dtype=float) == 1
     raise ValueError(f"{column!r} must be true or false, but holds {values.unique()[:3].tolist()}")
+
+
+def require_both(n: np.ndarray, answered: np.ndarray, least: int = 1) -> None:
+    """Some answered and some did not, at least ``least`` of each; or an error that says what is missing."""
+    yes, no = n[answered].sum(), n[~answered].sum()
+    if not yes + no > 0:
+        raise ValueError("nobody was invited: every 'n' is 0")
+    if yes == 0:
+        raise ValueError(
+            f"nobody of the {count(no)} invited answered: there is nothing to learn about answering"
+        )
+    if no == 0:
+        raise ValueError(
+            f"all {count(yes)} customers answered, so nobody's silence can be studied. Do the cells hold everyone "
+            "invited, or only the answers?"
+        )
+    if min(yes, no) < least:
+        raise ValueError(
+            f"{count(yes)} answered and {count(no)} did not: fewer than {least} of either say too little about who answers"
+        )
 
 
 def _parts(cells: pd.DataFrame, part: str) -> np.ndarray:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from cxstats.methods.clusters import Clusters, clusters_of, require_columns, truth_of
+from cxstats.methods.clusters import Clusters, clusters_of, require_both, require_columns, truth_of
 from cxstats.methods.frame_variables import (
     EXPECTED,
     FrameVariable,
@@ -193,7 +193,7 @@ def fit(
     given = None if weights is None else np.asarray(weights, dtype=float)
     clusters = clusters_of(cells, weights=given, matrix=matrix, part=part)
     n = cells["n"].to_numpy(dtype=float)
-    _require_both(n, answered)
+    require_both(n, answered, least=LEAST)
     variables, notes = frame_variables(cells, by, n, answered, expected=expected)
     if not variables:
         raise ValueError(
@@ -357,7 +357,7 @@ def performance(
             f"propensities must be {len(answered):,} numbers above 0 and below 1, one per row of cells"
         )
     clusters = clusters_of(cells)
-    _require_both(clusters.mass, answered, least=1)
+    require_both(clusters.mass, answered)
     value, place = np.unique(given, return_inverse=True)
     success = np.bincount(place, weights=clusters.mass * answered, minlength=len(value))
     failure = np.bincount(place, weights=clusters.mass, minlength=len(value)) - success
@@ -571,25 +571,6 @@ def _bands(propensity: np.ndarray, success: np.ndarray, failure: np.ndarray, ban
             "observed_share": sums["s"] / sums["n"],
         }
     )
-
-
-def _require_both(n: np.ndarray, answered: np.ndarray, least: int = LEAST) -> None:
-    yes, no = n[answered].sum(), n[~answered].sum()
-    if not yes + no > 0:
-        raise ValueError("nobody was invited: every 'n' is 0")
-    if yes == 0:
-        raise ValueError(
-            f"nobody of the {count(no)} invited answered: there is nothing to learn about answering"
-        )
-    if no == 0:
-        raise ValueError(
-            f"all {count(yes)} customers answered, so nobody's silence can be studied. Do the cells hold everyone "
-            "invited, or only the answers?"
-        )
-    if min(yes, no) < least:
-        raise ValueError(
-            f"{count(yes)} answered and {count(no)} did not: fewer than {least} of either say too little about who answers"
-        )
 
 
 def _expit(x: np.ndarray) -> np.ndarray:

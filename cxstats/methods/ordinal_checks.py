@@ -285,6 +285,17 @@ def _covariance(fit: LocationScale, influence: np.ndarray) -> np.ndarray:
     return influence.T @ (influence * problem.squares[:, None])
 
 
+def _residual_influence(fit: LocationScale, column: str, counts: np.ndarray) -> np.ndarray:
+    """The same of observed minus implied shares, shape (rows, G·K)."""
+    problem = fit.problem
+    code = problem.code_of_cell(column)
+    slope = _jacobian(
+        lambda theta: implied_shares(theta, problem.cells, code, len(counts), fit.link).ravel(),
+        fit.parameters,
+    )
+    return _share_influence(fit, column, counts) - fit.influence[problem.used] @ slope.T
+
+
 def _rao_scott(
     fit: LocationScale, column: str, counts: np.ndarray, model: np.ndarray, statistic: float, df: int
 ) -> tuple[float, float]:
@@ -294,21 +305,11 @@ def _rao_scott(
         raise ValueError(
             "thresholds are tested with the matrix of repeated customers (matrix=...), not with replicates: fit it so"
         )
-    problem = fit.problem
-    slope = _jacobian(
-        lambda theta: implied_shares(
-            theta, problem.cells, problem.code_of_cell(column), len(counts), fit.link
-        ).ravel(),
-        fit.parameters,
-    )
-    residual = _share_influence(fit, column, counts) - fit.influence[problem.used] @ slope.T
-    design = _covariance(fit, residual)
+    design = _covariance(fit, _residual_influence(fit, column, counts))
     n = counts.sum(axis=1, keepdims=True)
     # X² is a sum of squares of residuals times these; its mean under the design is their trace
-    weight = (n / np.maximum(model, 1e-12)).ravel()
-    root = np.sqrt(weight)
-    eigenvalues = np.sort(np.linalg.eigvalsh(design * np.outer(root, root)))[::-1][:df]
-    eigenvalues = np.maximum(eigenvalues, 0)
+    root = np.sqrt((n / np.maximum(model, 1e-12)).ravel())
+    eigenvalues = np.maximum(np.sort(np.linalg.eigvalsh(design * np.outer(root, root)))[::-1][:df], 0)
     mean = eigenvalues.mean()
     spread = (eigenvalues**2).sum() / (df * mean**2)
     scaled = statistic / mean
@@ -380,8 +381,16 @@ def _differences(
 
 
 def _errors(fit: LocationScale, influence: np.ndarray) -> np.ndarray:
-    flat = influence.reshape(len(influence), -1)
-    return np.sqrt(np.maximum(np.diag(_covariance(fit, flat)), 0)).reshape(influence.shape[1:])
+    return np.sqrt(_variances(fit, influence.reshape(len(influence), -1))).reshape(influence.shape[1:])
+
+
+def _variances(fit: LocationScale, influence: np.ndarray) -> np.ndarray:
+    """The diagonal of :func:`_covariance`."""
+    problem = fit.problem
+    if fit.matrix is None:
+        return problem.squares @ influence**2
+    product = fit.matrix[np.ix_(problem.used, problem.used)] @ influence
+    return np.maximum((influence * product).sum(axis=0), 0.0)
 
 
 def _misfit(
@@ -397,8 +406,9 @@ def _misfit(
     spread = fit.groups(column)["spread"].to_numpy()[:, None]
     sure = np.isfinite(gap) & (errors < 0.1 * spread)
     largest = np.where(sure, np.abs(gap), -1).max(axis=1)
-    # E|p̂ − p| of a share, halved and added up: what sampling alone moves (the fit takes a little of it away)
-    chance = np.sqrt(2 / np.pi * model * (1 - model) / n).sum(axis=1) / 2
+    # half of E|observed − implied| added up: what sampling alone would do, the fit having followed the sample
+    residual = _residual_influence(fit, column, counts)
+    chance = np.sqrt(2 / np.pi) * np.sqrt(_variances(fit, residual)).reshape(counts.shape).sum(axis=1) / 2
     return pd.DataFrame(
         {
             "n": np.rint(n[:, 0]).astype(int),

@@ -46,6 +46,8 @@ _ROOMS = {
         "relative_efficiency",
         "scale_check",
     ],
+    "methods.representativity": ["Representativity", "representativity"],
+    "methods.discrimination": ["Discrimination", "discrimination"],
     "studies.sample_size": ["SampleSizeStudy", "sample_size"],
 }
 _HOME = {name: room for room, names in _ROOMS.items() for name in names}

@@ -231,7 +231,7 @@ def _condensed(
         np.bincount(row, weights=x, minlength=len(first)) for x in (clusters.mass, clusters.square, n)
     )
     part = None if clusters.part is None else clusters.part[first]
-    return place[first], reached[first], count_, Clusters(mass, square, None, part)
+    return place[first], reached[first], count_, Clusters(mass, square, None, part, clusters.n_parts)
 
 
 def _wilson(

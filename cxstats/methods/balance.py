@@ -505,11 +505,11 @@ def _effective(
     cap = float(answers)
     point = min(spread**2 / error**2, cap)
     if not deviation > 0:
-        return point, point, point
+        return float(point), float(point), float(point)
     smallest, largest = _conditional_interval(abs(error) / deviation, limit / deviation, level)
     low = min(spread**2 / (largest * deviation) ** 2, cap)
     high = cap if smallest <= 0 else min(spread**2 / (smallest * deviation) ** 2, cap)
-    return point, low, high
+    return float(point), float(low), float(high)
 
 
 def _bands(value: np.ndarray, n: np.ndarray) -> np.ndarray:
@@ -526,19 +526,16 @@ def _bands(value: np.ndarray, n: np.ndarray) -> np.ndarray:
 def _conditional_interval(x: float, threshold: float, level: float) -> tuple[float, float]:
     """Interval of θ from X ~ N(θ, 1) that is looked at only where \\|X\\| > threshold (x > 0).
 
-    Equal tails of the truncated distribution: P(X ≤ x | \\|X\\| > threshold, θ) falls as θ grows.
+    The lower limit takes the truncated distribution (an X barely beyond the threshold may well come from a θ near 0); the
+    upper is the usual x + z, never below the truncated one, so that x itself is inside.
     """
     from scipy.optimize import brentq
+    from scipy.special import ndtri
 
     tail = (1 - level) / 2
     x = max(x, threshold * (1 + 1e-9))
-
-    def below(theta: float) -> float:
-        return _truncated_share(x, threshold, theta)
-
-    low = brentq(lambda t: below(t) - (1 - tail), -60.0, x + 1)
-    high = brentq(lambda t: below(t) - tail, min(low, 0.0), x + 10)
-    return float(low), float(high)
+    low = brentq(lambda theta: _truncated_share(x, threshold, theta) - (1 - tail), -60.0, x + 1)
+    return float(low), float(x + ndtri(1 - tail))
 
 
 def _truncated_share(x: float, threshold: float, theta: float) -> float:

@@ -29,12 +29,14 @@ class Clusters:
     square : Σw² per row (n where nothing is weighted), shape (R,).
     matrix : M over the rows, shape (R, R), or None.
     part : number of the part of each row, 0 to K − 1, shape (R,), or None.
+    n_parts : number K of parts; one of which no row is left is still a part, with a total of 0.
     """
 
     mass: np.ndarray
     square: np.ndarray
     matrix: np.ndarray | None = None
     part: np.ndarray | None = None
+    n_parts: int = 0
 
     @property
     def independent(self) -> bool:
@@ -44,7 +46,7 @@ class Clusters:
     @property
     def degrees_of_freedom(self) -> float:
         """Of the covariance: parts − 1; infinite where customers themselves are the clusters."""
-        return float("inf") if self.part is None else float(self.part.max() if len(self.part) else 0)
+        return float("inf") if self.part is None else float(self.n_parts - 1)
 
     def covariance(self, scores: np.ndarray) -> np.ndarray:
         """Covariance of p estimates, shape (p, p), from scores per unit of weight in each row, shape (R, p)."""
@@ -59,9 +61,10 @@ class Clusters:
 
     def part_totals(self, scores: np.ndarray) -> np.ndarray:
         """Sum of scores per part, shape (K, p)."""
-        size = int(self.part.max()) + 1
         weighted = scores * self.mass[:, None]
-        return np.column_stack([np.bincount(self.part, weights=c, minlength=size) for c in weighted.T])
+        return np.column_stack(
+            [np.bincount(self.part, weights=c, minlength=self.n_parts) for c in weighted.T]
+        )
 
     def variance(self, scores: np.ndarray) -> float:
         """Variance of one estimate from scores of shape (R,)."""
@@ -74,8 +77,8 @@ class Clusters:
             self.mass[chosen],
             self.square[chosen],
             None if self.matrix is None else self.matrix[chosen][:, chosen],
-            # a part without any of these rows is still a part, whose total is 0: numbers stay as they are
             None if self.part is None else self.part[chosen],
+            self.n_parts,
         )
 
 
@@ -117,7 +120,10 @@ def clusters_of(
         raise ValueError("give either the matrix of customers or the column of parts, not both")
     if matrix is not None and matrix.shape != (len(n), len(n)):
         raise ValueError(f"the matrix is {matrix.shape}, but there are {len(n)} rows of cells")
-    return Clusters(mass, square, matrix, None if part is None else _parts(cells, part))
+    if part is None:
+        return Clusters(mass, square, matrix)
+    code, n_parts = _parts(cells, part)
+    return Clusters(mass, square, matrix, code, n_parts)
 
 
 def counts_of(cells: pd.DataFrame) -> np.ndarray:
@@ -181,11 +187,11 @@ def require_both(n: np.ndarray, answered: np.ndarray, least: int = 1) -> None:
         )
 
 
-def _parts(cells: pd.DataFrame, part: str) -> np.ndarray:
+def _parts(cells: pd.DataFrame, part: str) -> tuple[np.ndarray, int]:
     require_columns(cells, [part])
     if cells[part].isna().any():
         raise ValueError(f"{int(cells[part].isna().sum())} rows of cells have no {part!r}")
     code, names = pd.factorize(cells[part], sort=True)
     if len(names) < 2:
         raise ValueError(f"parts tell how much an estimate varies, but column {part!r} holds only one")
-    return code
+    return code, len(names)

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from cxstats.methods.clusters import Clusters, clusters_of, require_both, require_columns, truth_of
+from cxstats.methods.discrimination import area_under_curve
 from cxstats.methods.frame_variables import (
     EXPECTED,
     FrameVariable,
@@ -529,7 +530,8 @@ def _overlap_notes(
 
 
 def _performance(propensity: np.ndarray, success: np.ndarray, failure: np.ndarray) -> Performance:
-    auc, error = _auc(propensity, success, failure)
+    # propensities of cells that differ in the last bit only are ties
+    auc, error = area_under_curve(np.round(propensity, 12), success, failure)
     intercept = slope = None
     if np.ptp(propensity) > 1e-9:
         design = np.column_stack([np.ones(len(propensity)), np.log(propensity / (1 - propensity))])
@@ -541,19 +543,6 @@ def _performance(propensity: np.ndarray, success: np.ndarray, failure: np.ndarra
         None if slope is None else float(slope),
         _bands(propensity, success, failure),
     )
-
-
-def _auc(value: np.ndarray, success: np.ndarray, failure: np.ndarray) -> tuple[float, float]:
-    """AUC and DeLong's standard error of one predictor given as a table of counts."""
-    order = np.argsort(value, kind="stable")
-    start = np.flatnonzero(np.r_[True, np.diff(value[order]) > 1e-12])
-    case, control = (np.add.reduceat(side[order], start) for side in (success, failure))
-    m, n = case.sum(), control.sum()
-    below, above = np.cumsum(control) - control / 2, m - np.cumsum(case) + case / 2
-    auc = float(case @ below / (m * n))
-    spread_case = case @ (below / n - auc) ** 2 / max(m - 1, 1)
-    spread_control = control @ (above / m - auc) ** 2 / max(n - 1, 1)
-    return auc, float(np.sqrt(spread_case / m + spread_control / n))
 
 
 def _bands(propensity: np.ndarray, success: np.ndarray, failure: np.ndarray, bands: int = 10) -> pd.DataFrame:

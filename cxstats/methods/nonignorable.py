@@ -25,8 +25,19 @@ from cxstats.methods.bounds import (
     tipping,
     worst_case,
 )
-from cxstats.methods.proxy import ProxyData, cut_points, monotone_p_value, polyserial_correlation, proxy_data
+from cxstats.methods.limits import critical_value as normal_quantile
+from cxstats.methods.proxy import (
+    ProxyData,
+    cut_points,
+    isotonic,
+    monotone_p_value,
+    normal_scores,
+    polyserial_correlation,
+    proxy_data,
+    straight_variance_ratio,
+)
 from cxstats.methods.regions import Region, critical_value
+from cxstats.methods.score import score_limits
 from cxstats.metrics import Metric
 from cxstats.parameters import Count, Level, Seed, checked
 from cxstats.show import definition_html
@@ -54,6 +65,10 @@ REVERSAL = 0.1
 """Largest fall of the response rate against its direction over proxy deciles, as a share of the overall rate."""
 
 _GRID = np.linspace(0, 1, 21)
+
+_RHO, _SHIFT, _RATIO, _ODDS, _EXCESS = range(-5, 0)
+"""Where a vector of measured quantities holds what; the cut-points come before."""
+_CUTS = -5
 
 
 # ------------------------------------------------------------------------------ from published moments
@@ -423,7 +438,8 @@ class NetScoreBias:
     interval : central interval of the bias if every φ in [0, 1] is equally credible (a prior, not a bound).
     proxy_correlation, proxy_correlation_low, proxy_correlation_high : of the proxy and the latent score.
     score_correlation : of the proxy and the score as answered (Pearson), r of SMUB.
-    variance_ratio, variance_ratio_low, variance_ratio_high : of the proxy, respondents over the others.
+    variance_ratio, variance_ratio_low, variance_ratio_high : of the proxy, respondents over the others, over what a
+        response straight in the proxy would make of it (1 unless the frame is coarse).
     shift : respondents' proxy mean minus the others', in respondents' standard deviations.
     deciles : one row per tenth of customers by proxy: ``decile``, ``invited``, ``answered``, ``response_rate``,
         ``low``, ``high``, ``closest`` (the nearest rising or falling sequence), ``value`` (of those who answered).
@@ -498,6 +514,7 @@ def net_score_bias(
     responded: str = "responded",
     part: str = "part",
     folds: int = 5,
+    proxy_scale: str = "normal",
 ) -> NetScoreBias:
     """How far response that depends on the answer itself could have moved a metric.
 
@@ -515,6 +532,8 @@ def net_score_bias(
     level : of intervals and regions.
     draws, seed : simulated from the sampling distribution of what the survey measured.
     responded, part, folds : as in ``cxstats.methods.proxy.proxy_data``.
+    proxy_scale : "normal": the proxy's ranks as normal scores, so that a skewed frame is not mistaken for response at
+        one end; "fitted": as fitted, which is MUBP as published.
 
     Returns
     -------
@@ -545,7 +564,7 @@ def net_score_bias(
     ...     "n": [60, 30, 10, 100, 10, 30, 60, 300]})
     >>> result = net_score_bias(cells, NPS, ["segment"], score="nps")
     >>> result.table["bias"].round(1).tolist()
-    [15.4, 26.7, 51.4]
+    [15.2, 26.3, 49.9]
     """
     level, seed = checked("level", level, Level), checked("seed", seed, Seed)
     draws = checked("draws", draws, Count)
@@ -558,7 +577,7 @@ def net_score_bias(
         raise ValueError(
             f"all answers to {metric.short} are worth the same: nothing can be learned about who answers what"
         )
-    measured = np.stack([_measured(data, present, r) for r in range(len(data.proxies))])
+    measured = np.stack([_measured(data, present, r, proxy_scale) for r in range(len(data.proxies))])
     full, replicates = measured[0], measured[1:]
     parts = len(replicates)
     deviation = replicates - replicates.mean(axis=0)
@@ -597,13 +616,11 @@ def net_score_bias(
     prior = np.random.default_rng(seed).integers(len(_GRID), size=draws)
     over_prior = _bias_over(drawn, values, _GRID)[1][np.arange(draws), prior]
     interval = np.quantile(over_prior, [tail, 1 - tail])
-    p = len(full)
-    rho, rho_low, rho_high = _limits(full[p - 4], covariance[p - 4, p - 4], parts - 1, level, np.tanh)
-    ratio, ratio_low, ratio_high = _limits(-full[p - 2], covariance[p - 2, p - 2], parts - 1, level, np.exp)
+    rho, rho_low, rho_high = _limits(full[_RHO], covariance[_RHO, _RHO], parts - 1, level, np.tanh)
+    excess = covariance[_EXCESS, _EXCESS]
+    ratio, ratio_low, ratio_high = _limits(full[_EXCESS], excess, parts - 1, level, np.exp)
     deciles, p_value, direction, reversal = _deciles(data, metric, level, seed)
-    checks, reasons = _checks(
-        rho, (rho_low, rho_high), ratio, covariance[p - 2, p - 2], parts - 1, p_value, reversal, deciles
-    )
+    checks, reasons = _checks(rho, (rho_low, rho_high), ratio, excess, parts - 1, p_value, reversal, deciles)
     n_answered, n_silent = float(counts.sum()), float(data.silent.sum())
     return NetScoreBias(
         metric=metric,
@@ -622,7 +639,7 @@ def net_score_bias(
         variance_ratio=ratio,
         variance_ratio_low=ratio_low,
         variance_ratio_high=ratio_high,
-        shift=float(-full[p - 3]),
+        shift=float(-full[_SHIFT]),
         deciles=deciles,
         direction=direction,
         monotone_p_value=p_value,
@@ -635,15 +652,27 @@ def net_score_bias(
     )
 
 
-def _measured(data: ProxyData, present: np.ndarray, replicate: int) -> np.ndarray:
+def _proxy(data: ProxyData, replicate: int, scale: str) -> np.ndarray:
+    """Proxies of a replicate, (C, F), on the scale asked for."""
+    counts, silent = data.counts(replicate)
+    x = data.proxies[replicate]
+    if scale == "fitted":
+        return x
+    # fold by fold: between folds the same customers differ by the noise of learning, which ranks would blow up
+    invited = counts.sum(axis=2) + silent
+    return np.column_stack([normal_scores(*column) for column in zip(x.T, invited.T, strict=True)])
+
+
+def _measured(data: ProxyData, present: np.ndarray, replicate: int, scale: str) -> np.ndarray:
     """What the survey measures, each on a scale where its error is nearly normal.
 
     Cut-points (D − 1), artanh of the correlation, shift of the proxy (others minus respondents, in respondents' sd),
-    log of the variance ratio (others over respondents), log-odds of answering.
+    log of the variance ratio (others over respondents), log-odds of answering, and by how much the log variance
+    ratio (respondents over others) exceeds that of a straight response.
     """
     counts, silent = data.counts(replicate)
     counts = counts[:, :, present]
-    x = data.proxies[replicate]
+    x = _proxy(data, replicate, scale)
     mass = counts.sum(axis=2)
     n, m = mass.sum(), silent.sum()
     mean, mean_s = (mass * x).sum() / n, (silent * x).sum() / m
@@ -654,7 +683,9 @@ def _measured(data: ProxyData, present: np.ndarray, replicate: int) -> np.ndarra
     flat = variance <= 1e-20 or variance_s <= 1e-20
     shift = 0.0 if flat else (mean_s - mean) / np.sqrt(variance)
     ratio = 0.0 if flat else np.log(variance_s / variance)
-    return np.array([*cut_points(counts.sum(axis=(0, 1))), np.arctanh(rho), shift, ratio, np.log(n / m)])
+    straight = 0.0 if flat else np.log(straight_variance_ratio(x.ravel(), mass.ravel(), silent.ravel()))
+    cuts = cut_points(counts.sum(axis=(0, 1)))
+    return np.array([*cuts, np.arctanh(rho), shift, ratio, np.log(n / m), -ratio - straight])
 
 
 def _multivariate_t(
@@ -665,7 +696,7 @@ def _multivariate_t(
     root = vectors * np.sqrt(np.maximum(eigen, 0))
     noise = rng.normal(size=(draws, len(centre))) @ root.T
     drawn = centre + noise * np.sqrt(degrees / rng.chisquare(degrees, draws))[:, None]
-    drawn[:, :-4] = np.sort(drawn[:, :-4], axis=1)
+    drawn[:, :_CUTS] = np.sort(drawn[:, :_CUTS], axis=1)
     return drawn
 
 
@@ -675,15 +706,15 @@ def _bias_over(
     """Value (M,), bias (M, K), shares of those who did not answer (M, K, D), respondents' shares of the first (D,)."""
     from scipy.special import expit, ndtr
 
-    cuts = measured[:, :-4]
+    cuts = measured[:, :_CUTS]
     # a proxy with no correlation leaves φ > 0 without an answer: the smallest one is kept finite
-    rho = np.maximum(np.tanh(measured[:, -4]), 0.02)
+    rho = np.maximum(np.tanh(measured[:, _RHO]), 0.02)
     answered = np.diff(ndtr(cuts), axis=1, prepend=0.0, append=1.0)
     shares = _silent_shares(
-        cuts[:, None, :], rho[:, None], measured[:, [-3]], np.exp(measured[:, [-2]]), phi[None, :]
+        cuts[:, None, :], rho[:, None], measured[:, [_SHIFT]], np.exp(measured[:, [_RATIO]]), phi[None, :]
     )
     value = answered @ values
-    silent = 1 - expit(measured[:, -1])
+    silent = 1 - expit(measured[:, _ODDS])
     return value, silent[:, None] * (value[:, None] - shares @ values), shares, answered[0]
 
 
@@ -744,10 +775,8 @@ def _deciles(
     data: ProxyData, metric: Metric, level: float, seed: int
 ) -> tuple[pd.DataFrame, float, int, float]:
     """Response by tenth of the proxy; p-value, direction and size of the departure from a monotone sequence."""
-    from statsmodels.stats.proportion import proportion_confint
-
     counts, silent = data.counts(0)
-    x = data.proxies[0].ravel()
+    x = _proxy(data, 0, "normal").ravel()
     answered = counts.sum(axis=2).ravel()
     invited = answered + silent.ravel()
     order = np.argsort(x, kind="stable")
@@ -764,12 +793,12 @@ def _deciles(
     rate, overall = yes / total, yes.sum() / total.sum()
     spread = max(1.0, _design_effect(data, tenth, rate, overall))
     p_value, direction = monotone_p_value(rate, total, spread * overall * (1 - overall), seed=seed)
-    from cxstats.methods.proxy import isotonic
-
     closest = direction * isotonic(direction * rate, total)
     oriented = direction * rate
     reversal = float((np.maximum.accumulate(oriented) - oriented).max() / overall)
-    low, high = proportion_confint(yes / spread, total / spread, alpha=1 - level, method="wilson")
+    limits = score_limits(
+        np.column_stack([total - yes, yes]) / spread, np.array([0.0, 1.0]), normal_quantile(level)
+    )
     worth = np.bincount(tenth, weights=(counts @ metric.distinct_values).ravel(), minlength=k) / np.where(
         yes > 0, yes, np.nan
     )
@@ -779,8 +808,8 @@ def _deciles(
             "invited": np.rint(total).astype(int),
             "answered": np.rint(yes).astype(int),
             "response_rate": rate,
-            "low": low,
-            "high": high,
+            "low": limits[0],
+            "high": limits[1],
             "closest": closest,
             "value": worth,
         }

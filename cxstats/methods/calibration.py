@@ -34,7 +34,7 @@ from cxstats.methods.calibration_margins import (
 )
 from cxstats.methods.calibration_solver import NotMet, Patterns, family, pseudo_solve, solve
 from cxstats.methods.frame_variables import NOT_KNOWN
-from cxstats.methods.weighted import WeightedEstimate, weighted_estimate
+from cxstats.methods.weighted import WeightedEstimate, left_to_chance, weighted_estimate
 from cxstats.show import definition_html
 
 __all__ = [
@@ -98,12 +98,13 @@ class Calibration:
     coefficients: np.ndarray = field(repr=False)
     problem: Problem = field(repr=False)
 
-    def influence(self, z: np.ndarray) -> np.ndarray:
+    def influence(self, z: np.ndarray, *, population: float | None = None) -> np.ndarray:
         """What one customer of each row adds to the error of the calibrated total Σ w·z: w·(z − x′β).
 
         Parameters
         ----------
         z : value per row of cells, shape (rows,); 0 for answers outside the group or item of interest.
+        population : number invited, to leave out what is certain of those who answered; see ``weighted_estimate``.
 
         Returns
         -------
@@ -119,7 +120,7 @@ class Calibration:
         slopes = pseudo_solve(p.patterns.gram(mass), p.patterns.totals(sums))
         result = np.zeros(len(self.weights))
         result[p.rows] = self.weights[p.rows] * (z[p.rows] - p.patterns.linear(slopes)[p.pattern])
-        return result
+        return result * left_to_chance(self.weights, p.n, population)
 
     def reweighted(self, counts: np.ndarray, expansion: float = 1.0, *, redraw: bool = False) -> np.ndarray:
         """The weights for other counts of the same cells: a replicate.

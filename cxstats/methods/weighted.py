@@ -31,8 +31,12 @@ class Weights(Protocol):
 
     weights: np.ndarray
 
-    def influence(self, z: np.ndarray) -> np.ndarray:
-        """What one customer of each row of cells adds to the error of Σ w·z, shape (rows,)."""
+    def influence(self, z: np.ndarray, *, population: float | None = None) -> np.ndarray:
+        """What one customer of each row of cells adds to the error of Σ w·z, shape (rows,).
+
+        With ``population``, the number of customers invited, scores whose n-weighted sum of squares is the
+        variance that comes from who answers alone: nothing is left where everybody answered.
+        """
 
     def reweighted(self, counts: np.ndarray, expansion: float = 1.0, *, redraw: bool = False) -> np.ndarray:
         """The weights made anew for other counts of the same cells, shape (rows,)."""
@@ -126,6 +130,7 @@ def weighted_estimate(
     matrix: Any = None,
     part: str | None = None,
     customers: int | None = None,
+    population: float | None = None,
     redraw: bool = False,
 ) -> WeightedEstimate:
     """The metric with weights, and an interval honest to how the weights were made.
@@ -145,6 +150,9 @@ def weighted_estimate(
         weighted cells, ``w``, the weighted M). part : the column with the 64 parts, in its place. Without
         either, and without replicates, every answer is taken to be another customer's.
     customers : number of customers, for the factor C/(C − 1) with ``matrix``.
+    population : number of customers invited, if the interval shall speak about these customers only (what they
+        would have answered, all of them): those who answered are no longer uncertain. By default it speaks
+        about customers like them. Not with replicates.
     redraw : in replicates, the margins too are drawn anew (the customers are a sample of those one will have);
         by default the frame is what it is.
 
@@ -175,6 +183,8 @@ def weighted_estimate(
     """
     level = checked("level", level, Level)
     n = counts_of(cells)
+    if replicates is not None and population is not None:
+        raise ValueError("replicates vary every answer, so they cannot speak about one population: linearise")
     if replicates is not None and (matrix is not None or part is not None):
         raise ValueError(
             "give a matrix, parts or replicates: each alone covers customers who answered repeatedly"
@@ -186,7 +196,9 @@ def weighted_estimate(
     if not size > 0:
         raise ValueError(f"{metric.short}: nobody with a weight answered {score!r}")
     values = np.where(answered, worth, np.nan)
-    parts = mean_parts(cells, values, weights)
+    if population is not None and not population >= size:
+        raise ValueError(f"the population is {population:g}, but there are {size:g} answers of it")
+    parts = mean_parts(cells, values, weights, population=population)
     if replicates is None:
         error, bias_error, freedom = _linearised(cells, parts, used, matrix, part, customers)
         source = "linearised"
@@ -223,7 +235,11 @@ def weighted_estimate(
 
 
 def mean_parts(
-    cells: pd.DataFrame, values: np.ndarray, weights: Weights | Sequence[float] | np.ndarray
+    cells: pd.DataFrame,
+    values: np.ndarray,
+    weights: Weights | Sequence[float] | np.ndarray,
+    *,
+    population: float | None = None,
 ) -> MeanParts:
     """The weighted mean of any numbers, with its error per row of cells.
 
@@ -231,7 +247,7 @@ def mean_parts(
     ----------
     cells : rows with ``n``.
     values : one number per row, shape (rows,); NaN where there is none.
-    weights : as for :func:`weighted_estimate`.
+    weights, population : as for :func:`weighted_estimate`.
 
     Returns
     -------
@@ -245,11 +261,27 @@ def mean_parts(
     total = mass.sum()
     value = float(mass @ y / total)
     z = np.where(there, (y - value) / total, 0.0)
-    influence = weights.influence(z) if hasattr(weights, "influence") else used * z
+    if hasattr(weights, "influence"):
+        influence = weights.influence(z, population=population)
+    else:
+        influence = used * z * left_to_chance(used, n, population)
     base = _base_of(cells, weights, n)
     plain = base * n * there
     raw = float(plain @ y / plain.sum())
-    return MeanParts(value, raw, influence, np.where(there, base * (y - raw) / plain.sum(), 0.0))
+    raw_influence = np.where(there, base * (y - raw) / plain.sum(), 0.0)
+    return MeanParts(value, raw, influence, raw_influence * left_to_chance(base * there, n, population))
+
+
+def left_to_chance(weights: np.ndarray, n: np.ndarray, population: float | None) -> np.ndarray:
+    """√(1 − 1/w) per row, w scaled to the population: what of an answer's error is left where it stands for itself too.
+
+    Poisson sampling with the probabilities 1/w (Särndal, Swensson & Wretman 1992, 3.5); 1 without a population.
+    """
+    if population is None:
+        return np.ones(len(weights))
+    total = float(weights @ n)
+    stands_for = np.where(weights > 0, weights * population / total, 1.0)
+    return np.sqrt(np.clip(1 - 1 / stands_for, 0, None))
 
 
 def _linearised(
@@ -322,7 +354,8 @@ def _worth_of(
     spread = metric.variance(counts) if (counts >= 0).all() else math.nan
     if math.isnan(spread) or spread <= 1e-12 * (metric.high - metric.low) ** 2 or not error > 0:
         # where all answers agree the variance says nothing about the design: the weights do
-        return size / kish, kish
+        everybody = spread > 1e-12 * (metric.high - metric.low) ** 2
+        return (math.inf, 0.0) if everybody else (size / kish, kish)
     effective = spread * size / max(size - 1, 1) / error**2
     return effective, size / effective
 
@@ -342,6 +375,8 @@ def _interval(
     from cxstats.methods.effective import korn_graubard_effective_n
     from cxstats.methods.intervals import estimate
 
+    if math.isinf(effective):
+        return value, value  # everybody answered, and the interval speaks about them only
     carriers = max(min(size / kish - 1, freedom), 1.0)
     if (counts < 0).any():
         half = _t(carriers, level) * error

@@ -16,6 +16,7 @@ from .model import (
     RESERVED,
     STAGES,
     Behaviour,
+    Cause,
     Column,
     Description,
     Group,
@@ -250,6 +251,8 @@ def _alias(name: str, field: Any) -> str:
 
 def _model_at(path: tuple[str | int, ...]) -> type[BaseModel]:
     """The model whose keys stand at ``path``."""
+    if path[:1] == ("outcomes",) and path[-1:] == ("cause",):
+        return Cause
     models = {
         "responses": Source,
         "frame": Source,
@@ -273,6 +276,10 @@ def _check_names(plain: Mapping[str, Any], problems: _Problems) -> None:
     taken: dict[str, str] = dict.fromkeys(RESERVED, "a name with a meaning of its own")
     if plain.get("wave") is not None:
         taken["wave"] = "the wave's name"
+    if isinstance(plain.get("outcomes"), dict):
+        for key in plain["outcomes"]:
+            for end in ("days", "observed_days", "cause"):
+                taken[f"{key}_{end}".casefold()] = f"a column made of outcomes.{key}"
     named: list[tuple[tuple[str | int, ...], str]] = []
     for section in ("scores", "groups", "stages", "instruments", "behaviour", "outcomes"):
         if isinstance(plain.get(section), dict):
@@ -313,6 +320,10 @@ def _check_roles(d: Description, problems: _Problems) -> None:
         if score.column is None and d.responses.shape == "wide":
             problems.add(("scores", key), "column: is missing", fix=_HELP["column"])
     for key, outcome in d.outcomes.items():
+        if outcome.column is None and outcome.on is None:
+            problems.add(("outcomes", key), "column: is missing", fix=_HELP["column"])
+        if outcome.column is not None and not outcome.event:
+            problems.add(("outcomes", key), "event: is missing", fix=_HELP["event"])
         if outcome.on is not None and d.invited is None and d.responded is None:
             problems.add(
                 ("outcomes", key, "on"),

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .dates import DateColumn
-from .engine import Engine, identifier, listed, literal
+from .engine import Engine, identifier, literal
 from .errors import Problem
+from .ledger import LedgerLine
 from .marks import stages_of
 from .model import Description
+from .outcomes import cause_notes, dated_outcomes, happened_sql
 from .pseudonym import add_pseudonyms
 from .readers import Reader
 from .roles import Roles
-from .stage import Stage, missing_codes
+from .stage import Stage
 
 if TYPE_CHECKING:
     import ibis
 
-__all__ = ["check_clocks", "check_weights", "judge_rows", "last_answer", "rows_in_use", "weights_problem"]
+__all__ = ["check_clocks", "check_weights", "judge_rows", "look", "rows_in_use", "weights_problem"]
 
 
 def check_clocks(dates: Mapping[str, Any], readers: Mapping[str, Reader], problems: list[Problem]) -> None:
@@ -89,16 +92,57 @@ def check_weights(engine: Engine, d: Description, base: Stage, roles: Roles, pro
         )
 
 
-def last_answer(engine: Engine, dates: Mapping[str, Any]) -> dt.date | None:
-    if "_responded" not in dates or dates["_responded"].kind == "flag":
-        return None
-    return engine.one("SELECT max(_responded_day) FROM judged WHERE _status IS NULL AND NOT _early")
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What one look at all judged rows tells.
+
+    Attributes
+    ----------
+    n_early : rows whose answer is older than their invitation.
+    last_answer : day of the last answer; None where answers have no days.
+    until : the day the data stands at: as described, else the last day of an answer or an event.
+    """
+
+    n_early: int
+    last_answer: dt.date | None
+    until: dt.date | None
+
+
+def look(engine: Engine, d: Description, dates: Mapping[str, DateColumn], notes: list[str]) -> Seen:
+    """Count early answers, and find the last days."""
+    days = []
+    if "_responded" in dates and dates["_responded"].kind != "flag":
+        days.append("max(_responded_day) FILTER (NOT _early)")
+    else:
+        days.append("NULL::DATE")
+    # a date that is none has been refused; an event long ago does no harm to a maximum
+    events = [name for name, date in dates.items() if name.startswith("_on_") and date.kind != "flag"]
+    days += [f"max({identifier(name + '_day')})" for name in events]
+    n_early, answer, *others = engine.run(
+        f"SELECT count(*) FILTER (_early), {', '.join(days)} FROM judged WHERE _status IS NULL"
+    )[0]
+    last = max((day for day in (answer, *others) if day is not None), default=None)
+    if events and d.data_as_of is None and last is not None:
+        notes.append(f"data_as_of: not stated; taken as {last}, the last day of an answer or event")
+    return Seen(n_early, answer, d.data_as_of or last)
 
 
 def rows_in_use(
-    engine: Engine, d: Description, stages: Mapping[str, Stage], dates: Mapping[str, Any]
-) -> ibis.Table:
-    """The rows in use, under the roles' names; answers before the invitation are missing."""
+    engine: Engine,
+    d: Description,
+    stages: Mapping[str, Stage],
+    dates: Mapping[str, DateColumn],
+    until: dt.date | None,
+    problems: list[Problem],
+    *,
+    base: str,
+    of: int,
+) -> tuple[ibis.Table, list[LedgerLine]]:
+    """The rows in use, under the roles' names, and what the ledger notes about them.
+
+    Answers before the invitation are missing. ``base`` is the source that lists the survey's people,
+    ``of`` its number of rows.
+    """
     columns = set(engine.columns("judged"))
 
     def kept(name: str) -> str:
@@ -111,14 +155,40 @@ def rows_in_use(
     chosen |= {key: _number(key, columns, stages) for key in d.behaviour}
     if d.wave is not None:
         chosen["wave"] = kept("wave")
-    chosen |= {key: _outcome(d, key, columns, dates, stages) for key in d.outcomes}
+    asked = _asked(dates)
+    dated = dated_outcomes(d, columns, stages, until or dt.date.min)
+    for key, outcome in d.outcomes.items():
+        if outcome.on is None:
+            chosen[key] = kept(key)
+    counted = {key: happened_sql(d, key, columns, stages) for key, o in d.outcomes.items() if o.on is None}
+    counted |= {event.key: event.counted(asked) for event in dated}
+    for event in dated:
+        chosen |= event.stored(asked)
+    causes = {key: o for key, o in d.outcomes.items() if o.cause is not None and f"{key}_cause" in columns}
+    chosen |= {
+        f"{key}_cause": f"CASE WHEN {counted[key]} THEN {identifier(f'{key}_cause')} END"
+        for key in causes
+        if key in counted
+    }
     if "_weight" in columns:
         chosen["weight"] = "_weight"
     if d.value is not None:
         chosen["value"] = kept("_value")
     if "_responded_time" in columns:
         chosen["_stamped"] = "NOT _early AND _responded_time IS NOT NULL"
-    derived = _times(chosen, dates)
+    derived = _times(chosen, dates, until)
+    for event in dated:
+        derived |= event.derived(derived.get("observed_days", "NULL::INTEGER"))
+    derived |= {
+        key: f"NULL::{kind}"
+        for name, outcome in d.outcomes.items()
+        if outcome.on is not None and name not in derived
+        for key, kind in (
+            (name, "BOOLEAN"),
+            (f"{name}_days", "INTEGER"),
+            (f"{name}_observed_days", "INTEGER"),
+        )
+    }
     if d.customer is not None and "_customer" in columns:
         chosen["_customer"] = "_customer"
         chosen["part"] = "NULL::UTINYINT"  # filled when first asked for
@@ -126,6 +196,16 @@ def rows_in_use(
     engine.run(
         f"CREATE OR REPLACE TEMP TABLE used AS SELECT _row, {listed} FROM judged WHERE _status IS NULL"
     )
+    notes: list[LedgerLine] = []
+    for event in dated:
+        found = event.tally(engine)
+        notes += event.notes(found, base, of)
+        stage = next(s for s in stages.values() if s.has(f"_on_{event.key}_day"))
+        problem = event.problem(engine, found, f"{stage.reader.where}, for outcomes.{event.key}")
+        problems += [problem] if problem is not None else []
+    for key, outcome in causes.items():
+        if key in counted:
+            notes += cause_notes(engine, key, outcome, counted[key], base, of)
     engine.run("DROP VIEW judged")
     for table in ("joined", *(stage.table for stage in stages.values())):
         engine.run(f"DROP TABLE IF EXISTS {table}")
@@ -135,10 +215,19 @@ def rows_in_use(
         listed = "".join(f", {sql} AS {identifier(name)}" for name, sql in derived.items())
         engine.run(f"CREATE OR REPLACE TEMP VIEW used_times AS SELECT *{listed} FROM used")
         table = "used_times"
-    return engine.table(add_pseudonyms(engine, table) if "_customer" in chosen else table)
+    return engine.table(add_pseudonyms(engine, table) if "_customer" in chosen else table), notes
 
 
-def _times(chosen: dict[str, str], dates: Mapping[str, DateColumn]) -> dict[str, str]:
+def _asked(dates: Mapping[str, DateColumn]) -> str:
+    """The day from which days are counted, as SQL over the judged rows: of the invitation, else of the answer."""
+    if "_invited" in dates and dates["_invited"].kind != "flag":
+        return "_invited_day"
+    if "_responded" in dates and dates["_responded"].kind != "flag":
+        return "_responded_day"
+    return "NULL::DATE"
+
+
+def _times(chosen: dict[str, str], dates: Mapping[str, DateColumn], until: dt.date | None) -> dict[str, str]:
     """Adds days of invitation and answer to ``chosen``; returns what follows from them, as SQL over the rows in use."""
     derived: dict[str, str] = {}
     invited, responded = dates.get("_invited"), dates.get("_responded")
@@ -154,6 +243,12 @@ def _times(chosen: dict[str, str], dates: Mapping[str, DateColumn]) -> dict[str,
             derived["days_to_answer"] = (
                 "CASE WHEN _answered_day IS NOT NULL THEN greatest(_answered_day - _invited_day, 0) END"
             )
+    elif responded is not None and responded.kind != "flag":
+        chosen["_answered_day"] = "CASE WHEN NOT _early THEN _responded_day END"
+    asked = next((day for day in ("_invited_day", "_answered_day") if day in chosen), None)
+    if asked is not None and until is not None:
+        end = f"DATE {literal(until)}"
+        derived["observed_days"] = f"CASE WHEN {asked} <= {end} THEN {end} - {asked} END"
     return derived
 
 
@@ -169,24 +264,3 @@ def stages_sql(d: Description, columns: Collection[str]) -> dict[str, str]:
         name: " OR ".join(identifier(later) for later in names[i:] if later in columns) or "NULL::BOOLEAN"
         for i, name in enumerate(names)
     }
-
-
-def _outcome(
-    d: Description, key: str, columns: set[str], dates: Mapping[str, Any], stages: Mapping[str, Stage]
-) -> str:
-    """An outcome; with a date, the event counts within its window after the survey, and not before it."""
-    outcome = d.outcomes[key]
-    raw = identifier(key) if key in columns else "NULL::VARCHAR"
-    if outcome.on is None or f"_on_{key}_day" not in columns:
-        return raw
-    source = next((s.source for s in stages.values() if s.has(key)), d.responses)
-    text = f"nullif(trim({raw}::VARCHAR), '')"
-    codes = missing_codes(source, outcome.missing)
-    unknown = f"{text} IS NULL" + (f" OR {text} IN {listed(codes)}" if codes else "")
-    asked = "_invited_day" if "_invited_day" in columns else "_responded_day"
-    on = identifier(f"_on_{key}_day")
-    late = f"WHEN {on} > {asked} + {outcome.window_days} THEN 'no'" if outcome.window_days else ""
-    return (
-        f"CASE WHEN {unknown} OR {asked} IS NULL THEN NULL WHEN {text} NOT IN {listed(outcome.event)} THEN 'no' "
-        f"WHEN {on} IS NULL OR {on} < {asked} THEN NULL {late} ELSE 'yes' END"
-    )

@@ -26,6 +26,7 @@ from .yaml_text import Place
 __all__ = [
     "STAGES",
     "Behaviour",
+    "Cause",
     "Column",
     "Description",
     "Group",
@@ -306,22 +307,37 @@ class Item(_Part):
         return self.name or self.column
 
 
-class Outcome(_Part):
-    """What a customer did later: the event's codes, and within how many days after being asked."""
+class Cause(_Part):
+    """The column that says why, or in which way, an event happened."""
 
     column: Text
-    event: Texts
+    labels: dict[str, str] = {}
+    other: Text | None = None
+    missing: Texts = ()
+
+
+class Outcome(_Part):
+    """What a customer did later: the event's codes, and within how many days after being asked.
+
+    With ``on`` alone the event happened where it has a date.
+    """
+
+    column: Text | None = None
+    event: Texts = ()
     missing: Texts = ()
     on: Text | None = None
     window_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+    cause: Annotated[Cause, BeforeValidator(_as_column)] | None = None
     label: Text | None = None
 
     @model_validator(mode="after")
     def _dated(self) -> Outcome:
         if self.window_days is not None and self.on is None:
             raise ValueError("has window_days: but no on:, the column with the event's date")
-        if not self.event:
-            raise ValueError("needs event:, the value that says it happened")
+        if self.column is None and self.event:
+            raise ValueError("has event: but no column: in which it stands")
+        if self.column is None and self.missing:
+            raise ValueError("has missing: but no column: in which those codes stand")
         return self
 
 
@@ -459,7 +475,10 @@ def columns_by_role(d: Description) -> Iterator[tuple[tuple[str | int, ...], str
         yield from (((section, key), entry.column) for key, entry in getattr(d, section).items())
     yield from (((("items", i), item.column)) for i, item in enumerate(d.items))
     for key, outcome in d.outcomes.items():
-        yield ("outcomes", key), outcome.column
+        if outcome.column is not None:
+            yield ("outcomes", key), outcome.column
         if outcome.on is not None:
             yield ("outcomes", key, "on"), outcome.on
+        if outcome.cause is not None:
+            yield ("outcomes", key, "cause"), outcome.cause.column
     yield from (((("set_aside", i), rule.column)) for i, rule in enumerate(d.set_aside))

@@ -8,11 +8,13 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ..metrics import Scale
 from .errors import Problem, quoted
-from .model import Description
+from .model import Cause, Description
+from .outcomes import never_problem
 from .stage import missing_codes
 
 if TYPE_CHECKING:
@@ -45,6 +47,16 @@ def as_text(value: Any) -> str | None:
     if isinstance(value, dt.datetime):
         return value.isoformat(" ")
     return str(value)
+
+
+def tallied(raw: pd.Series, n: pd.Series) -> dict[str, int]:
+    """Number of rows per distinct raw text; missing values apart."""
+    tally: dict[str, int] = {}
+    for value, number in zip(raw.tolist(), n.tolist(), strict=True):
+        text = as_text(value)
+        if text is not None:
+            tally[text] = tally.get(text, 0) + int(number)
+    return tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +184,16 @@ class Recoder:
     def knows(self, name: str) -> bool:
         """Whether the column holds raw values, to be recoded; the others are what they say."""
         d = self.d
-        named = (d.scores, d.outcomes, d.groups, d.instruments)
-        return name == "wave" or any(name in n for n in named) or any(i.key == name for i in d.items)
+        if name in d.outcomes:
+            return d.outcomes[name].on is None  # a dated one has been judged, row by row
+        if name == "wave" or name in self._causes or any(item.key == name for item in d.items):
+            return True
+        return any(name in named for named in (d.scores, d.groups, d.instruments))
+
+    @cached_property
+    def _causes(self) -> dict[str, Cause]:
+        causes = {f"{key}_cause": outcome.cause for key, outcome in self.d.outcomes.items()}
+        return {name: cause for name, cause in causes.items() if cause is not None}
 
     def column(self, name: str, raw: pd.Series) -> pd.Series:
         """The raw column ``name`` recoded; scores Int64, outcomes boolean, groups text; missing is <NA>."""
@@ -197,6 +217,9 @@ class Recoder:
         if name == "wave":
             assert self.d.wave is not None
             return self._labels(name, texts, self.d.wave.labels, None, self.d.wave.missing), "string"
+        if name in self._causes:
+            cause = self._causes[name]
+            return self._labels(name, texts, cause.labels, cause.other, cause.missing), "string"
         if name in self.d.instruments:
             given = self.d.instruments[name]
             return self._labels(name, texts, given.labels, None, given.missing), "string"
@@ -218,20 +241,23 @@ class Recoder:
 
     def _outcome(self, name: str) -> Callable[[str], bool | None]:
         outcome = self.d.outcomes[name]
-        if outcome.on is not None:  # judged with its date, row by row
-            return lambda text: text == "yes"
         gone, events = set(self.codes(name, outcome.missing)), set(outcome.event)
         return lambda text: None if text.strip() in gone else text.strip() in events
+
+    def event_problem(self, name: str, raw: pd.Series, n: pd.Series, where: str) -> Problem | None:
+        """A problem if no value of the outcome in ``raw`` (with counts ``n``) says that it happened."""
+        outcome = self.d.outcomes[name]
+        gone = set(self.codes(name, outcome.missing))
+        found = {text.strip(): k for text, k in tallied(raw, n).items() if text.strip()}
+        found = {text: k for text, k in found.items() if text not in gone}
+        secret = self.d.customer is not None and self.d.customer.column == outcome.column
+        return never_problem(outcome, found, f"{where}, for outcomes.{name}", secret=secret)
 
     def scale_problem(self, name: str, raw: pd.Series, n: pd.Series, where: str) -> Problem | None:
         """A problem if the answers in ``raw`` (with counts ``n``) are another scale's."""
         score = self.d.scores[name]
         scale = score.metric(name).scale
-        tally: dict[str, int] = {}
-        for value, number in zip(raw.tolist(), n.tolist(), strict=True):
-            text = as_text(value)
-            if text is not None:
-                tally[text] = tally.get(text, 0) + int(number)
+        tally = tallied(raw, n)
         why = other_scale(tally, self.answers(name, list(tally)), scale)
         if not why:
             return None

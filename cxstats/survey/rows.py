@@ -14,10 +14,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from .dates import DateColumn
 from .engine import Engine, identifier, spellings
 from .errors import Problem
 from .joins import answers_once, count_rows, join_frame, join_outcomes, listed_once, parts, read_label, widen
-from .judging import check_clocks, check_weights, judge_rows, last_answer, rows_in_use, weights_problem
+from .judging import check_clocks, check_weights, judge_rows, look, rows_in_use, weights_problem
 from .ledger import Kind, LedgerLine, section
 from .marks import declared_values, marked, stages_of
 from .model import Description
@@ -44,12 +45,14 @@ class Rows:
     lines : ledger lines of every source.
     n_early : rows whose answer is older than its invitation (their scores are missing in ``table``).
     last_answer : local day of the last answer, where times of answers are described.
+    until : the day the data stands at: as described, else the last day of an answer or an event.
     """
 
     table: ibis.Table
     lines: list[LedgerLine] = field(default_factory=list)
     n_early: int = 0
     last_answer: dt.date | None = None
+    until: dt.date | None = None
 
 
 def needs_rows(d: Description, readers: Mapping[str, Reader], roles: Roles) -> bool:
@@ -95,8 +98,12 @@ def _as_it_is(engine: Engine, d: Description, reader: Reader, roles: Roles, prob
         column = source[place.column]
         if path == ("wave",):
             columns["wave"] = column
-        elif path[0] in ("scores", "groups", "outcomes", "instruments"):
+        elif path[0] in ("scores", "groups", "outcomes", "instruments") and len(path) == 2:
             columns[str(path[1])] = column
+        elif path[-1] == "cause":
+            outcome = d.outcomes[str(path[1])]
+            event = source[outcome.column].cast("string").strip().isin(spellings(outcome.event))
+            columns[f"{path[1]}_cause"] = event.ifelse(column, None)
         elif path[0] == "items":
             columns[d.items[int(path[1])].key] = column
         elif path[0] in ("weight", "value"):
@@ -241,9 +248,29 @@ def _row_by_row(
     base = frame or answers
     lines = [*_main_section(engine, d, base, frame is not None), *lines]
     check_weights(engine, d, base, roles, problems)
-    early = engine.one("SELECT count(*) FROM judged WHERE _status IS NULL AND _early")
-    last = last_answer(engine, dates)
-    return Rows(rows_in_use(engine, d, stages, dates), lines, early, last)
+    _check_days(d, dates, stages, problems)
+    seen = look(engine, d, dates, notes)
+    table, told = rows_in_use(engine, d, stages, dates, seen.until, problems, base=base.role, of=lines[0].of)
+    return Rows(table, [*lines, *told], seen.n_early, seen.last_answer, seen.until)
+
+
+def _check_days(
+    d: Description, dates: Mapping[str, DateColumn], stages: Mapping[str, Stage], problems: list[Problem]
+) -> None:
+    """What is counted in days needs days to count from."""
+    known = [dates[name] for name in ("_invited", "_responded") if name in dates]
+    if any(date.kind != "flag" for date in known) or not known:
+        return
+    for key, outcome in d.outcomes.items():
+        stage = next((s for s in stages.values() if s.has(f"_on_{key}_day")), None)
+        if stage is not None:
+            problems.append(
+                Problem(
+                    "invited: and responded: hold yes or no, so there is no day from which to count",
+                    f"{stage.reader.where}, for outcomes.{key}.on",
+                    fix=f"export the day of the invitation, or leave on: {outcome.on} out",
+                )
+            )
 
 
 def _main_section(engine: Engine, d: Description, base: Stage, has_frame: bool) -> list[LedgerLine]:

@@ -134,6 +134,8 @@ def _columns(
             out[d.items[int(path[1])].key] = sql
         elif path[-1] == "on":
             out[f"_on_{path[1]}"] = sql
+        elif path[-1] == "cause":
+            out[f"{path[1]}_cause"] = sql
         elif section == "long":
             out[f"_long_{path[1]}"] = sql
         elif section == "set_aside":

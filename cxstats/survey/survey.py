@@ -33,7 +33,7 @@ __all__ = ["Survey", "open_survey"]
 
 _FEW, _OTHER = 10, "other text"
 
-DERIVED = ("days_to_answer", "invited_weekday", "invited_hour")
+DERIVED = ("days_to_answer", "invited_weekday", "invited_hour", "observed_days")
 """What follows from the times of invitation and answer."""
 
 EAGER_ROWS = 1_000_000
@@ -167,6 +167,9 @@ class Survey:
             for name in self.description.scores:
                 if name in self._built.table.columns:
                     self._add(self._scale_problem(name, self._raw([name])))
+            for name in self._undated_outcomes:
+                if name in self._built.table.columns:
+                    self._add(self._event_problem(name, self._raw([name])))
         except SurveyError as error:
             self._add(*error.problems)
         finally:
@@ -230,8 +233,8 @@ class Survey:
 
     @cached_property
     def data_as_of(self) -> dt.date | None:
-        """The day the data stands at: as described, else the day of the last answer, else None."""
-        return self.description.data_as_of or self._rows.last_answer
+        """The day the data stands at: as described, else the last day of an answer or event, else None."""
+        return self.description.data_as_of or self._rows.until
 
     @cached_property
     def metrics(self) -> dict[str, Metric]:
@@ -381,8 +384,17 @@ class Survey:
         plain = (*self.stages, *self._derived, *part)
         return (
             *(*self.groups, *wave, *self.metrics, *self.items, "responded", *self.outcomes),
-            *(*self.instruments, *plain),
+            *(*self.instruments, *self._later, *plain),
         )
+
+    @property
+    def _later(self) -> tuple[str, ...]:
+        """Names of what is known beside the outcomes: days until the event, days observed, cause."""
+        names: list[str] = []
+        for key, outcome in self.description.outcomes.items():
+            names += [f"{key}_days", f"{key}_observed_days"] if outcome.on is not None else []
+            names += [f"{key}_cause"] if outcome.cause is not None else []
+        return tuple(names)
 
     @cached_property
     def _derived(self) -> tuple[str, ...]:
@@ -411,8 +423,12 @@ class Survey:
         Parameters
         ----------
         by : any of :attr:`columns`: groups, the wave, metrics and items (their answers), "responded",
-            outcomes, instruments, stages, "part", and where invitations are dated "days_to_answer" (calendar
-            days from invitation to answer), "invited_weekday" (1 Monday to 7 Sunday), "invited_hour" (0–23).
+            outcomes, instruments, stages, "part"; of a dated outcome "<outcome>_days" (calendar days from the
+            invitation to the event) and "<outcome>_observed_days" (days to the event or, without one, to the
+            end of the data; missing where the event came before the invitation or is not known to have
+            happened or not), of one with causes "<outcome>_cause"; and where invitations are dated
+            "days_to_answer" (calendar days from invitation to answer), "invited_weekday" (1 Monday to 7
+            Sunday), "invited_hour" (0–23), "observed_days" (from the invitation to the end of the data).
 
         Returns
         -------
@@ -504,7 +520,7 @@ class Survey:
         """The dtype of a column that is not recoded."""
         if name in self.behaviour:
             return "Float64"
-        if name in self.stages or name == "responded":
+        if name in self.stages or name == "responded" or name in self.outcomes:
             return "boolean"
         return "string" if name == "customer" else "Int64"
 
@@ -582,6 +598,8 @@ class Survey:
                 source_of[self.description.items[int(path[1])].key] = place.source
             elif len(path) == 2:
                 source_of[str(path[1])] = place.source
+            elif path[-1] == "cause":
+                source_of[f"{path[1]}_cause"] = place.source
         return Recoder(self.description, source_of)
 
     def _checked(self, by: str | Sequence[str], known: Sequence[str] | None = None) -> list[str]:
@@ -630,6 +648,8 @@ class Survey:
         for name in by:
             if name in self.description.scores:
                 self._check_scale(name, raw)
+            elif name in self._undated_outcomes and (problem := self._event_problem(name, raw)) is not None:
+                raise SurveyError(problem)
         return regroup(raw, self._labels(raw, by)) if by else raw
 
     def _labels(self, raw: pd.DataFrame, by: Sequence[str]) -> dict[str, Any]:
@@ -642,6 +662,15 @@ class Survey:
 
     def _scale_problem(self, name: str, raw: pd.DataFrame) -> Problem | None:
         return self._recoder.scale_problem(name, raw[name], raw["n"], self._readers["responses"].where)
+
+    @cached_property
+    def _undated_outcomes(self) -> tuple[str, ...]:
+        return tuple(name for name, outcome in self.description.outcomes.items() if outcome.on is None)
+
+    def _event_problem(self, name: str, raw: pd.DataFrame) -> Problem | None:
+        place = self._roles.places.get(("outcomes", name))
+        where = self._readers[place.source if place is not None else "responses"].where
+        return self._recoder.event_problem(name, raw[name], raw["n"], where)
 
     def _order(self, cells: pd.DataFrame) -> np.ndarray:
         """Positions that put waves from old to new, everything else as it was."""

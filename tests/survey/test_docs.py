@@ -18,6 +18,7 @@ from cxstats.survey import model
         model.Behaviour,
         model.Item,
         model.Outcome,
+        model.Cause,
         model.Period,
         model.SetAside,
     ],

@@ -1,0 +1,508 @@
+"""What a score adds to what was known without asking: the race of the metrics.
+
+Estimand: the gain in AUC of the rule that is trained on this many customers, judged on fresh ones. Rules are logistic
+regressions (numbers as splines, never in bands); every customer is judged by a rule trained on other customers
+(cross-fitting; folds are made of parts of customers, so repeated answers never stand on both sides).
+
+The interval is the point ± t × the standard error of a delete-a-part jackknife of the whole procedure. Not
+percentiles of a bootstrap: a resample holds copies of customers, which inflate what a rule seems to learn. Not
+DeLong's interval: for a rule and the same rule with one more column its variance collapses, and its test is wrong
+(Demler, Pencina & D'Agostino 2012). Whether a coefficient is zero is asked by the likelihood-ratio test; whether the
+score is of use, by the gain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from math import factorial
+
+import numpy as np
+import pandas as pd
+
+from cxstats.methods.clusters import require_columns
+from cxstats.methods.predictors import Block, predictor_block
+from cxstats.methods.splits import Judged, PartFit, Split, concordance, judge_splits, part_splits
+from cxstats.parameters import Count, Level, Seed, checked
+from cxstats.show import definition_html
+from cxstats.words import count, join_words
+
+__all__ = ["FEWEST_EVENTS", "NestedTest", "Race", "nested_test", "race", "temporal_race"]
+
+FOLDS = 8
+FEWEST_EVENTS = 20
+"""Events, and customers without one, below which no rule is trained."""
+EVENTS_PER_COLUMN = 10
+"""Fewer events for each column of a rule than this: straight lines instead of curves, and a penalty."""
+KNOWN = "known without asking"
+PARTS = 64
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Race:
+    """Each metric alone, on top of what was known, and all together; the same customers for all.
+
+    Attributes
+    ----------
+    scores : names of the scores, in the order given.
+    n, events : customers judged, and how many of them had the event.
+    left_out : rows left out because a score or the outcome is missing.
+    known_auc : AUC of what was known without asking, with its standard error; 0.5 and 0 where nothing was.
+    gains : one row per score and one for "all": gain in AUC over what was known, ``standard_error``, ``low``,
+        ``high``, ``alone`` (cross-fitted AUC of a rule of the score alone), ``alone_error``, ``apparent`` (the gain
+        in the customers the rules were trained on) and ``optimism_corrected`` (Harrell's bootstrap).
+    covariance : of the gains of the scores (without "all"), shape (S, S).
+    first : share of resamples of customers in which each score's gain is the largest, in the order of ``scores``.
+    shapley : what each score, and what was known, contributes to the AUC above 0.5 of the rule of everything:
+        ``value``, ``standard_error``, ``low``, ``high``; the values add up to it.
+    level : confidence level.
+    columns_of_largest : number of columns of the largest rule.
+    events_per_column : events (or non-events, if fewer) for each of them.
+    simplified : whether straight lines and a penalty stand in for curves because events are few.
+    predictions : cross-fitted chances of the event, one column per rule ("known", each score, "all") and one
+        row per customer judged, with ``event`` and ``weight``; within fold, for calibration and decision curves.
+    """
+
+    scores: tuple[str, ...]
+    n: int
+    events: int
+    left_out: int
+    known_auc: tuple[float, float]
+    gains: pd.DataFrame
+    covariance: np.ndarray
+    first: np.ndarray
+    shapley: pd.DataFrame
+    level: float
+    columns_of_largest: int
+    events_per_column: float
+    simplified: bool
+    predictions: pd.DataFrame
+
+    @property
+    def base_rate(self) -> float:
+        """Share of the customers judged who had the event, unweighted."""
+        return self.events / self.n
+
+    def _repr_html_(self) -> str:
+        rows = [
+            ("customers", f"{self.n:,}, of whom {self.events:,} had the event"),
+            ("AUC of what was known", f"{self.known_auc[0]:.3f}"),
+        ]
+        rows += [
+            (f"gain of {name}", f"{row.gain:+.3f} ({row.low:+.3f} to {row.high:+.3f})")
+            for name, row in self.gains.iterrows()
+        ]
+        return definition_html("What each score adds", rows)
+
+
+def race(
+    rows: pd.DataFrame,
+    *,
+    scores: Sequence[str],
+    outcome: str,
+    known: Sequence[str] = (),
+    part: str = "part",
+    weight: str | None = None,
+    keep_missing: bool = False,
+    folds: int = FOLDS,
+    level: float = 0.95,
+    resamples: int = 200,
+    seed: int = 20250401,
+) -> Race:
+    """Race scores for what they add to a prediction, on the same customers and fair folds.
+
+    Parameters
+    ----------
+    rows : one row per customer asked. ``part`` holds whole numbers from 0 to 63, the same for the same customer.
+    scores : columns to race: numbers (answers), or true and false (whether a customer answered at all).
+    outcome : column of true and false, missing where it is not known (yet).
+    known : columns known without asking: numbers as splines, texts as categories. May be empty.
+    weight : column of weights that make the respondents stand for all customers; 0 or more.
+    keep_missing : keep rows in which a score is missing, as a category of its own; by default a row takes part
+        only if every score is there, so that all race on the same customers.
+    folds : groups of parts that are judged in turn, 2 to 32.
+    level : confidence level.
+    resamples : resamples of parts for the share of first places. seed : of the resamples.
+
+    Returns
+    -------
+    Race.
+
+    Raises
+    ------
+    ValueError : fewer than 20 customers with or without the event; an outcome that a score determines (a leak,
+        not a triumph); no score; a column that does not exist, or is among the scores and the known.
+
+    Notes
+    -----
+    Sampling error of the rule and of its judges together; parts take one Newton step from the fit with all of
+    them. See ``docs/methods/prediction.md``.
+    """
+    level, resamples = checked("level", level, Level), checked("resamples", resamples, Count)
+    prepared = _prepared(rows, scores, outcome, known, part, weight, keep_missing)
+    splits = part_splits(prepared.part, _folds(prepared, folds))
+    return _raced(
+        prepared, splits, level, resamples, checked("seed", seed, Seed), left_out=len(rows) - prepared.n
+    )
+
+
+def temporal_race(
+    rows: pd.DataFrame,
+    *,
+    wave: str,
+    order: Sequence[str],
+    scores: Sequence[str],
+    outcome: str,
+    known: Sequence[str] = (),
+    part: str = "part",
+    weight: str | None = None,
+    level: float = 0.95,
+    resamples: int = 200,
+    seed: int = 20250401,
+) -> Race:
+    """The same race with rules trained on the earlier waves and judged on the last: does the gain last?
+
+    Parameters
+    ----------
+    wave : column of waves. order : waves from old to new; the last with answers judges, those before it train.
+    Others as :func:`race`.
+
+    Raises
+    ------
+    ValueError : as :func:`race`; fewer than two waves with answers.
+
+    Notes
+    -----
+    A customer who answered in an early wave and in the last is judged by a rule trained without that customer's
+    earlier answers: the training rows of everyone who judges are left out.
+    """
+    level, resamples = checked("level", level, Level), checked("resamples", resamples, Count)
+    require_columns(rows, [wave])
+    prepared = _prepared(rows, scores, outcome, known, part, weight, False, also=wave)
+    when = pd.Index(order).get_indexer(pd.Index(prepared.also.astype("string")))
+    present = sorted({int(w) for w in when if w >= 0})
+    if len(present) < 2:
+        raise ValueError(
+            f"rules trained on early waves and judged on a later one need two waves with answers; there "
+            f"{'is one' if present else 'is none'}"
+        )
+    test = when == present[-1]
+    if "customer" in rows.columns:
+        early = ~pd.Series(prepared.customer).isin(set(prepared.customer[test])).to_numpy()
+    else:
+        early = np.ones(prepared.n, dtype=bool)
+    split = Split((when >= 0) & (when < present[-1]) & early, test)
+    for rows_of, what in ((split.train, "in the earlier waves"), (split.test, "in the last wave")):
+        _require_events(prepared.event[rows_of], what)
+    return _raced(
+        prepared, (split,), level, resamples, checked("seed", seed, Seed), left_out=len(rows) - prepared.n
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NestedTest:
+    """Whether a score tells anything at all beyond what was known.
+
+    Attributes
+    ----------
+    statistic, degrees_of_freedom, p_value : of the test; for the clustered one the statistic is an F.
+    method : "likelihood ratio", or "Wald, clustered by parts" where customers answered more than once.
+    """
+
+    statistic: float
+    degrees_of_freedom: int
+    p_value: float
+    method: str
+
+
+def nested_test(
+    rows: pd.DataFrame,
+    *,
+    score: str,
+    outcome: str,
+    known: Sequence[str] = (),
+    part: str = "part",
+    repeats: bool = False,
+) -> NestedTest:
+    """Test of all coefficients of a score in a rule that holds what was known, on the customers themselves.
+
+    Parameters
+    ----------
+    rows, outcome, known, part : as in :func:`race`. score : one column.
+    repeats : customers answered more than once: a Wald test with the parts as clusters (F with 64 − 1
+        denominator degrees of freedom less those of the test, Korn & Graubard 1990) takes the place of the
+        likelihood ratio, which takes every row for another customer.
+
+    Raises
+    ------
+    ValueError : as :func:`race`.
+    """
+    import statsmodels.api as sm
+    from scipy import stats
+
+    prepared = _prepared(rows, [score], outcome, known, part, None, False)
+    base, own = prepared.blocks[KNOWN].columns, prepared.blocks[score].columns
+    ones = np.ones((prepared.n, 1))
+    full = np.column_stack([ones, base, own])
+    fit = sm.GLM(prepared.event, full, family=sm.families.Binomial()).fit()
+    df = own.shape[1]
+    if not repeats:
+        small = sm.GLM(prepared.event, full[:, : full.shape[1] - df], family=sm.families.Binomial()).fit()
+        ratio = 2 * (fit.llf - small.llf)
+        return NestedTest(float(ratio), df, float(stats.chi2.sf(ratio, df)), "likelihood ratio")
+    slope = full * (prepared.event - fit.fittedvalues)[:, None]
+    sums = np.stack([slope[prepared.part == j].sum(axis=0) for j in np.unique(prepared.part)])
+    parts = len(sums)
+    bread = np.linalg.inv(-fit.model.hessian(fit.params))
+    covariance = bread @ (sums.T @ sums * parts / (parts - 1)) @ bread
+    beta = fit.params[-df:]
+    wald = float(beta @ np.linalg.solve(covariance[-df:, -df:], beta))
+    below = parts - df
+    f = wald * below / (df * (parts - 1))
+    return NestedTest(f, df, float(stats.f.sf(f, df, below)), "Wald, clustered by parts")
+
+
+# ------------------------------------------------------------------------------------ the parts of it
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Prepared:
+    """Rows that take part, as arrays; a block of columns for what was known and for each score."""
+
+    event: np.ndarray
+    weight: np.ndarray
+    part: np.ndarray
+    blocks: dict[str, Block]
+    few_events: bool
+    customer: np.ndarray
+    also: pd.Series | None
+
+    @property
+    def n(self) -> int:
+        return len(self.event)
+
+    def design(self, names: Sequence[str]) -> np.ndarray:
+        """Columns of these blocks behind a column of ones."""
+        return np.column_stack([np.ones(self.n), *(self.blocks[name].columns for name in names)])
+
+    @property
+    def fewer(self) -> int:
+        """Events, or customers without one, whichever are fewer."""
+        return int(min(self.event.sum(), self.n - self.event.sum()))
+
+
+def _prepared(rows, scores, outcome, known, part, weight, keep_missing, also=None) -> _Prepared:
+    scores, known = list(scores), list(known)
+    if not scores:
+        raise ValueError("scores must name at least one column to race")
+    require_columns(rows, [*scores, *known, outcome, part, *([weight] if weight else [])])
+    both = [name for name in scores if name in known]
+    if both or outcome in scores or outcome in known:
+        raise ValueError(
+            f"{join_words([repr(name) for name in both or [outcome]])} cannot be both raced and known, nor the outcome"
+        )
+    keep = rows[outcome].notna()
+    if not keep_missing:
+        keep &= rows[scores].notna().all(axis=1)
+    used = rows.loc[keep]
+    event = used[outcome].to_numpy(dtype=bool).astype(float)
+    _require_events(event, "")
+    for name in scores:
+        _refuse_leak(used[name], event, name, outcome)
+    mass = np.ones(len(used)) if weight is None else used[weight].to_numpy(dtype=float)
+    if not np.all(np.isfinite(mass)) or np.any(mass < 0) or not mass.sum() > 0:
+        raise ValueError(f"weights in {weight!r} must be numbers, 0 or more, and not all 0")
+    mass = mass * (len(mass) / mass.sum())
+    number = used[part].to_numpy(dtype=float, na_value=np.nan)
+    if not np.all(np.isfinite(number)) or np.any(number < 0) or np.any(number != np.rint(number)):
+        raise ValueError(f"column {part!r} must hold whole numbers, 0 or more, for every customer")
+    codes = (
+        pd.factorize(number.astype(int), sort=True)[0]
+        if number.max(initial=0) >= PARTS
+        else number.astype(int)
+    )
+
+    def blocks(linear: bool) -> dict[str, Block]:
+        made = {KNOWN: predictor_block(used, known, KNOWN, linear=linear)}
+        return made | {name: predictor_block(used, [name], name, linear=linear) for name in scores}
+
+    fewer = min(event.sum(), len(event) - event.sum())
+    made = blocks(linear=False)
+    few = fewer < EVENTS_PER_COLUMN * sum(block.width for block in made.values())
+    if few:
+        made = blocks(linear=True)
+    empty = [name for name in scores if made[name].width == 0]
+    if empty:
+        raise ValueError(
+            f"all customers gave the same answer to {join_words(empty)}: it cannot tell them apart"
+        )
+    customer = used["customer"].to_numpy() if "customer" in used.columns else np.arange(len(used))
+    return _Prepared(event, mass, codes, made, few, customer, None if also is None else used[also])
+
+
+def _require_events(event: np.ndarray, where: str) -> None:
+    had, total = int(event.sum()), len(event)
+    if min(had, total - had) < FEWEST_EVENTS:
+        fewer = "had the event" if had <= total - had else "did not have the event"
+        raise ValueError(
+            f"{count(min(had, total - had))} of {count(total)} customers {where + ' ' if where else ''}{fewer}: at "
+            f"least {FEWEST_EVENTS} are needed before a rule can be trained and judged"
+        )
+
+
+def _refuse_leak(column: pd.Series, event: np.ndarray, name: str, outcome: str) -> None:
+    """A score that tells exactly who had the event was made from it, or after it."""
+    value = column.to_numpy(dtype=float, na_value=np.nan)
+    known = np.isfinite(value)
+    code = np.unique(value[known], return_inverse=True)[1]
+    size = np.bincount(code)
+    had = np.bincount(code, weights=event[known])
+    pure = (had == 0) | (had == size)
+    pairs = concordance(value[known][:, None], event[known] > 0.5, np.ones((known.sum(), 1)))[0]
+    auc = pairs[0] / pairs[1] if pairs[1] else 0.5
+    # every answer on one side or the other; or all but a handful, which is as good
+    if (pure.all() and len(size) < known.sum() / 5) or max(auc, 1 - auc) > 0.995:
+        raise ValueError(
+            f"{name!r} tells exactly who has {outcome!r} (AUC {max(auc, 1 - auc):.3f}): that is a leak, not a "
+            "prediction. Was the score made from the outcome, or asked after it?"
+        )
+
+
+def _folds(prepared: _Prepared, folds: int) -> int:
+    if not 2 <= folds <= PARTS // 2:
+        raise ValueError(f"folds must be from 2 to {PARTS // 2}, but is {folds}")
+    # each fold needs some of both to have pairs to compare
+    return int(max(2, min(folds, prepared.fewer // 8)))
+
+
+def _raced(
+    prepared: _Prepared, splits: tuple[Split, ...], level: float, resamples: int, seed: int, *, left_out: int
+) -> Race:
+    from scipy import stats
+
+    scores = [name for name in prepared.blocks if name != KNOWN]
+    everyone = [KNOWN, *scores] if prepared.blocks[KNOWN].width else scores
+    base = [KNOWN] if prepared.blocks[KNOWN].width else []
+    parts = int(prepared.part.max()) + 1
+    drawn = np.random.default_rng(seed).multinomial(parts, np.full(parts, 1 / parts), size=resamples)
+    ranked = {tuple(base), *((*base, name) for name in scores)}
+    judged: dict[tuple[str, ...], Judged] = {}
+    for size in range(1, len(everyone) + 1):
+        for names in combinations(everyone, size):
+            judged[names] = judge_splits(
+                prepared.design(names), prepared.event, prepared.weight, prepared.part, splits,
+                few_events=prepared.few_events,
+                multiplicity=drawn if names in ranked else None,
+            )  # fmt: skip
+    chance = Judged(0.5, np.full(parts, 0.5), np.full(resamples, 0.5), np.full(prepared.n, np.nan), ())
+    at = lambda names: judged.get(tuple(names), chance)  # noqa: E731
+    present = np.array([np.any(prepared.part == j) for j in range(parts)])
+    used = int(present.sum())
+    factor, t = (used - 1) / used, float(stats.t.ppf((1 + level) / 2, used - 1))
+
+    def covariance(replicates: np.ndarray) -> np.ndarray:
+        deviation = replicates[present] - replicates[present].mean(axis=0)
+        return factor * deviation.T @ deviation
+
+    known = at(base)
+    targets = [*([*base, name] for name in scores), everyone]
+    gain = np.array([at(names).auc - known.auc for names in targets])
+    replicates = np.column_stack([at(names).replicates - known.replicates for names in targets])
+    spread = covariance(replicates)
+    error = np.sqrt(np.diag(spread))
+    alone = [at([name]) for name in scores] + [at(scores)]
+    apparent, corrected = _apparent_gains(prepared, base, targets, drawn[:60])
+    gains = pd.DataFrame(
+        {
+            "gain": gain,
+            "standard_error": error,
+            "low": gain - t * error,
+            "high": gain + t * error,
+            "alone": [one.auc for one in alone],
+            "alone_error": [float(np.sqrt(covariance(one.replicates[:, None])[0, 0])) for one in alone],
+            "apparent": apparent,
+            "optimism_corrected": corrected,
+        },
+        index=pd.Index([*scores, "all"], name="score"),
+    )
+    ahead = np.column_stack([at([*base, name]).resamples for name in scores])
+    best = np.nanmax(ahead, axis=1, keepdims=True)
+    tie = ahead == best
+    widest = sum(block.width for block in prepared.blocks.values()) + 1
+    return Race(
+        scores=tuple(scores),
+        n=prepared.n,
+        events=int(prepared.event.sum()),
+        left_out=left_out,
+        known_auc=(known.auc, float(np.sqrt(covariance(known.replicates[:, None])[0, 0]))),
+        gains=gains,
+        covariance=spread[: len(scores), : len(scores)],
+        first=(tie / tie.sum(axis=1, keepdims=True)).mean(axis=0),
+        shapley=_shapley(everyone, at, covariance, t),
+        level=level,
+        columns_of_largest=widest,
+        events_per_column=prepared.fewer / max(widest - 1, 1),
+        simplified=prepared.few_events,
+        predictions=_predictions(prepared, at, base, scores, everyone),
+    )
+
+
+def _apparent_gains(
+    prepared: _Prepared, base: list[str], targets: list[list[str]], drawn: np.ndarray
+) -> tuple[list[float], list[float]]:
+    """Gains in the customers the rules were trained on, and the same less what a bootstrap shows to be optimism."""
+    case, mass, part = prepared.event > 0.5, prepared.weight, prepared.part
+
+    def fitted(names: list[str]) -> tuple[float, np.ndarray]:
+        if not names:
+            return 0.5, np.zeros(len(drawn))
+        design = prepared.design(names)
+        fit = PartFit.made(design, prepared.event, mass, part, drawn.shape[1], few_events=prepared.few_events)
+        here = concordance((design @ fit.beta)[:, None], case, mass[:, None])[0]
+        again = design @ fit.resampled(drawn).T
+        there = concordance(again, case, mass[:, None] * drawn[:, part].T)
+        back = concordance(again, case, mass[:, None])
+        return here[0] / here[1], there[:, 0] / there[:, 1] - back[:, 0] / back[:, 1]
+
+    start, start_optimism = fitted(base)
+    apparent, corrected = [], []
+    for names in targets:
+        value, optimism = fitted(names)
+        apparent.append(value - start)
+        corrected.append(value - start - float(np.mean(optimism - start_optimism)))
+    return apparent, corrected
+
+
+def _shapley(everyone: list[str], at, covariance, t: float) -> pd.DataFrame:
+    """Shapley values of the game whose worth is the AUC above 0.5 (Shapley 1953; Lindeman, Merenda & Gold 1980)."""
+    p = len(everyone)
+    worth = lambda names: at([name for name in everyone if name in names])  # noqa: E731
+    value, replicates = [], []
+    for name in everyone:
+        others = [other for other in everyone if other != name]
+        total, again = 0.0, 0.0
+        for size in range(p):
+            share = factorial(size) * factorial(p - size - 1) / factorial(p)
+            for names in combinations(others, size):
+                with_it, without = worth({*names, name}), worth(set(names))
+                total = total + share * (with_it.auc - without.auc)
+                again = again + share * (with_it.replicates - without.replicates)
+        value.append(total)
+        replicates.append(again)
+    error = np.sqrt(np.diag(covariance(np.column_stack(replicates))))
+    value = np.array(value)
+    return pd.DataFrame(
+        {"value": value, "standard_error": error, "low": value - t * error, "high": value + t * error},
+        index=pd.Index(["known" if name == KNOWN else name for name in everyone], name="contributor"),
+    )
+
+
+def _predictions(prepared: _Prepared, at, base, scores, everyone) -> pd.DataFrame:
+    from scipy.special import expit
+
+    rules = {"known": base} if base else {}
+    rules |= {name: [*base, name] for name in scores} | {"all": everyone}
+    table = pd.DataFrame({name: expit(at(names).prediction) for name, names in rules.items()})
+    judged = table.notna().all(axis=1)
+    return table.assign(event=prepared.event > 0.5, weight=prepared.weight)[judged].reset_index(drop=True)

@@ -48,7 +48,9 @@ _ROOMS = {
     ],
     "methods.representativity": ["Representativity", "representativity"],
     "methods.discrimination": ["Discrimination", "discrimination"],
+    "studies.extreme_response_bias": ["ExtremeResponseBiasStudy", "extreme_response_bias"],
     "studies.sample_size": ["SampleSizeStudy", "sample_size"],
+    "studies.response_rate_bias": ["ResponseRateBiasStudy", "response_rate_bias"],
 }
 _HOME = {name: room for room, names in _ROOMS.items() for name in names}
 

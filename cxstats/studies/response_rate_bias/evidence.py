@@ -1,0 +1,694 @@
+"""The evidence behind the verdict, section by section: each function measures one, from cells."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from cxstats.methods import bounds as bounding
+from cxstats.methods import nonignorable
+from cxstats.methods.accounting import coverage_rates, response_rates
+from cxstats.methods.balance import balance, data_defect
+from cxstats.methods.calibration import Calibration, calibrate, margins_of, weighted_estimate
+from cxstats.methods.intervals import Estimate, estimate
+from cxstats.methods.replicates import part_jackknife
+from cxstats.methods.representativity import representativity
+from cxstats.metrics import Metric
+from cxstats.studies.disclosure import hidden_groups
+from cxstats.studies.response_rate_bias.frame import Frame, wave_cells
+from cxstats.studies.response_rate_bias.numbers import (
+    BalanceRow,
+    Category,
+    Check,
+    Choice,
+    Coverage,
+    Defect,
+    Partial,
+    Rate,
+    RateTable,
+    Reach,
+    Region,
+    Settings,
+    Stage,
+    Tipping,
+    Trust,
+    Unseen,
+)
+from cxstats.words import number, percent, share
+
+if TYPE_CHECKING:
+    from cxstats.survey import Survey
+
+STAGE_WORDS = {
+    "delivered": "Delivered",
+    "opened": "Opened",
+    "clicked": "Clicked",
+    "started": "Started",
+    "completed": "Completed",
+}
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+BOUNDS = (0.3, 3.0)  # of a weight, in average weights, for calibration within bounds
+PHI = np.linspace(0, 1, 11)
+
+
+# ---------------------------------------------------------------------------------- how many answered
+
+
+def accounting(survey: Survey, frame: Frame, metric: Metric, chosen: Settings) -> dict[str, Any]:
+    """Stages, response rates by group, wave and moment, and who was never invited."""
+    return {
+        "stages": _stages(survey, frame, metric, chosen),
+        "rates": _rates(survey, frame, metric, chosen),
+        "waves": _wave_rates(survey, metric, chosen),
+        "coverage": _coverage(survey, frame, chosen),
+    }
+
+
+def _stages(survey: Survey, frame: Frame, metric: Metric, chosen: Settings) -> tuple[Stage, ...]:
+    named = [stage for stage in survey.stages if stage in survey.columns]
+    cells = _invited(survey, wave_cells(survey, [*named, metric.key, *_held(survey)], frame.wave))
+    cells["answered"] = cells[metric.key].notna().to_numpy(dtype=bool)
+    found = response_rates(cells, stages=[*named, "answered"], level=chosen.level).table
+    everyone = Stage("Invited", frame.n_invited, frame.n_invited, 100.0, 100.0, 100.0)
+    rest = [
+        Stage(
+            STAGE_WORDS.get(row.stage, f"Answered {metric.short}"),
+            int(row.n_reached),
+            int(row.n_invited),
+            100 * row.rate,
+            100 * row.low,
+            100 * row.high,
+        )
+        for row in found.itertuples()
+    ]
+    return (everyone, *rest)
+
+
+def _held(survey: Survey) -> list[str]:
+    return ["invited"] if "invited" in survey.columns else []
+
+
+def _invited(survey: Survey, cells: pd.DataFrame) -> pd.DataFrame:
+    """Cells of those who were invited, where the list holds others too."""
+    if not _held(survey):
+        return cells
+    return cells[cells["invited"].fillna(False).to_numpy(dtype=bool)].reset_index(drop=True)
+
+
+def _rates(survey: Survey, frame: Frame, metric: Metric, chosen: Settings) -> tuple[RateTable, ...]:
+    """Response rate by every group and instrument; categories with few answers hidden."""
+    names = [name for name in (*survey.groups, *survey.instruments) if name != survey.wave]
+    tables = {}
+    for name in names:
+        cells = _invited(survey, wave_cells(survey, [name, metric.key, *_held(survey)], frame.wave))
+        if cells[name].nunique() > MOST_SHOWN:
+            continue
+        tables[name] = cells.assign(answered=cells[metric.key].notna().to_numpy(dtype=bool))
+    sizes = {
+        name: cells[cells["answered"]]
+        .dropna(subset=[name])
+        .groupby(name, observed=True, as_index=False)["n"]
+        .sum()
+        for name, cells in tables.items()
+    }
+    sizes = {name: frame_ for name, frame_ in sizes.items() if len(frame_) > 1}
+
+    def together(one: str, other: str) -> pd.DataFrame:
+        cells = wave_cells(survey, [one, other, metric.key], frame.wave)
+        held = cells[cells[metric.key].notna()]
+        return held.groupby([one, other], observed=True, dropna=False, as_index=False)["n"].sum()
+
+    hidden = hidden_groups(sizes, together, threshold=chosen.smallest_group)
+    titles = survey.group_labels
+    made = [
+        _rate_table(
+            tables[name],
+            name,
+            titles.get(name) or _instrument_title(survey, name),
+            set(sizes[name][name][hidden[name]]),
+            chosen,
+        )
+        for name in sizes
+    ]
+    return (*made, *_moment(survey, frame, metric, chosen))
+
+
+MOST_SHOWN = 60  # categories of a variable beyond which its response rates are no table to read
+
+
+def _instrument_title(survey: Survey, name: str) -> str:
+    entry = survey.description.instruments.get(name)
+    return (entry.label if entry is not None else None) or name.replace("_", " ").capitalize()
+
+
+def _rate_table(
+    cells: pd.DataFrame,
+    name: str,
+    title: str,
+    hidden: set[str],
+    chosen: Settings,
+    order: tuple[str, ...] = (),
+) -> RateTable:
+    found = response_rates(cells, name, stages=["answered"], level=chosen.level).table
+    rows = [
+        Rate(
+            str(row[name]),
+            int(row["n_reached"]),
+            int(row["n_invited"]),
+            100 * row["rate"],
+            100 * row["low"],
+            100 * row["high"],
+        )
+        for _, row in found.iterrows()
+        if row[name] not in hidden and row["n_reached"] >= chosen.smallest_group
+    ]
+    if order:
+        rows.sort(key=lambda r: order.index(r.label))
+    return RateTable(name, title, tuple(rows), hidden=len(found) - len(rows))
+
+
+def _moment(survey: Survey, frame: Frame, metric: Metric, chosen: Settings) -> tuple[RateTable, ...]:
+    """Response by weekday of the invitation, where its time is known."""
+    if "invited_weekday" not in survey.columns:
+        return ()
+    cells = wave_cells(survey, ["invited_weekday", metric.key], frame.wave)
+    cells = cells.dropna(subset=["invited_weekday"]).reset_index(drop=True)
+    if cells["invited_weekday"].nunique() < 2:
+        return ()
+    days = [WEEKDAYS[int(day) - 1] for day in cells["invited_weekday"]]
+    cells = cells.assign(
+        invited_weekday=pd.array(days, dtype="string"),
+        answered=cells[metric.key].notna().to_numpy(dtype=bool),
+    )
+    return (_rate_table(cells, "invited_weekday", "Invited on a", set(), chosen, WEEKDAYS),)
+
+
+def _wave_rates(survey: Survey, metric: Metric, chosen: Settings) -> tuple[Rate, ...]:
+    if survey.wave is None:
+        return ()
+    cells = survey.cells([survey.wave, metric.key])
+    cells = cells.dropna(subset=[survey.wave]).reset_index(drop=True)
+    cells = cells.assign(answered=cells[metric.key].notna().to_numpy(dtype=bool))
+    if cells.empty:
+        return ()
+    order = tuple(survey.wave_order)
+    return _rate_table(cells, survey.wave, "Wave", set(), chosen, order).rows
+
+
+def _coverage(survey: Survey, frame: Frame, chosen: Settings) -> Coverage | None:
+    """Who was invited at all, where the list holds customers who were not."""
+    if not _held(survey):
+        return None
+    total = survey.cells(["invited"])
+    if not (~total["invited"].fillna(False)).any():
+        return None
+    tables = []
+    for name in frame.by:
+        if name in survey.groups:
+            found = coverage_rates(survey.cells([name, "invited"]), name, level=chosen.level)
+            rows = tuple(
+                Rate(
+                    str(r[name]),
+                    int(r["n_invited"]),
+                    int(r["n_customers"]),
+                    100 * r["rate"],
+                    100 * r["low"],
+                    100 * r["high"],
+                )
+                for _, r in found.iterrows()
+                if r["n_customers"] >= chosen.smallest_group
+            )
+            tables.append(RateTable(name, frame.titles[name], rows, len(found) - len(rows)))
+    n = total["n"].to_numpy()
+    asked = total["invited"].fillna(False).to_numpy(dtype=bool)
+    return Coverage(int(n.sum()), int(n[asked].sum()), tuple(tables))
+
+
+# ---------------------------------------------------------------------------------- the published score
+
+
+def counts_of(frame: Frame, metric: Metric) -> np.ndarray:
+    """Answers per category of the scale (weighted in a weighted survey), shape (size,)."""
+    cells = frame.cells[frame.cells["answered"]]
+    tally = cells["w"] if "w" in cells.columns else cells["n"]
+    place = cells[metric.key].to_numpy(dtype=int) - metric.scale.low
+    return np.bincount(place, weights=tally.to_numpy(dtype=float), minlength=metric.scale.size)
+
+
+def published(survey: Survey, frame: Frame, metric: Metric, chosen: Settings) -> tuple[Estimate, float]:
+    """The score as published, and its design effect: 1 unless answers are weighted or customers repeat."""
+    counts, n = counts_of(frame, metric), frame.n_answered
+    repeated = repeats_here(survey, frame, metric)
+    if not survey.weighted and not repeated:
+        return estimate(counts, metric, level=chosen.level), 1.0
+    cells = frame.full
+    base = _base(cells)
+    replicates = part_jackknife(cells) if repeated and frame.parts is not None else None
+    found = weighted_estimate(
+        cells, metric, base, score=metric.key, level=chosen.level, replicates=replicates
+    )
+    effect = max(found.design_effect, 1.0)
+    return estimate(counts, metric, level=chosen.level, effective_n=min(found.effective_n, n)), effect
+
+
+def _base(cells: pd.DataFrame) -> np.ndarray:
+    if "w" not in cells.columns:
+        return np.where(cells["answered"], 1.0, 0.0)
+    return np.where(cells["answered"], cells["w"] / cells["n"], 0.0)
+
+
+def repeats_here(survey: Survey, frame: Frame, metric: Metric) -> bool:
+    """Whether a customer was invited more than once in what is reported on."""
+    if not survey.repeats or frame.parts is None:
+        return False
+    by = [metric.key, *([survey.wave] if frame.wave else [])]
+    cells, matrix = survey.cells(by), survey.cluster_matrix(by)
+    at = np.arange(len(cells))
+    if frame.wave:
+        at = np.flatnonzero(
+            cells[survey.wave].astype("string").eq(frame.wave).fillna(False).to_numpy(dtype=bool)
+        )
+    block = matrix[np.ix_(at, at)]
+    block = block if isinstance(block, np.ndarray) else block.toarray()
+    return not np.allclose(block, np.diag(cells["n"].to_numpy(dtype=float)[at]))
+
+
+# ---------------------------------------------------------------------------------- who answers
+
+
+def who_answers(frame: Frame, metric: Metric, chosen: Settings, missing: dict[str, str]) -> dict[str, Any]:
+    """Representativity of the answers, given what is known of everyone invited."""
+    try:
+        found = representativity(frame.cells, frame.by, responded="answered", level=chosen.level)
+    except ValueError as error:
+        missing["who"] = f"{error}"
+        return {}
+    largest = found.largest_bias(counts_of(frame, metric), metric)
+    table, partials = found.partial, []
+    for name in dict.fromkeys(table["variable"]):
+        rows = table[table["variable"] == name]
+        whole = rows[rows["category"].isna()].iloc[0]
+        categories = tuple(
+            Category(str(r.category), float(r.unconditional), float(r.conditional))
+            for r in rows[rows["category"].notna()].itertuples()
+        )
+        adjusted = (float(whole["unconditional_adjusted"]), float(whole["conditional_adjusted"]))
+        partials.append(Partial(frame.titles[name], *adjusted, categories))
+    propensity = found.propensity
+    return {
+        "reach": Reach(
+            auc=propensity.auc,
+            r=found.r_indicator_adjusted,
+            r_low=found.r_low,
+            r_high=found.r_high,
+            cv=found.cv_adjusted,
+            cv_low=found.cv_low,
+            cv_high=found.cv_high,
+            largest=largest.value,
+            lowest_propensity=float(propensity.cells["propensity"].min()),
+            highest_propensity=float(propensity.cells["propensity"].max()),
+            partials=tuple(partials),
+            warnings=tuple(_titled(text, frame) for text in found.warnings),
+        )
+    }
+
+
+def _titled(text: str, frame: Frame) -> str:
+    """A method's sentence with the readers' names of the variables."""
+    for name, title in frame.titles.items():
+        text = text.replace(f"{name}:", f"{title}:")
+    return text
+
+
+# ---------------------------------------------------------------------------------- weighting
+
+
+def weighting(
+    survey: Survey, frame: Frame, metric: Metric, chosen: Settings, missing: dict[str, str]
+) -> dict[str, Any]:
+    """Every reasonable choice of weights, the balance that the main one brings, and what it was not shown."""
+    made = _Weights(survey, frame, metric, chosen)
+    try:
+        main = made.main()
+    except ValueError as error:
+        missing["weighting"] = str(error)
+        return {}
+    choices = [main, *made.others()]
+    result: dict[str, Any] = {"choices": tuple(choices), "main": main.key}
+    result["balance"] = _balance_rows(frame, made.calibration, chosen)
+    result |= _checks(survey, frame, metric, chosen, made.calibration)
+    return result
+
+
+class _Weights:
+    """The weighting choices of one frame; weights are made on its cells."""
+
+    def __init__(self, survey: Survey, frame: Frame, metric: Metric, chosen: Settings) -> None:
+        self.survey, self.frame, self.metric, self.chosen = survey, frame, metric, chosen
+        self.cells = frame.cells
+        self.calibration: Calibration | None = None
+        self.jackknife = None
+        if frame.parts is not None:
+            by = [*frame.by, metric.key, "answered"]
+            self.cells, self.jackknife = part_jackknife(frame.parts).regroup(frame.parts, by)
+        self.repeated = repeats_here(survey, frame, metric)
+        self.margins = margins_of(self.cells, frame.by)
+        self.average = frame.n_invited / max(frame.n_answered, 1)
+
+    def calibrated(self, method: str, by: list[str] | None = None) -> Calibration:
+        """Weights of one kind."""
+        margins = self.margins if by is None else margins_of(self.cells, by)
+        extra: dict[str, Any] = {}
+        if method == "logit":
+            extra = {"bounds": BOUNDS, "weights": self._average_weights()}
+        return calibrate(self.cells, margins, method=method, responded="answered", **extra)
+
+    def _average_weights(self) -> np.ndarray:
+        base = np.ones(len(self.cells))
+        if "w" in self.cells.columns:
+            base = (self.cells["w"] / self.cells["n"]).to_numpy(dtype=float)
+        answered = self.cells["answered"].to_numpy(dtype=bool)
+        mass = base * self.cells["n"].to_numpy(dtype=float)
+        return base * mass.sum() / mass[answered].sum()
+
+    def choice(self, key: str, label: str, weights: Any, family: str, *, replicated: bool = False) -> Choice:
+        """What one kind of weights gives; errors re-make the weights in every replicate where ``replicated``."""
+        found = weighted_estimate(
+            self.cells,
+            self.metric,
+            weights,
+            score=self.metric.key,
+            level=self.chosen.level,
+            replicates=self.jackknife if (replicated or self.repeated) else None,
+        )
+        return Choice(
+            key=key,
+            label=label,
+            value=found.value,
+            standard_error=found.standard_error,
+            low=found.low,
+            high=found.high,
+            design_effect=found.kish_design_effect,
+            family=family,
+            bias=found.bias,
+            bias_low=found.bias_low,
+            bias_high=found.bias_high,
+        )
+
+    def main(self) -> Choice:
+        """The weighting that the report stands on."""
+        method = self.chosen.weighting if self.chosen.weighting != "doubly_robust" else "raking"
+        self.calibration = self.calibrated(method)
+        return self.choice(method, LABELS[method], self.calibration, ALL_FACTS, replicated=True)
+
+    def others(self) -> list[Choice]:
+        """Other reasonable choices; one that cannot be made is left out."""
+        made = []
+        for method in ("raking", "linear", "logit", "propensity"):
+            if method != self.calibration.method:
+                made += self._attempt(method, LABELS[method], ALL_FACTS, method)
+        if len(self.frame.by) > 1:
+            for name in self.frame.by:
+                rest = [other for other in self.frame.by if other != name]
+                made += self._attempt(
+                    f"without_{name}", f"without {self.frame.titles[name]}", FEWER_FACTS, "raking", rest
+                )
+        return made
+
+    def _attempt(
+        self, key: str, label: str, family: str, method: str, by: list[str] | None = None
+    ) -> list[Choice]:
+        try:
+            return [self.choice(key, label, self.calibrated(method, by), family)]
+        except ValueError:
+            return []  # margins that this method cannot meet: the strip shows those it can
+
+
+ALL_FACTS, FEWER_FACTS = "All facts, by method", "Raking, one fact left out"
+LABELS = {
+    "raking": "raking",
+    "linear": "linear calibration (GREG)",
+    "logit": "calibration within bounds",
+    "propensity": "propensity that balances",
+    "doubly_robust": "doubly robust",
+}
+
+
+def _balance_rows(frame: Frame, calibration: Calibration, chosen: Settings) -> tuple[BalanceRow, ...]:
+    by = frame.by
+    cells = calibration_cells(frame)
+    found = balance(cells, by, responded="answered", weights=calibration.weights, level=chosen.level).table
+    return tuple(
+        BalanceRow(
+            variable=frame.titles[r.variable],
+            category=str(r.category),
+            population=float(r.population_share),
+            answers=float(r.respondent_share),
+            weighted=float(r.weighted_share),
+            difference=float(r.smd_before),
+            difference_weighted=float(r.smd_after),
+        )
+        for r in found.itertuples()
+    )
+
+
+def calibration_cells(frame: Frame) -> pd.DataFrame:
+    """The cells that weights are made on, in their order."""
+    if frame.parts is None:
+        return frame.cells
+    return part_jackknife(frame.parts).regroup(frame.parts, [*frame.by, *_score_of(frame), "answered"])[0]
+
+
+def _score_of(frame: Frame) -> list[str]:
+    return [c for c in frame.cells.columns if c not in (*frame.by, "answered", "n", "w", "w2")]
+
+
+def _checks(
+    survey: Survey, frame: Frame, metric: Metric, chosen: Settings, calibration: Calibration
+) -> dict[str, Any]:
+    """What customers did, known for all: as the answers have it, weighted, and in truth."""
+    return {"checks": (), "defects": ()}
+
+
+# ---------------------------------------------------------------------------------- what weighting cannot fix
+
+
+def bounds(frame: Frame, metric: Metric, chosen: Settings, estimate_: Estimate) -> dict[str, Any]:
+    """The worst case, and its region with sampling error."""
+    found = bounding.worst_case(
+        counts_of(frame, metric),
+        metric,
+        _mass(frame),
+        level=chosen.level,
+        design_effect=max(estimate_.n / estimate_.effective_n, 1.0),
+    )
+    return {
+        "worst": found.everyone.assumption,
+        "worst_region": (found.everyone.low, found.everyone.high),
+    }
+
+
+def _mass(frame: Frame) -> float:
+    cells = frame.cells
+    return float((cells["w"] if "w" in cells.columns else cells["n"]).sum())
+
+
+def unseen(
+    frame: Frame,
+    metric: Metric,
+    chosen: Settings,
+    found: dict[str, Any],
+    estimate_: Estimate,
+    missing: dict[str, str],
+) -> dict[str, Any]:
+    """The range over φ, whether it can be trusted, and the tipping curves."""
+    if "choices" not in found:
+        missing["beyond"] = missing.get("weighting", "no weights could be made")
+        return {}
+    try:
+        model = nonignorable.net_score_bias(
+            frame.full,
+            metric,
+            frame.by,
+            score=metric.key,
+            phi=PHI,
+            level=chosen.level,
+            seed=chosen.seed,
+            responded="answered",
+        )
+    except ValueError as error:
+        missing["beyond"] = str(error)
+        return {}
+    region = _region(model, found["choices"][0])
+    seen = Unseen(
+        correlation=model.proxy_correlation,
+        variance_ratio=model.variance_ratio,
+        deciles=tuple(
+            Rate(
+                _tenth(r.decile, len(model.deciles)),
+                int(r.answered),
+                int(r.invited),
+                100 * r.response_rate,
+                100 * r.low,
+                100 * r.high,
+            )
+            for r in model.deciles.itertuples()
+        ),
+        phi=model.table["phi"].to_numpy(),
+        bias=model.table["bias"].to_numpy(),
+        bias_low=model.table["low"].to_numpy(),
+        bias_high=model.table["high"].to_numpy(),
+        conditions=_conditions(model),
+    )
+    return {
+        "region": region,
+        "unseen": seen,
+        "tipping": _tipping(frame, metric, chosen, model, estimate_),
+    }
+
+
+def _region(model: nonignorable.NetScoreBias, weighted: Choice) -> Region:
+    """Union of the weighted estimate's interval and those of every φ: neither may be what saves a verdict."""
+    bias, low, high = (model.table[name].to_numpy() for name in ("bias", "low", "high"))
+    ends = [weighted.bias, *bias]
+    return Region(
+        first=weighted.bias if abs(weighted.bias - bias[-1]) > 1e-12 else bias[0],
+        last=float(bias[-1]),
+        lowest=float(min(ends)),
+        highest=float(max(ends)),
+        low=float(min(weighted.bias_low, low.min())),
+        high=float(max(weighted.bias_high, high.max())),
+    )
+
+
+def _tenth(decile: int, of: int) -> str:
+    if decile == 1:
+        return "1 (lowest)"
+    return f"{decile} (highest)" if decile == of else str(decile)
+
+
+_WORDS = {
+    "proxy correlation": (
+        "correlation",
+        "what is known of customers goes with the score (correlation 0.4 or more)",
+    ),
+    "variance ratio of the proxy": (
+        "variance",
+        "those who answered vary in it as much as the others (variance ratio 0.9 to 1.1)",
+    ),
+    "response by proxy decile": ("monotone", "response rises or falls with it throughout"),
+}
+
+
+def _conditions(model: nonignorable.NetScoreBias) -> tuple[Trust, ...]:
+    made = []
+    for row in model.checks.itertuples():
+        key, condition = _WORDS[row.check]
+        found = {
+            "correlation": number(row.found, 2),
+            "variance": number(row.found, 2),
+            "monotone": f"largest step back {share(row.found)} of the response rate",
+        }[key]
+        fails = {
+            "correlation": f"what is known of customers goes too little with the score (correlation {number(row.found, 2)}, 0.4 needed)",
+            "variance": "those who answered vary "
+            + ("more" if row.found > 1 else "less")
+            + f" in what is known of them than the others (variance ratio {number(row.found, 2)}): both ends, or the middle, seem to answer more",
+            "monotone": "response neither rises nor falls throughout with what is known of customers",
+        }[key]
+        holds, blunt = bool(row.holds), not row.sharp
+        if holds and blunt:
+            holds = False
+            fails = {
+                "correlation": "there are too few answers to see how far what is known of customers goes with the score",
+                "variance": "there are too few answers to see whether both ends of the scale answer more than the middle",
+                "monotone": "there are too few answers to see whether response rises or falls with satisfaction throughout",
+            }[key]
+            found += ", too few answers to be sure"
+        made.append(Trust(key, condition, found, holds, fails))
+    return tuple(made)
+
+
+def _tipping(
+    frame: Frame, metric: Metric, chosen: Settings, model: nonignorable.NetScoreBias, estimate_: Estimate
+) -> Tipping:
+    """Tipping curves from where weighting leaves the silent, and how far the facts let both ends differ."""
+    shares = _start_shares(model, 0)
+    found = bounding.tipping(
+        counts_of(frame, metric), metric, _mass(frame), margin=chosen.margin, shares=shares
+    )
+    odds = np.geomspace(0.5, 4, 37)
+    value = [estimate_.value - found.bias(odds_low=float(k))[0] for k in odds]
+    middle = len(metric.distinct_values) > 2
+    ends = np.geomspace(0.5, 4, 37) if middle else np.empty(0)
+    ends_value = [estimate_.value - found.bias(float(k), float(k))[0] for k in ends]
+    supported = _supported(model) if middle else None
+    return Tipping(
+        odds=odds,
+        value=np.asarray(value),
+        at_margin=_known(found.low_end[0]),
+        ends_odds=ends,
+        ends_value=np.asarray(ends_value),
+        ends_at_margin=(_known(found.both_ends[0]), _known(found.both_ends[1])),
+        supported=supported,
+        agrees=_agrees(found, supported, chosen.margin),
+    )
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)
+
+
+def _start_shares(model: nonignorable.NetScoreBias, row: int) -> np.ndarray:
+    names = [c for c in model.table.columns if c.startswith("share_")]
+    shares = model.table.loc[row, names].to_numpy(dtype=float)
+    return shares / shares.sum()
+
+
+def _supported(model: nonignorable.NetScoreBias) -> tuple[float, float]:
+    """Odds of both ends against the middle among the silent, as far as the proxy's variance lets them differ from 1.
+
+    Response at both ends shows as a proxy that varies more among those who answered. Were response a matter of satisfaction
+    alone (φ = 1), a ratio V of the silent's proxy variance to the others' makes theirs of satisfaction
+    1 + (V − 1)/ρ²; the ends of the interval of V give the ends of the multiplier.
+    """
+    from scipy.special import ndtr, ndtri
+
+    shares = _start_shares(model, 0)
+    cuts = ndtri(np.clip(np.cumsum(shares)[:-1], 1e-9, 1 - 1e-9))
+    rho = max(model.proxy_correlation, 0.02)
+    made = []
+    for ratio in (model.variance_ratio_high, model.variance_ratio_low):  # respondents over the others
+        variance = max(1 + (1 / ratio - 1) / rho**2, 0.02)
+        edge = ndtr(cuts / math.sqrt(variance))
+        middle, before = edge[-1] - edge[0], ndtr(cuts[-1]) - ndtr(cuts[0])
+        made.append(float(((1 - middle) / middle) / ((1 - before) / before)))
+    return min(*made, 1.0), max(*made, 1.0)
+
+
+def _agrees(found: bounding.Tipping, supported: tuple[float, float] | None, margin: float) -> bool:
+    if supported is None:
+        # with two values there is no middle: response at both ends shows in the range over φ itself
+        return True
+    return all(abs(found.bias(k, k)[0]) <= margin for k in (1.0, *supported))
+
+
+# ---------------------------------------------------------------------------------- stronger designs
+
+
+def stronger_designs(
+    survey: Survey,
+    frame: Frame,
+    metric: Metric,
+    chosen: Settings,
+    estimate_: Estimate,
+    missing: dict[str, str],
+) -> dict[str, Any]:
+    """Instruments, early and late answers, a follow-up done or planned."""
+    return {}
+
+
+_ = (Check, Defect, data_defect, percent)

@@ -1,0 +1,228 @@
+"""How much of this score is who happened to answer? The numbers behind the report, and its verdict.
+
+Estimand: the expected score of those who answer minus that of everyone invited (bias; above 0 the published
+score is too high).
+
+The verdict, stated before any data
+-----------------------------------
+The region of the bias runs over φ from 0 to 1 (at 0 the facts known of everyone explain who answers, and weighting
+suffices; at 1 satisfaction itself decides) and over sampling error: from the lowest to the highest limit of the
+weighted estimate and of the proxy pattern-mixture estimate at every φ, each with its two-sided interval.
+
+* *A difference that matters*: the whole region lies beyond the margin on one side, and the range can be trusted.
+* *No difference that matters*: it lies wholly within the margin, the range can be trusted, and the two-ended tipping
+  curve agrees: as far as the facts show it, the ends of the scale may answer more readily than the middle, or
+  less, without the bias reaching the margin. That is the direction φ leaves out.
+* *Too few answers to say*: the range can be trusted, the range over φ itself is on one side, sampling error is not; or
+  there are too few answers to estimate anything.
+* *This data cannot say*: the range over φ alone crosses the margin; or it cannot be trusted: nothing is known of those who
+  did not answer, the facts go too little with the score (correlation under 0.4), the variance ratio of the proxy leaves
+  [0.9, 1.1] by more than chance, response neither rises nor falls with the proxy, or there are too few answers to
+  see any of that. The page names the follow-up that could say.
+
+Where everyone answered there is no bias. Where a random part of the silent was followed up, the Hansen–Hurwitz
+estimate is judged instead: firm where its interval is on one side and stays there whatever those who stayed silent again
+would say. Where even the worst case is on one side of the margin, that is enough.
+
+Assumptions: facts are dated before the invitation; weighting assumes that people alike in them answer alike; the range
+assumes that response rises or falls with satisfaction throughout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from cxstats.findings import Verdict, judge
+from cxstats.parameters import Count, Level, Margin, Seed, checked
+from cxstats.studies.response_rate_bias import evidence
+from cxstats.studies.response_rate_bias.frame import Frame, frame_of
+from cxstats.studies.response_rate_bias.numbers import (
+    FollowUp,
+    Numbers,
+    Region,
+    Settings,
+    Tipping,
+    Unseen,
+)
+
+if TYPE_CHECKING:
+    from cxstats.metrics import Metric
+    from cxstats.survey import Survey
+
+__all__ = ["SMALLEST_GROUP", "WEIGHTINGS", "measure", "settings", "verdict"]
+
+SMALLEST_GROUP = 10
+WEIGHTINGS = ("raking", "linear", "logit", "propensity", "doubly_robust")
+
+
+def settings(survey: Survey, **given: Any) -> Settings:
+    """Parameters checked in the user's terms; the metric's own margin where none is given.
+
+    Raises
+    ------
+    ValueError : a value of the wrong kind or out of range; an outcome, variable or wave that the survey does not have.
+    """
+    metric = survey.metric(given["metric"])
+    margin = given["margin"] if given["margin"] is not None else metric.margin
+    variables = given["variables"]
+    if isinstance(variables, str):
+        variables = [name.strip() for name in variables.split(",") if name.strip()]
+    if given["weighting"] not in WEIGHTINGS:
+        raise ValueError(f"weighting is {given['weighting']!r}, but must be one of {', '.join(WEIGHTINGS)}")
+    benchmark = given["benchmark"]
+    if benchmark is not None and benchmark not in survey.outcomes:
+        raise ValueError(
+            f"benchmark is {benchmark!r}, but the survey's outcomes are {', '.join(survey.outcomes) or 'none'}"
+        )
+    return Settings(
+        metric=metric.key,
+        margin=checked("margin", margin, Margin),
+        level=checked("level", given["level"], Level),
+        variables=None if variables is None else tuple(variables),
+        weighting=given["weighting"],
+        benchmark=benchmark,
+        wave=given["wave"],
+        smallest_group=checked("smallest_group", given["smallest_group"], Count),
+        seed=checked("seed", given["seed"], Seed),
+    )
+
+
+def verdict(
+    region: Region | None,
+    unseen: Unseen | None,
+    tipping: Tipping | None,
+    *,
+    margin: float,
+    worst: tuple[float, float] | None = None,
+) -> Verdict:
+    """The verdict's rule, as the module states it.
+
+    Parameters
+    ----------
+    region : bias over φ with its sampling error; None where there is no range.
+    unseen : whether that range can be trusted.
+    tipping : the two-ended tipping curve.
+    margin : smallest difference that matters.
+    worst : bias in the worst case and in the best, nothing being assumed.
+    """
+    if worst is not None:
+        bounded = judge(*worst, margin)
+        if bounded in (Verdict.NEGLIGIBLE, Verdict.MATERIAL):
+            return bounded
+    if region is None or unseen is None or not unseen.trusted:
+        return Verdict.NOT_ANSWERABLE
+    found = judge(region.low, region.high, margin, assumption=region.assumption)
+    if found is Verdict.NEGLIGIBLE and (tipping is None or not tipping.agrees):
+        return Verdict.NOT_ANSWERABLE
+    return found
+
+
+def followed_up(found: FollowUp, published: float, margin: float) -> Verdict:
+    """The verdict where a random part of the silent was asked again.
+
+    Judged as published minus everyone: by the interval if all who were asked again had answered like those who did; firm
+    only where it stays so whatever those who stayed silent again would say.
+    """
+    inner = judge(published - found.high, published - found.low, margin)
+    outer = judge(published - found.high_unbounded, published - found.low_unbounded, margin)
+    if inner is Verdict.INCONCLUSIVE:
+        return inner
+    return inner if outer is inner else Verdict.NOT_ANSWERABLE
+
+
+def measure(survey: Survey, chosen: Settings) -> Numbers:
+    """Everything the report shows, from counts.
+
+    Parameters
+    ----------
+    survey : an open survey.
+    chosen : checked parameters (:func:`settings`).
+
+    Returns
+    -------
+    Numbers. What the data cannot fill is None or empty, with the reason in ``missing``.
+    """
+    metric = survey.metric(chosen.metric)
+    frame = frame_of(survey, score=metric.key, variables=chosen.variables, wave=chosen.wave)
+    known = survey.n_invited is not None and frame.waves_known
+    n = frame.n_answered
+    shared: dict[str, Any] = {
+        "settings": chosen,
+        "metric": metric,
+        "n": n,
+        "invited": frame.n_invited if known else None,
+        "wave": frame.wave,
+        "variables": tuple(frame.titles.values()) if known else (),
+        "left_out": tuple((item.title, item.reason) for item in frame.left_out),
+        "notes": frame.notes,
+    }
+    if known:
+        shared |= evidence.accounting(survey, frame, metric, chosen)
+    if n < chosen.smallest_group:
+        return Numbers(verdict=Verdict.INCONCLUSIVE, **shared)
+    published, design = evidence.published(survey, frame, metric, chosen)
+    shared |= {"published": published, "design_effect": design}
+    if not known:
+        why = "who was invited and did not answer is not in the data"
+        return Numbers(verdict=Verdict.NOT_ANSWERABLE, reasons=(why,), **shared)
+    if n == frame.n_invited:
+        return Numbers(verdict=Verdict.NEGLIGIBLE, **shared)
+    return _judged(survey, frame, metric, chosen, shared)
+
+
+def _judged(
+    survey: Survey, frame: Frame, metric: Metric, chosen: Settings, shared: dict[str, Any]
+) -> Numbers:
+    missing: dict[str, str] = {}
+    found = evidence.bounds(frame, metric, chosen, shared["published"])
+    found |= evidence.stronger_designs(survey, frame, metric, chosen, shared["published"], missing)
+    if frame.by:
+        found |= evidence.who_answers(frame, metric, chosen, missing)
+        found |= evidence.weighting(survey, frame, metric, chosen, missing)
+        found |= evidence.unseen(frame, metric, chosen, found, shared["published"], missing)
+    region, unseen, tipping = (found.get(name) for name in ("region", "unseen", "tipping"))
+    worst_bias = tuple(shared["published"].value - edge for edge in reversed(found["worst_region"]))
+    followed = found.get("follow_up")
+    if followed is not None:
+        decided = followed_up(followed, shared["published"].value, chosen.margin)
+    else:
+        decided = verdict(region, unseen, tipping, margin=chosen.margin, worst=worst_bias)
+    return Numbers(
+        verdict=decided,
+        reasons=_reasons(frame, region, unseen, tipping, missing, decided, chosen.margin),
+        missing=missing,
+        **shared,
+        **{key: value for key, value in found.items() if key != "worst_region"},
+    )
+
+
+def _reasons(
+    frame: Frame,
+    region: Region | None,
+    unseen: Unseen | None,
+    tipping: Tipping | None,
+    missing: dict[str, str],
+    decided: Verdict,
+    margin: float,
+) -> tuple[str, ...]:
+    """Why this data cannot say, the first one first; () for any other verdict."""
+    if decided is not Verdict.NOT_ANSWERABLE:
+        return ()
+    if not frame.by:
+        return ("nothing is known of everyone invited that could be used",)
+    if region is None or unseen is None:
+        return (missing.get("beyond", "no range can be given for those who did not answer"),)
+    reasons: Sequence[str] = [condition.fails for condition in unseen.conditions if not condition.holds]
+    if reasons:
+        return tuple(reasons)
+    first, last = region.assumption
+    if any(first < edge < last for edge in (-margin, margin)):
+        return (
+            "how far satisfaction itself decides who answers makes the difference, and no answer shows it",
+        )
+    if tipping is not None and not tipping.agrees:
+        return (
+            "both ends of the scale may answer more readily than the middle, or less, by enough to matter",
+        )
+    return ("the range cannot be trusted",)

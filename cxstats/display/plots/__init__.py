@@ -11,6 +11,7 @@ from cxstats.display.plots.bands import Band, band_strip
 from cxstats.display.plots.curves import Series, Spot, curves
 from cxstats.display.plots.items import Heading, Line, Mark, Row, row
 from cxstats.display.plots.rows import Ranked, interval_rows, place_text, ranks
+from cxstats.display.plots.scatter import Labelled, scatter
 from cxstats.display.plots.sheet import Role, measure, wrap
 from cxstats.display.plots.trend import Wave, trend
 from cxstats.display.plots.waterfall import Step, waterfall
@@ -18,6 +19,7 @@ from cxstats.display.plots.waterfall import Step, waterfall
 __all__ = [
     "Band",
     "Heading",
+    "Labelled",
     "Line",
     "Mark",
     "Ranked",
@@ -34,6 +36,7 @@ __all__ = [
     "place_text",
     "ranks",
     "row",
+    "scatter",
     "trend",
     "waterfall",
     "wrap",

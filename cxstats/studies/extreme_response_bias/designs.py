@@ -1,0 +1,5 @@
+"""TEMP"""
+
+
+def with_designs(survey, numbers, waves):
+    return numbers

@@ -211,7 +211,7 @@ def weighted_estimate(
     kish = size * float((_squares(cells, used, n) * answered).sum()) / mass.sum() ** 2
     effective, effect = _worth_of(counts, metric, error, size, kish)
     low, high = _interval(counts, metric, parts.value, error, effective, size, kish, freedom, level)
-    half = _t(min(freedom, max(size - 1, 1)), level) * bias_error
+    half = t_quantile(min(freedom, max(size - 1, 1)), level) * bias_error
     bias = parts.raw - parts.value
     return WeightedEstimate(
         value=parts.value,
@@ -379,7 +379,7 @@ def _interval(
         return value, value  # everybody answered, and the interval speaks about them only
     carriers = max(min(size / kish - 1, freedom), 1.0)
     if (counts < 0).any():
-        half = _t(carriers, level) * error
+        half = t_quantile(carriers, level) * error
         return max(value - half, metric.low), min(value + half, metric.high)
     if size < 2:
         result = estimate(counts, metric, level=level, effective_n=effective)
@@ -390,7 +390,8 @@ def _interval(
     return result.low, result.high
 
 
-def _t(freedom: float, level: float) -> float:
+def t_quantile(freedom: float, level: float) -> float:
+    """Two-sided quantile of Student's t; the normal one for infinite degrees of freedom."""
     from scipy.special import ndtri, stdtrit
 
     tail = (1 + level) / 2

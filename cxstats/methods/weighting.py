@@ -822,9 +822,11 @@ def _only(cells: pd.DataFrame, columns: list[str], matrix: Any) -> tuple[pd.Data
     """Cells by these columns alone: fewer rows, the same answers."""
     if "w" in cells.columns:
         cells = cells.fillna({"w": 0.0, "w2": 0.0})
-    if matrix is None:
-        return regroup(cells, by=columns), None
-    return regroup(cells, by=columns, matrix=matrix)
+    few, small = regroup(cells, by=columns), None
+    if matrix is not None:
+        few, small = regroup(cells, by=columns, matrix=matrix)
+    # labels are looked up once here instead of in every choice
+    return few.astype(dict.fromkeys(columns[:-1], "category")), small
 
 
 def _average(weights: Any, cells: pd.DataFrame) -> float:

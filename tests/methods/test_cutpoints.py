@@ -1,0 +1,95 @@
+"""Partitions of a scale, against mutual information computed otherwise, and error rates by simulation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from cxstats.methods.association import ScoreOutcome
+from cxstats.methods.cutpoints import cutpoints, partitions
+from cxstats.metrics import NPS, ces, csat
+
+EVENTS = np.array([30, 8, 7, 9, 10, 40, 30, 45, 60, 35, 50])
+N = np.array([90, 30, 35, 45, 60, 260, 250, 480, 1010, 900, 1840])
+
+
+def outcome(events, n, low=0):
+    events = np.asarray(events, dtype=float)
+    return ScoreOutcome(low + np.arange(len(n)), events, np.asarray(n) - events)
+
+
+def mutual_information(table):
+    share = table / table.sum()
+    return stats.entropy(share.ravel(), np.outer(share.sum(1), share.sum(0)).ravel())
+
+
+def test_all_45_partitions_are_judged_by_mutual_information():
+    found = cutpoints(outcome(EVENTS, N), NPS, replicates=50)
+    assert len(found.table) == len(partitions(11, 2)) == 45
+    table = np.stack([EVENTS, N - EVENTS])
+    whole = mutual_information(table)
+    for _, row in found.table.iterrows():
+        a, b = row["cuts"]
+        grouped = np.stack(
+            [table[:, : a + 1].sum(1), table[:, a + 1 : b + 1].sum(1), table[:, b + 1 :].sum(1)], axis=1
+        )
+        assert row["information"] == pytest.approx(mutual_information(grouped) / whole, abs=1e-10)
+    assert found.table["information"].is_monotonic_decreasing
+    official = found.table.set_index("official").loc[True]
+    assert official["cuts"] == (6, 8) == found.official
+    assert found.information_lost[0] == pytest.approx(1 - official["information"])
+    assert found.information_lost[1] < found.information_lost[0] < found.information_lost[2]
+    assert found.table["chosen"].sum() == pytest.approx(1)
+
+
+def test_other_scales():
+    assert len(cutpoints(outcome([20, 15, 12, 9, 4], [50] * 5, 1), csat(5), replicates=20).table) == 4
+    found = cutpoints(outcome([20, 15, 12, 9, 8, 6, 4], [50] * 7, 1), ces(7, high_is="easy"), replicates=20)
+    assert found.official == (3, 4)
+    assert len(found.table) == 15
+
+
+def test_where_the_true_step_is_elsewhere_the_official_cuts_are_told():
+    n = np.full(11, 400)
+    rate = np.where(np.arange(11) <= 3, 0.4, np.where(np.arange(11) <= 5, 0.2, 0.05))
+    found = cutpoints(outcome(np.rint(n * rate), n), NPS, replicates=500)
+    assert found.best == (3, 5)
+    assert found.agreement > 0.9
+    assert found.p_official < 0.01
+    assert found.p_association < 0.01
+
+
+@pytest.mark.parametrize(
+    ("events", "cuts", "word"),
+    [
+        ([1] * 11, None, "11 of 5,000 customers"),
+        (EVENTS, (8, 6), "ascending"),
+        (EVENTS, (8, 10), "0 to 9"),
+        (EVENTS, (), "ascending"),
+    ],
+)
+def test_bad_input(events, cuts, word):
+    with pytest.raises(ValueError, match=word):
+        cutpoints(outcome(events, N), NPS, cuts=cuts, replicates=10)
+
+
+@pytest.mark.simulation
+def test_both_p_values_keep_their_level():
+    rng = np.random.default_rng(11)
+    n = N // 4
+    flat, stepped = (
+        np.full(11, 0.1),
+        np.where(np.arange(11) <= 6, 0.25, np.where(np.arange(11) <= 8, 0.12, 0.05)),
+    )
+    rejected = {"association": 0, "official": 0}
+    runs = 400
+    for i in range(runs):
+        rejected["association"] += (
+            cutpoints(outcome(rng.binomial(n, flat), n), NPS, replicates=199, seed=i).p_association <= 0.05
+        )
+        rejected["official"] += (
+            cutpoints(outcome(rng.binomial(n, stepped), n), NPS, replicates=199, seed=i).p_official <= 0.05
+        )
+    for what, number in rejected.items():
+        assert stats.binomtest(number, runs, 0.05, alternative="greater").pvalue > 0.005, (what, number)

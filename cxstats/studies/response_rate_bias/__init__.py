@@ -76,6 +76,7 @@ class ResponseRateBiasStudy:
     method: Method
     ledger: LedgerTable
     _notes: dict[str, str] = field(repr=False)
+    _extra: dict[str, Table] = field(repr=False)
 
     @property
     def tables(self) -> dict[str, Table]:
@@ -94,10 +95,12 @@ class ResponseRateBiasStudy:
         if name not in SECTIONS:
             raise KeyError(f"there is no section {name!r}; there are {', '.join(SECTIONS)}")
         keys, missing = SECTIONS[name]
-        parts: list[Figure | Note] = [self.figures[key] for key in keys if key in self.figures]
+        parts: list[Figure | Note | Table] = [self.figures[key] for key in keys if key in self.figures]
         why = self.numbers.missing.get(name, "")
         if parts and name in self._notes:
             parts.append(Note(self._notes[name]))
+        if parts and name in self._extra:
+            parts.append(self._extra[name])
         return Section(tuple(parts) or (Note(why or missing, instead=True),))
 
     def _repr_html_(self) -> str:
@@ -182,6 +185,7 @@ def response_rate_bias(
             caption="What became of every row" + (", all waves together" if survey.wave else ""),
         ),
         _notes=sentences.section_notes(numbers),
+        _extra={"benchmark": table} if (table := figures.defect_table(numbers)) is not None else {},
     )
 
 

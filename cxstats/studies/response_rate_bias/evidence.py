@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,11 @@ from cxstats.methods import nonignorable
 from cxstats.methods.accounting import coverage_rates, response_rates
 from cxstats.methods.balance import balance, data_defect
 from cxstats.methods.calibration import Calibration, calibrate, margins_of, weighted_estimate
+from cxstats.methods.doubly_robust import doubly_robust
 from cxstats.methods.intervals import Estimate, estimate
 from cxstats.methods.replicates import part_jackknife
 from cxstats.methods.representativity import representativity
+from cxstats.methods.weighting import held_out
 from cxstats.metrics import Metric
 from cxstats.studies.disclosure import hidden_groups
 from cxstats.studies.response_rate_bias.frame import Frame, wave_cells
@@ -37,7 +40,7 @@ from cxstats.studies.response_rate_bias.numbers import (
     Trust,
     Unseen,
 )
-from cxstats.words import number, percent, share
+from cxstats.words import number, share
 
 if TYPE_CHECKING:
     from cxstats.survey import Survey
@@ -244,9 +247,9 @@ def published(survey: Survey, frame: Frame, metric: Metric, chosen: Settings) ->
     repeated = repeats_here(survey, frame, metric)
     if not survey.weighted and not repeated:
         return estimate(counts, metric, level=chosen.level), 1.0
-    cells = frame.full
+    cells = frame.parts
     base = _base(cells)
-    replicates = part_jackknife(cells) if repeated and frame.parts is not None else None
+    replicates = part_jackknife(cells) if repeated else None
     found = weighted_estimate(
         cells, metric, base, score=metric.key, level=chosen.level, replicates=replicates
     )
@@ -262,7 +265,7 @@ def _base(cells: pd.DataFrame) -> np.ndarray:
 
 def repeats_here(survey: Survey, frame: Frame, metric: Metric) -> bool:
     """Whether a customer was invited more than once in what is reported on."""
-    if not survey.repeats or frame.parts is None:
+    if not survey.repeats:
         return False
     by = [metric.key, *([survey.wave] if frame.wave else [])]
     cells, matrix = survey.cells(by), survey.cluster_matrix(by)
@@ -337,10 +340,23 @@ def weighting(
         missing["weighting"] = str(error)
         return {}
     choices = [main, *made.others()]
-    result: dict[str, Any] = {"choices": tuple(choices), "main": main.key}
-    result["balance"] = _balance_rows(frame, made.calibration, chosen)
-    result |= _checks(survey, frame, metric, chosen, made.calibration)
-    return result
+    return {
+        "choices": tuple(choices),
+        "main": main.key,
+        "balance": _balance_rows(made.cells, frame, made.calibration, chosen),
+        "checks": checks(survey, frame, chosen, made.calibration),
+        "defects": defects(survey, metric, chosen),
+    }
+
+
+def average_weights(cells: pd.DataFrame) -> np.ndarray:
+    """Weight of each row if all answers stood for equally many customers: what bounds are multiples of."""
+    base = np.ones(len(cells))
+    if "w" in cells.columns:
+        base = (cells["w"] / cells["n"]).to_numpy(dtype=float)
+    answered = cells["answered"].to_numpy(dtype=bool)
+    mass = base * cells["n"].to_numpy(dtype=float)
+    return base * mass.sum() / mass[answered].sum()
 
 
 class _Weights:
@@ -348,12 +364,9 @@ class _Weights:
 
     def __init__(self, survey: Survey, frame: Frame, metric: Metric, chosen: Settings) -> None:
         self.survey, self.frame, self.metric, self.chosen = survey, frame, metric, chosen
-        self.cells = frame.cells
+        by = [*frame.by, metric.key, "answered"]
+        self.cells, self.jackknife = part_jackknife(frame.parts).regroup(frame.parts, by)
         self.calibration: Calibration | None = None
-        self.jackknife = None
-        if frame.parts is not None:
-            by = [*frame.by, metric.key, "answered"]
-            self.cells, self.jackknife = part_jackknife(frame.parts).regroup(frame.parts, by)
         self.repeated = repeats_here(survey, frame, metric)
         self.margins = margins_of(self.cells, frame.by)
         self.average = frame.n_invited / max(frame.n_answered, 1)
@@ -363,16 +376,8 @@ class _Weights:
         margins = self.margins if by is None else margins_of(self.cells, by)
         extra: dict[str, Any] = {}
         if method == "logit":
-            extra = {"bounds": BOUNDS, "weights": self._average_weights()}
+            extra = {"bounds": BOUNDS, "weights": average_weights(self.cells)}
         return calibrate(self.cells, margins, method=method, responded="answered", **extra)
-
-    def _average_weights(self) -> np.ndarray:
-        base = np.ones(len(self.cells))
-        if "w" in self.cells.columns:
-            base = (self.cells["w"] / self.cells["n"]).to_numpy(dtype=float)
-        answered = self.cells["answered"].to_numpy(dtype=bool)
-        mass = base * self.cells["n"].to_numpy(dtype=float)
-        return base * mass.sum() / mass[answered].sum()
 
     def choice(self, key: str, label: str, weights: Any, family: str, *, replicated: bool = False) -> Choice:
         """What one kind of weights gives; errors re-make the weights in every replicate where ``replicated``."""
@@ -400,16 +405,41 @@ class _Weights:
 
     def main(self) -> Choice:
         """The weighting that the report stands on."""
-        method = self.chosen.weighting if self.chosen.weighting != "doubly_robust" else "raking"
-        self.calibration = self.calibrated(method)
-        return self.choice(method, LABELS[method], self.calibration, ALL_FACTS, replicated=True)
+        wanted = self.chosen.weighting
+        # a doubly robust estimate has no weights to show: balance and outcomes are shown with raking's
+        self.calibration = self.calibrated("raking" if wanted == "doubly_robust" else wanted)
+        if wanted == "doubly_robust":
+            return self.robust()
+        return self.choice(wanted, LABELS[wanted], self.calibration, ALL_FACTS, replicated=True)
+
+    def robust(self) -> Choice:
+        """The cross-fitted doubly robust estimate."""
+        found = doubly_robust(
+            self.frame.parts, self.metric, self.frame.by, score=self.metric.key, level=self.chosen.level
+        )
+        return Choice(
+            key="doubly_robust",
+            label=LABELS["doubly_robust"],
+            value=found.value,
+            standard_error=found.standard_error,
+            low=found.low,
+            high=found.high,
+            design_effect=max(found.n / found.effective_n, 1.0),
+            family=ALL_FACTS,
+            bias=found.bias,
+            bias_low=found.bias_low,
+            bias_high=found.bias_high,
+        )
 
     def others(self) -> list[Choice]:
         """Other reasonable choices; one that cannot be made is left out."""
         made = []
         for method in ("raking", "linear", "logit", "propensity"):
-            if method != self.calibration.method:
+            if method != self.chosen.weighting:
                 made += self._attempt(method, LABELS[method], ALL_FACTS, method)
+        if self.chosen.weighting != "doubly_robust":
+            with contextlib.suppress(ValueError):  # a fold without answers: the strip shows what there is
+                made.append(self.robust())
         if len(self.frame.by) > 1:
             for name in self.frame.by:
                 rest = [other for other in self.frame.by if other != name]
@@ -437,10 +467,12 @@ LABELS = {
 }
 
 
-def _balance_rows(frame: Frame, calibration: Calibration, chosen: Settings) -> tuple[BalanceRow, ...]:
-    by = frame.by
-    cells = calibration_cells(frame)
-    found = balance(cells, by, responded="answered", weights=calibration.weights, level=chosen.level).table
+def _balance_rows(
+    cells: pd.DataFrame, frame: Frame, calibration: Calibration, chosen: Settings
+) -> tuple[BalanceRow, ...]:
+    found = balance(
+        cells, frame.by, responded="answered", weights=calibration.weights, level=chosen.level
+    ).table
     return tuple(
         BalanceRow(
             variable=frame.titles[r.variable],
@@ -455,22 +487,72 @@ def _balance_rows(frame: Frame, calibration: Calibration, chosen: Settings) -> t
     )
 
 
-def calibration_cells(frame: Frame) -> pd.DataFrame:
-    """The cells that weights are made on, in their order."""
-    if frame.parts is None:
-        return frame.cells
-    return part_jackknife(frame.parts).regroup(frame.parts, [*frame.by, *_score_of(frame), "answered"])[0]
-
-
-def _score_of(frame: Frame) -> list[str]:
-    return [c for c in frame.cells.columns if c not in (*frame.by, "answered", "n", "w", "w2")]
-
-
-def _checks(
-    survey: Survey, frame: Frame, metric: Metric, chosen: Settings, calibration: Calibration
-) -> dict[str, Any]:
+def checks(survey: Survey, frame: Frame, chosen: Settings, calibration: Calibration) -> tuple[Check, ...]:
     """What customers did, known for all: as the answers have it, weighted, and in truth."""
-    return {"checks": (), "defects": ()}
+    cells = frame.outcomes
+    names = [name for name in survey.outcomes if _known_for_some(cells, name)]
+    if not names:
+        return ()
+    extra = {"bounds": BOUNDS, "weights": average_weights(cells)} if calibration.method == "logit" else {}
+    again = calibrate(
+        cells, margins_of(cells, frame.by), method=calibration.method, responded="answered", **extra
+    )
+    found = held_out(cells, names, again, responded="answered", level=chosen.level).table
+    return tuple(
+        Check(
+            name=str(r.outcome),
+            label=survey.group_labels[str(r.outcome)],
+            everyone=100 * r.truth_share,
+            answers=100 * r.before_share,
+            weighted=100 * r.after_share,
+            gap=100 * r.error_before,
+            gap_low=100 * r.error_before_low,
+            gap_high=100 * r.error_before_high,
+            gap_weighted=100 * r.error_after,
+            gap_weighted_low=100 * r.error_after_low,
+            gap_weighted_high=100 * r.error_after_high,
+            repaired=None if math.isnan(r.repaired_share) else float(r.repaired_share),
+        )
+        for r in found.itertuples()
+    )
+
+
+def _known_for_some(cells: pd.DataFrame, name: str) -> bool:
+    """Whether an outcome differs between customers and is known for some who answered."""
+    held = cells[cells[name].notna()]
+    return held[name].nunique() > 1 and bool(held["answered"].any())
+
+
+def defects(survey: Survey, metric: Metric, chosen: Settings) -> tuple[Defect, ...]:
+    """How well the answers know each outcome, per wave: as a random sample of how many?"""
+    made = []
+    for name in survey.outcomes:
+        waves = [survey.wave] if survey.wave else []
+        cells = survey.cells([name, metric.key, *waves]).dropna(subset=[name, *waves])
+        cells = cells.assign(
+            answered=cells[metric.key].notna().to_numpy(dtype=bool), fact=cells[name].astype(bool)
+        )
+        for wave in survey.wave_order or ("",):
+            held = cells[cells[survey.wave].eq(wave).to_numpy(dtype=bool)] if wave else cells
+            answers = held.loc[held["answered"], "n"].sum()
+            if held["fact"].nunique() < 2 or answers < chosen.smallest_group or held["answered"].all():
+                continue
+            held = held.groupby(["fact", "answered"], as_index=False)["n"].sum()
+            d = data_defect(held, "fact", responded="answered", level=chosen.level)
+            made.append(
+                Defect(
+                    label=survey.group_labels[name],
+                    wave=wave,
+                    error=100 * d.error,
+                    limit=100 * d.limit,
+                    correlation=d.correlation,
+                    n=d.n_answered,
+                    effective=d.effective_n,
+                    effective_low=d.effective_low,
+                    effective_high=d.effective_high,
+                )
+            )
+    return tuple(made)
 
 
 # ---------------------------------------------------------------------------------- what weighting cannot fix
@@ -510,7 +592,7 @@ def unseen(
         return {}
     try:
         model = nonignorable.net_score_bias(
-            frame.full,
+            frame.parts,
             metric,
             frame.by,
             score=metric.key,
@@ -689,6 +771,3 @@ def stronger_designs(
 ) -> dict[str, Any]:
     """Instruments, early and late answers, a follow-up done or planned."""
     return {}
-
-
-_ = (Check, Defect, data_defect, percent)

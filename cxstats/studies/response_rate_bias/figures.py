@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from cxstats.display import plots
 from cxstats.display.parts import Figure, Table
-from cxstats.findings import Verdict
 from cxstats.studies.response_rate_bias import sentences
 from cxstats.studies.response_rate_bias.numbers import Numbers, Rate, RateTable
 from cxstats.studies.speech import Speech, in_sentence
@@ -554,6 +553,10 @@ def _balance(numbers: Numbers, source: Source) -> Figure:
     )
 
 
+def _signed_tick(value: float) -> str:
+    return signed(value, 0 if abs(value - round(value)) < 1e-9 else 1)
+
+
 def _even_ticks(reach: float) -> tuple[float, ...]:
     step = next(s for s in (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0) if reach / s <= 3.4 or s == 5.0)
     k = int(reach / step)
@@ -630,30 +633,20 @@ def _strip(numbers: Numbers, source: Source) -> Figure:
 
 
 def _checks(numbers: Numbers, source: Source) -> Figure:
+    say = Speech(numbers.metric)
     drawn = [
         plots.Row(
             check.label,
             (
                 plots.Line(
-                    (
-                        plots.Mark(
-                            "observed",
-                            check.gap,
-                            check.answers.low - check.everyone,
-                            check.answers.high - check.everyone,
-                            hollow=True,
-                        ),
-                    ),
+                    (plots.Mark("observed", check.gap, check.gap_low, check.gap_high, hollow=True),),
                     label="as answered",
-                    values=(percent(check.answers.value, 1), percent(check.everyone, 1)),
+                    values=(percent(check.answers, 1), percent(check.everyone, 1)),
                 ),
                 plots.Line(
                     (
                         plots.Mark(
-                            "adjusted",
-                            check.gap_weighted,
-                            check.weighted_low - check.everyone,
-                            check.weighted_high - check.everyone,
+                            "adjusted", check.gap_weighted, check.gap_weighted_low, check.gap_weighted_high
                         ),
                     ),
                     label="weighted",
@@ -663,6 +656,7 @@ def _checks(numbers: Numbers, source: Source) -> Figure:
         )
         for check in numbers.checks
     ]
+    level = _level(numbers)
     return Figure(
         key="checks",
         headline=sentences.checks_headline(numbers),
@@ -671,7 +665,8 @@ def _checks(numbers: Numbers, source: Source) -> Figure:
         alt=_told(
             "How far the answers lie off, before and after weighting",
             [
-                f"{c.label}: {percent(c.answers.value, 1)} of the answers, {percent(c.weighted, 1)} weighted, {percent(c.everyone, 1)} of all"
+                f"{c.label}: {percent(c.answers, 1)} of the answers, {percent(c.weighted, 1)} weighted, "
+                f"{percent(c.everyone, 1)} of all"
                 for c in numbers.checks
             ],
         ),
@@ -681,30 +676,56 @@ def _checks(numbers: Numbers, source: Source) -> Figure:
             axis_label="Answers minus everyone invited, percentage points",
             reference=0.0,
             reference_label="everyone invited",
-            tick_text=lambda v: signed(v, 0 if abs(v - round(v)) < 1e-9 else 1),
-            columns=("answers", "invited"),
+            tick_text=_signed_tick,
+            columns=("answers", "everyone"),
         ),
         table=Table(
             "What customers did, as the answers have it and in truth",
-            ("Fact", "Everyone invited", "Answers", "Interval", "Weighted", "Interval of the weighted"),
+            ("Fact", "Everyone invited", "Answers", "Off by", "Weighted", "Off by, weighted"),
             tuple(
                 (
                     c.label,
                     percent(c.everyone, 1),
-                    percent(c.answers.value, 1),
-                    interval(c.answers.low, c.answers.high, "%"),
+                    percent(c.answers, 1),
+                    interval(c.gap_low, c.gap_high, "points", sign=True),
                     percent(c.weighted, 1),
-                    interval(c.weighted_low, c.weighted_high, "%"),
+                    interval(c.gap_weighted_low, c.gap_weighted_high, "points", sign=True),
                 )
                 for c in numbers.checks
             ),
-            notes=sentences.defect_note(numbers),
+            notes=f"{level} intervals. That a fact is repaired says nothing sure of {say.metric.short}: it may depend on what the "
+            "list does not show in another way.",
         ),
         source=source.line(_answers_of(numbers)),
         key_marks=(
-            ("observed_hollow", f"as answered, with {_level(numbers)} interval"),
-            ("adjusted", f"after weighting, with {_level(numbers)} interval"),
+            ("observed_hollow", f"as answered, with {level} interval"),
+            ("adjusted", f"after weighting, with {level} interval"),
         ),
+    )
+
+
+def defect_table(numbers: Numbers) -> Table | None:
+    """How good a random sample the answers are, by what is known of everyone; None where nothing is."""
+    if not numbers.defects:
+        return None
+    return Table(
+        "How large a random sample would know it as well",
+        ("Fact", "Answers", "Off by", "Chance explains", "As good as a random"),
+        tuple(
+            (
+                f"{d.label}{f', {d.wave}' if d.wave else ''}",
+                count(d.n),
+                f"{signed(d.error, 1)} points",
+                f"±{number(d.limit, 1)} points",
+                f"{count(d.effective)} ({count(d.effective_low)} to {count(d.effective_high)})"
+                if d.effective is not None
+                else "no worse than chance",
+            )
+            for d in numbers.defects
+        ),
+        notes="Percentage points by which the answers miss the share of everyone invited, and what a random sample of as many "
+        "would miss it by at most in 95 of 100 surveys. Where the answers miss by more, the last column is the size of a random "
+        "sample with such an error (Meng 2018), and its interval.",
     )
 
 
@@ -773,7 +794,7 @@ def _phi(numbers: Numbers, source: Source) -> Figure:
             y_label=f"Published score too high by, {say.gap_unit}",
             x_text=percent,
             x_ticks=(0, 25, 50, 75, 100),
-            y_text=lambda v: signed(v, 0 if abs(v - round(v)) < 1e-9 else 1),
+            y_text=_signed_tick,
             y_band=(-margin, margin),
             y_band_label="would not matter",
         ),
@@ -788,11 +809,6 @@ def _phi(numbers: Numbers, source: Source) -> Figure:
         ),
         source=source.line(_answers_of(numbers)),
         key_marks=(
-            ("line_adjusted", f"bias, with {_level(numbers)} interval"),
-            ("band", f"smaller than {say.gap(margin)}"),
-        )
-        if False
-        else (
             ("line", f"bias, with {_level(numbers)} interval"),
             ("band", f"smaller than {say.gap(margin)}"),
         ),
@@ -902,7 +918,7 @@ def _robustness(numbers: Numbers, source: Source) -> Figure:
             band_label="would not matter",
             reference=0.0,
             limits=(-reach, reach),
-            tick_text=lambda v: signed(v, 0 if abs(v - round(v)) < 1e-9 else 1),
+            tick_text=_signed_tick,
             columns=("move",),
         ),
         table=Table(
@@ -1081,6 +1097,3 @@ def _units(numbers: Numbers, source: Source) -> Figure:
         source=source.line(f"{count(units.n)} {units.noun}"),
         key_marks=(("observed", f"mean, with {_level(numbers)} interval"),),
     )
-
-
-_ = Verdict

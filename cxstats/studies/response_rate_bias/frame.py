@@ -25,6 +25,7 @@ __all__ = ["MOST_CATEGORIES", "Frame", "LeftOut", "frame_of", "numeric_facts", "
 MOST_CATEGORIES = 200  # a variable with more says who somebody is, not what kind of customer
 LEAST_ANSWERS = 5  # answers without which a category cannot be stood for, in the survey less one part as well
 EXPECTED = 10  # answers, and silent customers, to be expected in a category at the overall rate
+PARTS = 64  # of the jackknife, as a survey with customers has them
 BANDS = 5  # fifths of a number such as yearly revenue
 SAME = 0.5  # share of a number's variation that a group explains from which on it says the same thing twice
 NO_WAVE = 0.01  # share of invitations without a wave from which on those of a wave are not known
@@ -49,7 +50,8 @@ class Frame:
     ----------
     cells : a row per combination of the variables, the score and ``answered``; ``n`` customers (weighted surveys:
         ``w`` and ``w2`` too).
-    parts : the same split by ``part`` as well; None where the survey has no customer column.
+    parts : the same split by ``part`` as well; without a customer column invitations are dealt to parts at random.
+    outcomes : a row per combination of the variables, ``answered`` and every outcome.
     titles : readers' name of each variable in use.
     left_out : variables that are not used, and why.
     notes : what was put together, in sentences.
@@ -58,7 +60,8 @@ class Frame:
     """
 
     cells: pd.DataFrame
-    parts: pd.DataFrame | None
+    parts: pd.DataFrame
+    outcomes: pd.DataFrame
     titles: dict[str, str]
     left_out: tuple[LeftOut, ...]
     notes: tuple[str, ...]
@@ -80,11 +83,6 @@ class Frame:
         """Customers with a usable answer."""
         return int(self.cells.loc[self.cells["answered"], "n"].sum())
 
-    @property
-    def full(self) -> pd.DataFrame:
-        """The finest cells there are."""
-        return self.cells if self.parts is None else self.parts
-
 
 def numeric_facts(survey: Survey) -> dict[str, str]:
     """Numbers known for everyone invited, with their readers' names: behaviour, and the customer's value."""
@@ -96,7 +94,9 @@ def numeric_facts(survey: Survey) -> dict[str, str]:
     return found
 
 
-def frame_of(survey: Survey, *, score: str, variables: Sequence[str] | None, wave: str | None) -> Frame:
+def frame_of(
+    survey: Survey, *, score: str, variables: Sequence[str] | None, wave: str | None, seed: int = 0
+) -> Frame:
     """The invited customers of one wave, by every frame variable that can be used.
 
     Raises
@@ -106,27 +106,32 @@ def frame_of(survey: Survey, *, score: str, variables: Sequence[str] | None, wav
     """
     label, known = _wave(survey, score, wave)
     chosen, left_out = _variables(survey, score, variables, label)
-    cells, bands, repeated = _counted(survey, score, chosen, label, keep=variables is not None)
-    left_out += repeated
-    chosen = [name for name in chosen if name in cells.columns]
-    cells["answered"] = cells[score].notna().to_numpy(dtype=bool)
+    counted = _counted(survey, score, chosen, label, keep=variables is not None, seed=seed)
+    left_out += counted.left_out
+    chosen = [name for name in chosen if name in counted.parts.columns]
     titles = {**survey.group_labels, **numeric_facts(survey)}
-    recode, notes, gone = _categories(cells, chosen, titles)
-    left_out += gone
+    recode, notes, gone = _categories(counted.parts, chosen, titles)
     used = [name for name in chosen if name in recode]
-    part = ["part"] if "part" in cells.columns else []
+    columns = [*used, score, "answered"]
     # recoding is done on the few cells, not on the rows
-    full = regroup(cells, recode, by=[*used, score, "answered", *part])
-    together = regroup(full, by=[*used, score, "answered"]) if part else full
+    parts = regroup(_recoded(counted.parts, recode), by=[*columns, "part"])
     return Frame(
-        cells=_plain(together),
-        parts=_plain(full) if part else None,
+        cells=_plain(regroup(parts, by=columns)),
+        parts=_plain(parts),
+        outcomes=_plain(
+            regroup(_recoded(counted.outcomes, recode), by=[*used, "answered", *survey.outcomes])
+        ),
         titles={name: titles[name] for name in used},
-        left_out=tuple(left_out),
-        notes=(*notes, *bands),
+        left_out=(*left_out, *gone),
+        notes=(*notes, *counted.notes),
         wave=label,
         waves_known=known,
     )
+
+
+def _recoded(cells: pd.DataFrame, recode: dict[str, dict[str, str]]) -> pd.DataFrame:
+    changed = {name: cells[name].map(labels).astype("string") for name, labels in recode.items()}
+    return cells.assign(**changed)
 
 
 def wave_cells(survey: Survey, by: Sequence[str], wave: str) -> pd.DataFrame:
@@ -222,68 +227,111 @@ def _leak(n: np.ndarray, answered: np.ndarray, missing: np.ndarray) -> str:
     )
 
 
-def _counted(
-    survey: Survey, score: str, chosen: list[str], wave: str, *, keep: bool
-) -> tuple[pd.DataFrame, list[str], list[LeftOut]]:
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """The one reduction: cells with parts, cells with outcomes, and what was done to numbers."""
+
+    parts: pd.DataFrame
+    outcomes: pd.DataFrame
+    notes: list[str]
+    left_out: list[LeftOut]
+
+
+def _counted(survey: Survey, score: str, chosen: list[str], wave: str, *, keep: bool, seed: int) -> _Counted:
     """Cells by the chosen variables; numbers are cut into fifths, which needs the rows."""
     numbers = numeric_facts(survey)
     wanted = [name for name in chosen if name in numbers]
-    part = ["part"] if "part" in survey.columns else []
     groups = [name for name in chosen if name not in numbers]
-    if not wanted:
-        return wave_cells(survey, [score, *groups, *part], wave), [], []
-    weight = ["weight"] if survey.weighted else []
-    columns = [score, *groups, *part, *weight, *wanted, *([survey.wave] if wave else [])]
-    rows = survey.rows(columns)
+    held = ["invited"] if "invited" in survey.columns else []
+    has_part = "part" in survey.columns
+    if not wanted and (has_part or not survey.weighted):
+        cells = _asked(wave_cells(survey, [score, *groups, *(["part"] if has_part else []), *held], wave))
+        cells = cells if has_part else _dealt(cells, seed)
+        outcomes = _asked(wave_cells(survey, [score, *groups, *survey.outcomes, *held], wave))
+        return _Counted(_labelled(cells, score, groups), _labelled(outcomes, score, groups), [], [])
+    columns = [score, *groups, *survey.outcomes, *wanted, *(["part"] if has_part else []), *held]
+    columns += [*(["weight"] if survey.weighted else []), *([survey.wave] if wave else [])]
+    rows = survey.rows(list(dict.fromkeys(columns)))
     if wave:
         rows = rows[_of_wave(rows[survey.wave], wave)].drop(columns=survey.wave)
+    rows = _asked(rows)
+    if not has_part:
+        rows["part"] = np.random.default_rng(seed).integers(0, PARTS, len(rows))
     notes, left_out, bands = [], [], []
     for name in wanted:
         value = rows[name].to_numpy(dtype=float, na_value=np.nan)
-        reason = _number_unusable(value, rows, groups, score, survey.group_labels, told=not keep)
-        if reason and keep:
-            raise ValueError(f"the variable {name!r} cannot be used: {reason}")
-        if reason:
+        if reason := _number_unusable(value, rows, score):
+            if keep:
+                raise ValueError(f"the variable {name!r} cannot be used: {reason}")
             left_out.append(LeftOut(numbers[name], reason))
-            continue
-        rows[name] = _fifths(value)
-        bands.append(name)
-        notes.append(f"{numbers[name]} was cut into {BANDS} bands with about as many customers each.")
-    by = [score, *groups, *bands, *part]
-    if weight:
-        w = rows["weight"].to_numpy(dtype=float)
-        rows = rows.assign(w=w, w2=w**2, n=1)
-        cells = rows.groupby(by, dropna=False, observed=True, sort=True)[["n", "w", "w2"]].sum().reset_index()
-    else:
-        cells = rows.groupby(by, dropna=False, observed=True, sort=True).size().rename("n").reset_index()
-    return cells, notes, left_out
+        elif not keep and (same := _said_by(value, rows, groups)):
+            notes.append(
+                f"{numbers[name]} says what “{survey.group_labels[same]}” says, and was not used as well."
+            )
+        else:
+            rows[name] = _fifths(value)
+            bands.append(name)
+            notes.append(f"{numbers[name]} was cut into {BANDS} bands with about as many customers each.")
+    by = [*groups, *bands]
+    return _Counted(
+        _labelled(_grouped(rows, [score, *by, "part"]), score, by),
+        _labelled(_grouped(rows, [score, *by, *survey.outcomes]), score, by),
+        notes,
+        left_out,
+    )
 
 
-def _number_unusable(
-    value: np.ndarray,
-    rows: pd.DataFrame,
-    groups: list[str],
-    score: str,
-    titles: dict[str, str],
-    *,
-    told: bool,
-) -> str:
-    """Why a number cannot be used; with ``told``, also where a group says the same already."""
+def _asked(cells: pd.DataFrame) -> pd.DataFrame:
+    """Without customers who were never invited, where the list holds such."""
+    if "invited" not in cells.columns:
+        return cells
+    asked = cells["invited"].fillna(False).to_numpy(dtype=bool)
+    return cells[asked].drop(columns="invited").reset_index(drop=True)
+
+
+def _labelled(cells: pd.DataFrame, score: str, by: list[str]) -> pd.DataFrame:
+    labels = {name: cells[name].astype("string").fillna(NOT_KNOWN) for name in by}
+    return cells.assign(answered=cells[score].notna().to_numpy(dtype=bool), **labels)
+
+
+def _grouped(rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    grouped = rows.groupby(by, dropna=False, observed=True, sort=True)
+    if "weight" not in rows.columns:
+        return grouped.size().rename("n").reset_index()
+    w = rows["weight"].astype(float)
+    return (
+        rows.assign(n=1, w=w, w2=w**2)
+        .groupby(by, dropna=False, observed=True)[["n", "w", "w2"]]
+        .sum()
+        .reset_index()
+    )
+
+
+def _dealt(cells: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Invitations without a customer dealt to parts at random: each counts as another customer."""
+    n = cells["n"].to_numpy(dtype=np.int64)
+    dealt = np.random.default_rng(seed).multinomial(n, np.full(PARTS, 1 / PARTS))
+    row, part = np.nonzero(dealt)
+    return cells.iloc[row].reset_index(drop=True).assign(part=part, n=dealt[row, part])
+
+
+def _number_unusable(value: np.ndarray, rows: pd.DataFrame, score: str) -> str:
+    """Why a number cannot be used; "" where it can."""
     known = np.isfinite(value)
     if len(np.unique(value[known])) < 2:
         return "it is the same for everyone"
-    if reason := _leak(np.ones(len(rows)), rows[score].notna().to_numpy(dtype=bool), ~known):
-        return reason
-    if not told:
-        return ""
+    return _leak(np.ones(len(rows)), rows[score].notna().to_numpy(dtype=bool), ~known)
+
+
+def _said_by(value: np.ndarray, rows: pd.DataFrame, groups: list[str]) -> str | None:
+    """The group that explains most of a number's ranks already, if one does."""
+    known = np.isfinite(value)
     rank = pd.Series(value[known]).rank().to_numpy()
-    spread = rank.var()
     for name in groups:
         label = rows[name].astype("string").fillna(NOT_KNOWN).to_numpy()[known]
-        mean = pd.Series(rank).groupby(label).transform("mean").to_numpy()
-        if mean.var() > SAME * spread:
-            return f"“{titles[name]}” says the same already"
-    return ""
+        if pd.Series(rank).groupby(label).transform("mean").to_numpy().var() > SAME * rank.var():
+            return name
+    return None
 
 
 def _fifths(value: np.ndarray) -> pd.Series:
@@ -304,20 +352,21 @@ def _fifths(value: np.ndarray) -> pd.Series:
 
 def _categories(
     cells: pd.DataFrame, chosen: list[str], titles: dict[str, str]
-) -> tuple[dict[str, pd.Series], list[str], list[LeftOut]]:
-    """Labels of every cell with small categories put together, sentences on it, and variables left with one."""
-    n, answered = cells["n"].to_numpy(dtype=float), cells["answered"].to_numpy(dtype=bool)
-    recode: dict[str, pd.Series] = {}
+) -> tuple[dict[str, dict[str, str]], list[str], list[LeftOut]]:
+    """New label of every label with small categories put together, sentences on it, and variables left with one."""
+    recode: dict[str, dict[str, str]] = {}
     notes: list[str] = []
     left_out: list[LeftOut] = []
-    both = n[answered].sum() > 0 and n[~answered].sum() > 0
     for name in chosen:
-        found, said = frame_variables(cells, [name], n, answered, expected=EXPECTED) if both else ((), ())
+        counts = cells.groupby([name, "answered"], observed=True, as_index=False)["n"].sum()
+        n, answered = counts["n"].to_numpy(dtype=float), counts["answered"].to_numpy(dtype=bool)
+        if not n[answered].sum() > 0 or not n[~answered].sum() > 0:
+            continue
+        found, said = frame_variables(counts, [name], n, answered, expected=EXPECTED)
         if not found:
             left_out.append(LeftOut(titles[name], "its categories are too small to tell apart"))
             continue
-        codes = found[0].codes(cells[name])
-        labels = np.array(found[0].categories, dtype=object)[codes]
+        labels = np.array(found[0].categories, dtype=object)[found[0].codes(counts[name])]
         notes += [text.replace(name, titles[name], 1) for text in said]
         labels, merged = _answered_enough(labels, n * answered)
         if merged:
@@ -327,7 +376,7 @@ def _categories(
         if len(set(labels)) < 2:
             left_out.append(LeftOut(titles[name], "only one of its categories has answers enough"))
             continue
-        recode[name] = pd.Series(labels, dtype="string")
+        recode[name] = dict(zip(counts[name], labels, strict=True))
     return recode, notes, left_out
 
 

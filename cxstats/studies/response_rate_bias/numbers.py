@@ -184,25 +184,24 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A fact known for everyone that no weight was made from: what weighting does to it. Shares in percent."""
+    """A fact known for everyone that no weight was made from: what weighting does to it. All in percent.
+
+    ``gap`` is the answers' share minus everyone's, before and after weighting; ``repaired`` the part of it that weighting
+    removes, None where the gap is within chance.
+    """
 
     name: str
     label: str
     everyone: float
-    answers: Rate
+    answers: float
     weighted: float
-    weighted_low: float
-    weighted_high: float
-
-    @property
-    def gap(self) -> float:
-        """Percentage points by which the answers lie off."""
-        return self.answers.value - self.everyone
-
-    @property
-    def gap_weighted(self) -> float:
-        """Percentage points by which the weighted answers lie off."""
-        return self.weighted - self.everyone
+    gap: float
+    gap_low: float
+    gap_high: float
+    gap_weighted: float
+    gap_weighted_low: float
+    gap_weighted_high: float
+    repaired: float | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -463,7 +463,7 @@ def _check_point(numbers: Numbers) -> MainPoint | None:
         number=f"{signed(check.gap, 1)} → {signed(check.gap_weighted, 1)}",
         interval="percentage points off, before and after weighting",
         headline=checks_headline(numbers),
-        sentence=f"{check.label}: {percent(check.answers.value, 1)} of those who answered, {percent(check.weighted, 1)} weighted, "
+        sentence=f"{check.label}: {percent(check.answers, 1)} of those who answered, {percent(check.weighted, 1)} weighted, "
         f"{percent(check.everyone, 1)} of everyone invited.",
         figure="checks",
     )
@@ -762,50 +762,41 @@ def _headline_check(numbers: Numbers) -> Check | None:
     if not numbers.checks:
         return None
     wanted = [c for c in numbers.checks if c.name == numbers.settings.benchmark]
-    if wanted:
-        return wanted[0]
-    return max(numbers.checks, key=lambda c: abs(c.gap))
+    return wanted[0] if wanted else max(numbers.checks, key=lambda c: abs(c.gap))
 
 
 def checks_headline(numbers: Numbers) -> str:
     """What weighting does to what it was not shown."""
     check = _headline_check(numbers)
-    before, after = abs(check.gap), abs(check.gap_weighted)
     what = f"“{in_sentence(check.label)}”"
-    seen = not (check.answers.low <= check.everyone <= check.answers.high)
-    if not seen:
-        return f"In {what}, which no weight was made from, those who answered are like everyone"
-    if after > before:
-        return f"Weighting does not repair {what}: {number(before, 1)} points off before, {number(after, 1)} after"
-    part = 1 - after / before
-    words = (
-        "nearly all"
-        if part > 0.9
-        else "about three quarters"
-        if part > 0.65
-        else "about half"
-        if part > 0.4
-        else "about a third"
-        if part > 0.25
-        else "little"
+    if check.repaired is None:
+        return f"In {what}, which no weight was made from, those who answered are like everyone, as far as can be told"
+    if check.repaired <= 0:
+        return f"Weighting does not repair {what}, which it was not shown: {number(abs(check.gap), 1)} points off before, {number(abs(check.gap_weighted), 1)} after"
+    words = next(
+        text
+        for least, text in (
+            (0.9, "nearly all"),
+            (0.65, "about three quarters"),
+            (0.4, "about half"),
+            (0.25, "about a third"),
+            (0.0, "little"),
+        )
+        if check.repaired > least
     )
     return f"Weighting removes {words} of the gap in {what}, which it was not shown"
 
 
-def defect_note(numbers: Numbers) -> str:
-    """How good a random sample the answers are, where the error exceeds chance."""
-    said = []
-    for d in numbers.defects:
-        if d.effective is not None:
-            said.append(
-                f"{d.label}{f', {d.wave}' if d.wave else ''}: the {count(d.n)} answers know it as well as a random sample of "
-                f"{count(d.effective)} ({count(d.effective_low)} to {count(d.effective_high)})."
-            )
-        else:
-            said.append(
-                f"{d.label}{f', {d.wave}' if d.wave else ''}: off by no more than a random sample could be."
-            )
-    return " ".join(said)
+def defect_words(numbers: Numbers) -> str:
+    """How good a random sample the answers are, in a sentence; empty where no error exceeds chance."""
+    found = [d for d in numbers.defects if d.effective is not None and d.wave in ("", numbers.wave)]
+    if not found:
+        return ""
+    worst = min(found, key=lambda d: d.effective)
+    return (
+        f"**{count(worst.n)} answers are not {count(worst.n)} random answers.** They know “{in_sentence(worst.label)}” as well as a "
+        f"random sample of {count(worst.effective)} ({count(worst.effective_low)} to {count(worst.effective_high)})."
+    )
 
 
 def proxy_headline(numbers: Numbers) -> str:
@@ -1005,4 +996,6 @@ def section_notes(numbers: Numbers) -> dict[str, str]:
             f"**What this can and cannot bound.** If answering followed these facts and nothing else, no score could be off by more "
             f"than {say.rough_gap(numbers.reach.largest, 1)}. What they do not show is in the sections below."
         )
+    if words := defect_words(numbers):
+        notes["benchmark"] = words
     return notes

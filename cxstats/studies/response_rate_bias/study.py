@@ -144,7 +144,7 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
     Numbers. What the data cannot fill is None or empty, with the reason in ``missing``.
     """
     metric = survey.metric(chosen.metric)
-    frame = frame_of(survey, score=metric.key, variables=chosen.variables, wave=chosen.wave)
+    frame = frame_of(survey, score=metric.key, variables=chosen.variables, wave=chosen.wave, seed=chosen.seed)
     known = survey.n_invited is not None and frame.waves_known
     n = frame.n_answered
     shared: dict[str, Any] = {

@@ -534,7 +534,7 @@ def _ends(rows: list) -> list:
 
 def _style(numbers: Numbers, source: Source) -> Figure:
     items = numbers.items
-    key, name, values = items.indices[0]
+    _, name, values = items.indices[0]
     ordered = sorted(values, key=lambda v: -v.value)
     drawn: list[plots.Row | plots.Heading] = []
     shown_indices = items.indices[:3]
@@ -846,7 +846,7 @@ def _designs(numbers: Numbers, source: Source) -> Figure:
         )
     for design in with_gaps:
         for label, gap in design.gaps:
-            rows.append((f"{label}: {in_sentence(design.name)}", *_with_span(numbers, gap), design.caveat))
+            rows.append((f"{label}: {in_sentence(design.name)}", *_evidence_text(numbers, gap), design.caveat))
             if label == pair.label:
                 drawn.append(
                     plots.Row(
@@ -854,7 +854,7 @@ def _designs(numbers: Numbers, source: Source) -> Figure:
                         (
                             plots.Line(
                                 (plots.Mark("adjusted", gap.value, gap.low, gap.high),),
-                                values=_with_span(numbers, gap),
+                                values=_evidence_text(numbers, gap),
                             ),
                         ),
                         sublabel=design.how,
@@ -896,6 +896,17 @@ def _designs(numbers: Numbers, source: Source) -> Figure:
             ("band", "too small to matter"),
         ),
     )
+
+
+def _evidence_mark(gap: Gap) -> plots.Mark:
+    if gap.box is None:
+        return plots.Mark("adjusted", gap.value, gap.low, gap.high)
+    return plots.Mark("range", None, gap.low, gap.high, box=gap.box)
+
+
+def _evidence_text(numbers: Numbers, gap: Gap) -> tuple[str, str]:
+    value = _value(numbers, gap.value) if gap.box is None else _span(numbers, *gap.box, 0)
+    return value, _span(numbers, gap.low, gap.high)
 
 
 def _put(numbers: Numbers, gap: Gap) -> str:

@@ -72,11 +72,12 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A gap with its interval, familywise over the groups compared."""
+    """A gap with its interval; ``box`` is its range over an assumption, where there is one."""
 
     value: float
     low: float
     high: float
+    box: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +170,8 @@ class Spread:
     beyond : largest difference of any group's metric between the model and the counts, in the metric's unit: what
         stretching alone does not explain.
     beyond_label : in which group.
+    beyond_p_value, beyond_share : test that thresholds differ beyond spread, and the share of a group's answers, at
+        most, that would have to be other ones for the model to fit, beyond what chance does; None where not made.
     leniency : by how much a uniform shift of 0.2 latent standard deviations moves the metric of the reference.
     """
 
@@ -178,6 +181,8 @@ class Spread:
     beyond: float
     beyond_label: str
     leniency: float
+    beyond_p_value: float | None = None
+    beyond_share: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

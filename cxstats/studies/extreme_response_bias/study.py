@@ -156,7 +156,7 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
     ------
     ValueError : the reference is not a group, or has too few answers to be one.
     """
-    from cxstats.studies.extreme_response_bias import designs, items
+    from cxstats.studies.extreme_response_bias import culture, designs
 
     metric = survey.metric(chosen.metric)
     waves = (chosen.wave,) if chosen.wave else None
@@ -188,7 +188,7 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
         survey, metric, chosen.group, labels, reference,
         mix=chosen.mix, waves=waves, n_replicates=chosen.replicates, seed=chosen.seed,
     )  # fmt: skip
-    gaps = _Gaps(metric, chosen, answers, labels, reference, means)
+    gaps = Gaps(metric, chosen, answers, labels, reference, means)
     pairs = gaps.pairs()
     ranked = sorted(pairs, key=lambda p: (not p.fitted, -abs(p.raw.value)))
     headline = ranked[0]
@@ -214,8 +214,7 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
         critical=gaps.critical,
         how_replicated=answers.how,
     )
-    numbers = items.with_items(survey, numbers, waves)
-    return designs.with_designs(survey, numbers, waves)
+    return culture.with_culture(survey, designs.with_evidence(survey, numbers, gaps))
 
 
 def _answered(survey: Survey, metric: Metric, group: str, waves: tuple[str, ...] | None):
@@ -298,7 +297,7 @@ def critical_value(level: float, comparisons: int, degrees_of_freedom: float) ->
     return float(ndtri(tail) if np.isinf(degrees_of_freedom) else stdtrit(degrees_of_freedom, tail))
 
 
-class _Gaps:
+class Gaps:
     """The gaps of every group to the reference, at every step and every assumption."""
 
     def __init__(
@@ -327,6 +326,7 @@ class _Gaps:
             self.tables["answered"] = mix.tables(answers, metric, "answered")
         self.last = list(self.tables)[-1]
         self.critical = critical_value(chosen.level, len(self.others), answers.replicates.degrees_of_freedom)
+        self.single = critical_value(chosen.level, 1, answers.replicates.degrees_of_freedom)
         low, high = chosen.style_share
         self.shares = np.linspace(low, high, STEPS) if high > low else np.array([low])
         self.fitted = self._fittable()
@@ -336,8 +336,10 @@ class _Gaps:
 
     def _fittable(self) -> np.ndarray:
         """Positions of the groups whose spread can be estimated, the reference first; empty where it is not one."""
-        base = self.tables["raw"].survey
+        base, again = self.tables["raw"].survey, self.tables["raw"].replicates
         enough = (base.sum(axis=1) >= FEWEST) & ((base > 0).sum(axis=1) >= LEAST_CATEGORIES)
+        # nearly all answers alike: in some replicates nothing of the spread is left to see
+        enough &= ((again > 0).sum(axis=2) >= LEAST_CATEGORIES).all(axis=0)
         if not enough[self.ref]:
             return np.empty(0, dtype=int)
         return np.array([self.ref, *(i for i in self.others if enough[i])])
@@ -351,7 +353,9 @@ class _Gaps:
         if len(self.fitted) < 2:
             return
         table = self.tables[self.last]
-        self.model, self.models = style.fit(table.survey[self.fitted], table.replicates[:, self.fitted])
+        self.model, self.models = style.fit(
+            table.survey[self.fitted], table.replicates[:, self.fitted], self.metric.scale
+        )
         over = {"metric": self.metric, "shares": self.shares, "neutral": self.chosen.neutral}
         self.values_fitted = style.values(self.model, table.survey[self.fitted], **over)
         self.again = style.values(self.models, table.replicates[:, self.fitted], **over)
@@ -428,6 +432,12 @@ class _Gaps:
                     Verdict.NOT_ANSWERABLE,
                     f"{label} gives only {words}, so how widely it uses the scale cannot be told from how satisfied it is.",
                 )
+            if at not in self.fitted:
+                return (
+                    Verdict.NOT_ANSWERABLE,
+                    f"Nearly all answers of {label} are alike, so how widely it uses the scale cannot be told from how "
+                    "satisfied it is.",
+                )
         raise AssertionError("a group that can be fitted is fitted")
 
     def _step(self, name: str, i: int) -> Gap:
@@ -488,6 +498,21 @@ class _Gaps:
         if np.any(room <= 0) or np.max(error / room) ** 2 > MOST_NEEDED:
             return None
         return math.ceil(n * float(np.max(error / room)) ** 2)
+
+    def gap_at(self, at: int, point: float, stretch: float) -> tuple[float, float]:
+        """Gap of the group at position ``at`` of those fitted, if its log-stretch were known, and its standard error."""
+
+        def gap(model: style.Model, counts: np.ndarray) -> np.ndarray:
+            c = model.neutral(self.metric, point)
+            mu, zeta = model.location[..., at], model.log_scale[..., at]
+            location = c + (mu - c) * np.exp(-stretch)
+            after = model.value(self.metric, location[..., None], (zeta - stretch)[..., None])[..., 0]
+            raw = style.raw_values(counts, self.metric)
+            return raw[..., at] - raw[..., 0] + after - model.values(self.metric)[..., at]
+
+        table = self.tables[self.last]
+        own = float(gap(self.model, table.survey[self.fitted]))
+        return own, float(self._error(gap(self.models, table.replicates[:, self.fitted])))
 
     # ------------------------------------------------ places, spread
 

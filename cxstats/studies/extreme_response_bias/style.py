@@ -1,14 +1,20 @@
-"""Values of the metric with everybody using the scale as the first group does, over the stated assumptions."""
+"""Values of the metric with everybody using the scale as the first group does, over the stated assumptions.
+
+A thin layer over the methods: (weighted) tables of answers in, the fitted model of the survey and of every replicate
+out, and the metric at every assumption.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr, ndtri
+import pandas as pd
 
-from cxstats.methods.ordinal_likelihood import OrderedCells, maximise, refit
-from cxstats.metrics import Metric
+from cxstats.methods import latent_metric
+from cxstats.methods.ordinal import location_scale
+from cxstats.methods.ordinal_likelihood import widened
+from cxstats.metrics import Metric, Scale
 
 __all__ = ["Model", "fit", "leniency", "naive_gap", "raw_values", "shapley", "values", "wald_test"]
 
@@ -19,7 +25,7 @@ class Model:
 
     Attributes
     ----------
-    thresholds : shape (..., K − 1), of every category of the scale; where one is empty, as its neighbours'.
+    thresholds : shape (..., K − 1), of every category of the scale; infinite beyond those in use.
     location, log_scale : shape (..., G), 0 for the first.
     """
 
@@ -27,51 +33,55 @@ class Model:
     location: np.ndarray
     log_scale: np.ndarray
 
-    def shares(self, location: np.ndarray, log_scale: np.ndarray) -> np.ndarray:
-        """Shares of answers at this location and scale, shape (..., G, K)."""
-        z = (self.thresholds[..., None, :] - location[..., None]) / np.exp(log_scale)[..., None]
-        at_most = ndtr(z)
-        ends = np.zeros((*at_most.shape[:-1], 1))
-        return np.diff(np.concatenate([ends, at_most, ends + 1], axis=-1), axis=-1)
+    def value(self, metric: Metric, location: np.ndarray, log_scale: np.ndarray) -> np.ndarray:
+        """The metric at this location and scale, shape of the location."""
+        return np.asarray(latent_metric.net_score(self.thresholds, location, log_scale, metric))
 
     def values(self, metric: Metric) -> np.ndarray:
         """The metric of each group as the model has it, shape (..., G)."""
-        return self.shares(self.location, self.log_scale) @ np.asarray(metric.values, dtype=float)
+        return self.value(metric, self.location, self.log_scale)
 
     def neutral(self, metric: Metric, point: float) -> np.ndarray:
-        """Latent value of a neutral point, shape (...): the centre of an answer, or a threshold for a half."""
-        at = point - metric.scale.low
-        below = int(np.floor(at))
-        if at != below:
-            return self.thresholds[..., below]
-        return (self.thresholds[..., below - 1] + self.thresholds[..., below]) / 2
+        """Latent value of a neutral point, shape (...)."""
+        return np.asarray(latent_metric.neutral_point(self.thresholds, metric, point))
 
 
-def fit(table: np.ndarray, replicates: np.ndarray) -> tuple[Model, Model]:
-    """The model of these counts, and of every replicate of them."""
+def fit(table: np.ndarray, replicates: np.ndarray, scale: Scale) -> tuple[Model, Model]:
+    """The model of these answers per group and category, (G, K), and of every replicate of them, (R, G, K).
+
+    Replicates without a maximum are NaN.
+    """
     groups, size = table.shape
-    used = np.flatnonzero(table.sum(axis=0) > 0)
-    place, category = np.meshgrid(np.arange(groups), np.arange(len(used)), indexing="ij")
-    design = (place.reshape(-1, 1) == np.arange(1, groups)).astype(float)
-    k, last = category.ravel(), len(used) - 1
-    cells = OrderedCells(np.where(k < last, k, -1), k - 1, design, design, table[:, used].ravel(), (last,))
-    share = np.cumsum(table[:, used].sum(axis=0))[:-1] / table.sum()
-    start = np.concatenate([ndtri(share), np.zeros(2 * (groups - 1))])
-    own = maximise(start, cells, "probit").parameters
-    again = refit(own, cells, replicates[:, :, used].reshape(len(replicates), -1), "probit")
-    return _model(own, groups, size, used), _model(again, groups, size, used)
+    names = [f"{g:04d}" for g in range(groups)]
+    place, category = (
+        axis.ravel() for axis in np.meshgrid(np.arange(groups), np.arange(size), indexing="ij")
+    )
+    mass = table.ravel()
+    held = mass > 0
+    cells = pd.DataFrame(
+        {
+            "score": pd.array(category[held] + scale.low, dtype="Int64"),
+            "group": np.array(names, dtype=object)[place[held]],
+            "n": np.ceil(mass[held]).astype(int),
+            "w": mass[held],
+            "w2": mass[held],
+        }
+    )
+    found = location_scale(
+        cells, score="score", location="group", scale="group", reference={"group": names[0]}
+    )
+    # masses are the counts times the row's mean weight: given so that they come out as wanted
+    wanted = replicates.reshape(len(replicates), -1)[:, held] * (cells["n"] / cells["w"]).to_numpy()
+    again = found.refit(wanted)
+    kept = np.array([int(k) - scale.low for k in found.problem.categories])
+    return _model(found.parameters, groups, size, kept), _model(again, groups, size, kept)
 
 
-def _model(parameters: np.ndarray, groups: int, size: int, used: np.ndarray) -> Model:
-    m = len(used) - 1
-    found = parameters[..., :m]
-    # threshold k lies above category k: that above the last category used at or below k
-    place = np.searchsorted(used, np.arange(size - 1), side="right") - 1
-    inner = np.take(found, np.clip(place, 0, m - 1), axis=-1)
-    thresholds = np.where(place < 0, -12.0, np.where(place > m - 1, 12.0, inner))
+def _model(parameters: np.ndarray, groups: int, size: int, kept: np.ndarray) -> Model:
+    m = len(kept) - 1
     zero = np.zeros((*parameters.shape[:-1], 1))
     return Model(
-        thresholds,
+        widened(parameters[..., :m], kept, size),
         np.concatenate([zero, parameters[..., m : m + groups - 1]], axis=-1),
         np.concatenate([zero, parameters[..., m + groups - 1 :]], axis=-1),
     )
@@ -92,48 +102,46 @@ def values(
     counted, start = raw_values(counts, metric), model.values(metric)
     rows = []
     for share in shares:
-        delta = share * model.log_scale
         row = []
         for point in neutral:
+            if share == 0:
+                row.append(counted)
+                continue
             c = model.neutral(metric, point)[..., None]
-            location = c + (model.location - c) * np.exp(-delta)
-            after = model.shares(location, model.log_scale - delta) @ np.asarray(metric.values, dtype=float)
-            row.append(counted + after - start)
+            location, log_scale = latent_metric.standardise(
+                model.location, model.log_scale, neutral=c, style_share=float(share)
+            )
+            row.append(counted + model.value(metric, location, log_scale) - start)
         rows.append(np.stack(row, axis=-2))
     return np.stack(rows, axis=-3)
 
 
 def naive_gap(model: Model, counts: np.ndarray, metric: Metric, group: int) -> float:
     """Gap to the first group after the naive correction: the group's spread reset, its mean kept."""
-    worth = np.asarray(metric.values, dtype=float)
-    counted, start = raw_values(counts, metric), model.values(metric)
-    reset = model.shares(model.location, np.zeros_like(model.log_scale)) @ worth
-    after = counted + reset - start
+    reset = model.value(metric, model.location, np.zeros_like(model.log_scale))
+    after = raw_values(counts, metric) + reset - model.values(metric)
     return float(after[group] - after[0])
 
 
 def shapley(model: Model, metric: Metric, group: int, point: float) -> np.ndarray:
     """Points of the gap of ``group`` to the first that are style, all of the spread being style."""
-    worth = np.asarray(metric.values, dtype=float)
     c = model.neutral(metric, point)
-    delta = model.log_scale[..., group]
-    eta = c + (model.location[..., group] - c) * np.exp(-delta)
+    mu, zeta = model.location[..., group], model.log_scale[..., group]
+    eta, _ = latent_metric.standardise(mu, zeta, neutral=c)
     zero = np.zeros_like(eta)
 
-    def value(eta: np.ndarray, delta: np.ndarray) -> np.ndarray:
-        location = c + np.exp(delta) * (eta - c)
-        return (model.shares(location[..., None], delta[..., None]) @ worth)[..., 0]
+    def value(substance: np.ndarray, style: np.ndarray) -> np.ndarray:
+        location = c + np.exp(style) * (substance - c)
+        return model.value(metric, location[..., None], style[..., None])[..., 0]
 
-    own = value(eta, delta) - value(eta, zero)
-    reference = value(zero, delta) - value(zero, zero)
-    return (own + reference) / 2
+    _, style = latent_metric.shapley(value(eta, zeta), value(eta, zero), value(zero, zeta), value(zero, zero))
+    return style
 
 
 def leniency(model: Model, metric: Metric, shift: float) -> float:
     """By how much the first group's metric moves if all its answers move up by ``shift`` latent units."""
-    worth = np.asarray(metric.values, dtype=float)
-    here, there = (model.shares(np.array([at]), np.zeros(1)) @ worth for at in (0.0, shift))
-    return float(there[0] - here[0])
+    here, there = (float(model.value(metric, np.array([at]), np.zeros(1))[0]) for at in (0.0, shift))
+    return there - here
 
 
 def wald_test(estimate: np.ndarray, covariance: np.ndarray, degrees_of_freedom: float) -> float:

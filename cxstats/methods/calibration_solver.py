@@ -299,7 +299,7 @@ def solve(
         scale = np.maximum(scale, 1e-300)
         distance = np.max(np.abs(misfit) / scale)
         if distance <= PRECISION:
-            return Solution(factors, coefficients, step)
+            return _unless_on_the_edge(patterns, mass, targets, chosen, Solution(factors, coefficients, step))
         slope = mass * chosen.slope(u)
         gram = patterns.gram(slope)
         direction = pseudo_solve(gram, misfit)
@@ -316,6 +316,22 @@ def solve(
             break
     raise _explanation(patterns, mass, targets, chosen)
 
+
+def _unless_on_the_edge(
+    patterns: Patterns, mass: np.ndarray, targets: np.ndarray, chosen: Family, found: Solution
+) -> Solution:
+    """Weights that rounding cannot tell from 0 meet the totals only as 0 would: that is refused."""
+    if chosen.low == 0 and chosen.open:
+        used = found.factors[mass > 0]
+        if used.min(initial=np.inf) < NOTHING * used.mean():
+            error = _explanation(patterns, mass, targets, chosen)
+            if len(error.edge):
+                raise error
+    return found
+
+
+NOTHING = 1e-9
+"""A weight that small beside the average is suspected to be on its way to 0."""
 
 FARTHEST = 300.0
 """A weight e³⁰⁰ times another is no solution: the totals can only be met on the edge, or not at all."""

@@ -22,6 +22,7 @@ from .model import (
     Group,
     Instrument,
     Item,
+    Mark,
     Outcome,
     Period,
     Reached,
@@ -262,6 +263,8 @@ def _model_at(path: tuple[str | int, ...]) -> type[BaseModel]:
         "stages": Reached,
         "instruments": Instrument,
         "behaviour": Behaviour,
+        "follow_up": Mark,
+        "recovery": Mark,
         "wave": Wave,
         "items": Item,
         "outcomes": Outcome,
@@ -316,6 +319,18 @@ def _check_roles(d: Description, problems: _Problems) -> None:
             problems.add((role,), "needs customer:, the column by which files are joined")
         if source is not None and source.shape == "long":
             problems.add((role, "shape"), "is long", expected="wide: only responses can be long")
+    for role, source in d.sources().items():
+        if source.holds is not None and role != "frame":
+            problems.add((role, "holds"), "has a meaning for frame: only", fix="leave it out")
+    if d.covers_customers and d.invited is None:
+        problems.add(
+            ("frame", "holds"),
+            "needs invited:, the column that is blank for customers who were never invited",
+        )
+    for section in ("groups", "behaviour"):
+        for key, entry in getattr(d, section).items():
+            if entry.as_of is not None and d.invited is None:
+                problems.add((section, key, "as_of"), "needs invited:, the day it must not be after")
     for key, score in d.scores.items():
         if score.column is None and d.responses.shape == "wide":
             problems.add(("scores", key), "column: is missing", fix=_HELP["column"])

@@ -59,7 +59,10 @@ def parts(engine: Engine, d: Description, table: str) -> list[tuple[str, int, Ki
         (f"Set aside: {rule.reason}", found.get(f"aside {i}", 0), "set aside")
         for i, rule in enumerate(d.set_aside)
     ]
-    return [*asides, *((text, found.get(key, 0), kind) for key, (text, kind) in _REASONS.items())]
+    reasons = dict(_REASONS)
+    if d.covers_customers:
+        reasons["not invited"] = ("Not invited: listed for coverage only", "set aside")
+    return [*asides, *((text, found.get(key, 0), kind) for key, (text, kind) in reasons.items())]
 
 
 _STRANGERS = 20
@@ -98,7 +101,7 @@ def answers_once(engine: Engine, d: Description, stage: Stage, problems: list[Pr
 def listed_once(engine: Engine, d: Description, stage: Stage, problems: list[Problem]) -> None:
     """A customer listed twice alike is set aside once; listed with different facts is refused."""
     keys = [k for k in ("_customer", "wave") if stage.has(k)]
-    named = (*d.groups, *d.stages, *d.instruments, *d.behaviour)
+    named = (*d.groups, *d.stages, *d.instruments, *d.behaviour, "follow_up", "recovery")
     facts = [k for k in ("_invited_time", *named, "_weight", "_value") if stage.has(k)]
     found = set_aside_repeats(engine, stage, keys, dict.fromkeys(facts, ()), status="listed twice")
     if found:

@@ -22,7 +22,15 @@ from .stage import Stage
 if TYPE_CHECKING:
     import ibis
 
-__all__ = ["check_clocks", "check_weights", "judge_rows", "look", "rows_in_use", "weights_problem"]
+__all__ = [
+    "check_clocks",
+    "check_facts",
+    "check_weights",
+    "judge_rows",
+    "look",
+    "rows_in_use",
+    "weights_problem",
+]
 
 
 def check_clocks(dates: Mapping[str, Any], readers: Mapping[str, Reader], problems: list[Problem]) -> None:
@@ -92,6 +100,61 @@ def check_weights(engine: Engine, d: Description, base: Stage, roles: Roles, pro
         )
 
 
+def check_facts(
+    engine: Engine,
+    d: Description,
+    dates: Mapping[str, DateColumn],
+    problems: list[Problem],
+    *,
+    base: str,
+    where: str,
+    of: int,
+) -> list[LedgerLine]:
+    """Facts dated after the invitation are refused: they may depend on the answer. Undated ones are counted."""
+    entries = {("groups", key): entry for key, entry in d.groups.items()}
+    entries |= {("behaviour", key): entry for key, entry in d.behaviour.items()}
+    lines: list[LedgerLine] = []
+    columns = engine.columns("judged")
+    for path, entry in entries.items():
+        name, date, invited = f"_asof_{path[1]}", dates.get(f"_asof_{path[1]}"), dates.get("_invited")
+        if date is None or invited is None or f"{name}_day" not in columns or "_invited_day" not in columns:
+            continue
+        place = f"{where}, for {'.'.join(path)}.as_of"
+        flag = next(
+            (role for role, x in ((entry.as_of, date), ("invited:", invited)) if x.kind == "flag"), None
+        )
+        if flag is not None:
+            problems.append(
+                Problem(f"{flag} holds yes or no, so the day of the fact cannot be compared with it", place)
+            )
+            continue
+        both_times = date.kind == invited.kind == "time" and date.zoned == invited.zoned
+        unit = "time" if both_times else "day"
+        fact, asked = identifier(f"{name}_{unit}"), f"_invited_{unit}"
+        known = f"_status IS NULL AND nullif(trim({identifier(path[1])}::VARCHAR), '') IS NOT NULL"
+        late, undated = engine.run(
+            f"SELECT count(*) FILTER ({fact} > {asked}), count(*) FILTER ({fact} IS NULL) FROM judged WHERE {known}"
+        )[0]
+        label = entry.label or path[1].replace("_", " ").capitalize()
+        if undated:
+            lines.append(LedgerLine(f"{label}: known, but not since when", undated, "note", base, of))
+        if late:
+            row, day, sent = engine.run(
+                f"SELECT _row, {fact}::VARCHAR, {asked}::VARCHAR FROM judged WHERE {known} AND {fact} > {asked} "
+                "ORDER BY _row LIMIT 1"
+            )[0]
+            facts = "1 fact is" if late == 1 else f"{late:,} facts are"
+            problems.append(
+                Problem(
+                    f"{facts} dated after the invitation (first: row {row:,}, {day}, invited {sent})",
+                    place,
+                    expected="facts as they stood when customers were invited; later ones may follow from the answer",
+                    fix=f"export what was known on the day of the invitation, or leave {'.'.join(path)} out",
+                )
+            )
+    return lines
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What one look at all judged rows tells.
@@ -140,6 +203,7 @@ def rows_in_use(
 ) -> tuple[ibis.Table, list[LedgerLine]]:
     """The rows in use, under the roles' names, and what the ledger notes about them.
 
+    Where the frame holds customers who were never invited, they are there too, with ``invited`` false.
     Answers before the invitation are missing. ``base`` is the source that lists the survey's people,
     ``of`` its number of rows.
     """
@@ -170,8 +234,12 @@ def rows_in_use(
         for key in causes
         if key in counted
     }
+    for name in ("follow_up", "recovery"):
+        if getattr(d, name) is not None:
+            chosen[name] = f"coalesce({name}, false)" if name in columns else "false"
     if "_weight" in columns:
-        chosen["weight"] = "_weight"
+        # who was never invited was never sampled
+        chosen["weight"] = "coalesce(_weight, 0)" if d.covers_customers else "_weight"
     if d.value is not None:
         chosen["value"] = kept("_value")
     if "_responded_time" in columns:
@@ -193,12 +261,16 @@ def rows_in_use(
         chosen["_customer"] = "_customer"
         chosen["part"] = "NULL::UTINYINT"  # filled when first asked for
     listed = ", ".join(f"{sql} AS {identifier(name)}" for name, sql in chosen.items())
-    engine.run(
-        f"CREATE OR REPLACE TEMP TABLE used AS SELECT _row, {listed} FROM judged WHERE _status IS NULL"
-    )
+    kept_rows = "_status IS NULL"
+    if d.covers_customers:
+        listed, kept_rows = (
+            f"{listed}, _status IS NULL AS invited",
+            "coalesce(_status, '') IN ('', 'not invited')",
+        )
+    engine.run(f"CREATE OR REPLACE TEMP TABLE used AS SELECT _row, {listed} FROM judged WHERE {kept_rows}")
     notes: list[LedgerLine] = []
     for event in dated:
-        found = event.tally(engine)
+        found = event.tally(engine, "invited" if d.covers_customers else "true")
         notes += event.notes(found, base, of)
         stage = next(s for s in stages.values() if s.has(f"_on_{event.key}_day"))
         problem = event.problem(engine, found, f"{stage.reader.where}, for outcomes.{event.key}")
@@ -261,6 +333,6 @@ def stages_sql(d: Description, columns: Collection[str]) -> dict[str, str]:
     """The stages as SQL: who reached a later one has reached the earlier ones, recorded or not."""
     names = stages_of(d)
     return {
-        name: " OR ".join(identifier(later) for later in names[i:] if later in columns) or "NULL::BOOLEAN"
+        name: " OR ".join(f"coalesce({identifier(s)}, false)" for s in names[i:] if s in columns) or "false"
         for i, name in enumerate(names)
     }

@@ -115,4 +115,8 @@ def unused_values_problem(
 
 def declared_values(d: Description) -> list[tuple[tuple[str | int, ...], str, tuple[str, ...]]]:
     """Path, column and values of everything in ``d`` that marks rows by declared values."""
-    return [(("stages", key), entry.column, entry.values) for key, entry in d.stages.items() if entry.values]
+    marks = {("follow_up",): d.follow_up, ("recovery",): d.recovery}
+    marks = {("stages", key): entry for key, entry in d.stages.items()} | marks
+    return [
+        (path, mark.column, mark.values) for path, mark in marks.items() if mark is not None and mark.values
+    ]

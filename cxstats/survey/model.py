@@ -116,6 +116,7 @@ class Source(_Part):
     header_rows: Annotated[int, Field(ge=1, le=20)] = 1
     missing: Texts = ()
     key: Text | None = None
+    holds: Literal["invited", "customers"] | None = None
     shape: Literal["wide", "long"] = "wide"
     metric: Text | None = None
     score: Text | None = None
@@ -253,6 +254,7 @@ class Group(_Part):
     labels: dict[str, str] = {}
     other: Text | None = None
     missing: Texts = ()
+    as_of: Text | None = None
     label: Text | None = None
 
 
@@ -279,6 +281,7 @@ class Behaviour(_Part):
 
     column: Text
     missing: Texts = ()
+    as_of: Text | None = None
     label: Text | None = None
 
 
@@ -380,6 +383,7 @@ GroupRole = Annotated[Group, BeforeValidator(_as_column)]
 WaveRole = Annotated[Wave, BeforeValidator(_as_column)]
 ReachedRole = Annotated[Reached, BeforeValidator(_as_column)]
 InstrumentRole = Annotated[Instrument, BeforeValidator(_as_column)]
+MarkRole = Annotated[Mark, BeforeValidator(_as_column)]
 BehaviourRole = Annotated[Behaviour, BeforeValidator(_as_column)]
 
 
@@ -404,6 +408,8 @@ class Description(_Part):
     stages: dict[str, ReachedRole] = {}
     instruments: dict[Name, InstrumentRole] = {}
     behaviour: dict[Name, BehaviourRole] = {}
+    follow_up: MarkRole | None = None
+    recovery: MarkRole | None = None
     items: tuple[Annotated[Item, BeforeValidator(_as_column)], ...] = ()
     outcomes: dict[Name, Outcome] = {}
     value: ColumnRole | None = None
@@ -432,6 +438,11 @@ class Description(_Part):
         if lost <= sum(c.isalpha() and c.isascii() for c in letters):
             return slug
         return f"{slug}-{hashlib.sha256(self.title.encode()).hexdigest()[:6]}"
+
+    @property
+    def covers_customers(self) -> bool:
+        """Whether the frame lists customers who were never invited, too."""
+        return self.frame is not None and self.frame.holds == "customers"
 
     @property
     def wave_name(self) -> str | None:
@@ -465,7 +476,7 @@ def place_text(source: str, places: Place, path: tuple[str | int, ...]) -> str:
 
 def columns_by_role(d: Description) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """Every column the description names outside its sources, with the path that names it."""
-    for role in ("customer", "invited", "responded", "wave", "value", "weight"):
+    for role in ("customer", "invited", "responded", "wave", "value", "weight", "follow_up", "recovery"):
         if getattr(d, role) is not None:
             yield (role,), getattr(d, role).column
     if d.responses.shape == "wide":
@@ -473,6 +484,10 @@ def columns_by_role(d: Description) -> Iterator[tuple[tuple[str | int, ...], str
     yield from (((("groups", key), group.column)) for key, group in d.groups.items())
     for section in ("stages", "instruments", "behaviour"):
         yield from (((section, key), entry.column) for key, entry in getattr(d, section).items())
+    for section in ("groups", "behaviour"):
+        for key, entry in getattr(d, section).items():
+            if entry.as_of is not None:
+                yield (section, key, "as_of"), entry.as_of
     yield from (((("items", i), item.column)) for i, item in enumerate(d.items))
     for key, outcome in d.outcomes.items():
         if outcome.column is not None:

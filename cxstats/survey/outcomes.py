@@ -94,9 +94,10 @@ class DatedOutcome:
             f"THEN coalesce({identifier(f'{self.key}_days')}, {observed}) END",
         }
 
-    def tally(self, engine: Engine) -> dict[int, int]:
-        """How many rows in use are in each state."""
-        return dict(engine.run(f"SELECT {identifier(self.state_name)}, count(*) FROM used GROUP BY 1"))
+    def tally(self, engine: Engine, where: str = "true") -> dict[int, int]:
+        """How many rows in use (of those ``where`` says) are in each state."""
+        state = identifier(self.state_name)
+        return dict(engine.run(f"SELECT {state}, count(*) FROM used WHERE {where} GROUP BY 1"))
 
     def notes(self, found: Mapping[int, int], section: str, of: int) -> list[LedgerLine]:
         """Ledger lines of the rows that say nothing, or less than they seem to."""

@@ -54,6 +54,7 @@ _ORDER = {
     "outcomes": ("outcomes_from", "frame", "responses"),
     "value": ("frame", "outcomes_from", "responses"),
     "behaviour": ("frame", "responses", "outcomes_from"),
+    "recovery": ("responses", "frame", "outcomes_from"),
 }
 _FRAME_FIRST = ("frame", "responses")
 
@@ -73,6 +74,9 @@ def find_roles(d: Description, readers: Mapping[str, Reader], problems: list[Pro
         ]
     for path, column in named:
         order = _ORDER.get(str(path[0]), _FRAME_FIRST)
+        if path[-1] == "as_of" and path[:2] in places:
+            # the date of a fact stands beside the fact
+            order = tuple(dict.fromkeys((places[path[:2]].source, *order)))
         source = next((role for role in order if role in readers and column in readers[role].columns), None)
         if source is not None:
             places[path] = Place(source, column)

@@ -18,7 +18,7 @@ from .dates import DateColumn
 from .engine import Engine, identifier, spellings
 from .errors import Problem
 from .joins import answers_once, count_rows, join_frame, join_outcomes, listed_once, parts, read_label, widen
-from .judging import check_clocks, check_weights, judge_rows, look, rows_in_use, weights_problem
+from .judging import check_clocks, check_facts, check_weights, judge_rows, look, rows_in_use, weights_problem
 from .ledger import Kind, LedgerLine, section
 from .marks import declared_values, marked, stages_of
 from .model import Description
@@ -46,6 +46,7 @@ class Rows:
     n_early : rows whose answer is older than its invitation (their scores are missing in ``table``).
     last_answer : local day of the last answer, where times of answers are described.
     until : the day the data stands at: as described, else the last day of an answer or an event.
+    everyone : ``table`` and the customers who were never invited, with "invited"; None where all were.
     """
 
     table: ibis.Table
@@ -53,6 +54,7 @@ class Rows:
     n_early: int = 0
     last_answer: dt.date | None = None
     until: dt.date | None = None
+    everyone: ibis.Table | None = None
 
 
 def needs_rows(d: Description, readers: Mapping[str, Reader], roles: Roles) -> bool:
@@ -108,6 +110,8 @@ def _as_it_is(engine: Engine, d: Description, reader: Reader, roles: Roles, prob
             columns[d.items[int(path[1])].key] = column
         elif path[0] in ("weight", "value"):
             columns[str(path[0])] = column
+        elif path[0] in ("follow_up", "recovery"):
+            columns[str(path[0])] = marked(column, getattr(d, str(path[0])).values, d.responses.missing)
     columns |= _reached(source, d, roles)
     columns |= _numbers(engine, source, d, reader, roles, problems)
     if declared_values(d):
@@ -250,8 +254,12 @@ def _row_by_row(
     check_weights(engine, d, base, roles, problems)
     _check_days(d, dates, stages, problems)
     seen = look(engine, d, dates, notes)
-    table, told = rows_in_use(engine, d, stages, dates, seen.until, problems, base=base.role, of=lines[0].of)
-    return Rows(table, [*lines, *told], seen.n_early, seen.last_answer, seen.until)
+    told = check_facts(engine, d, dates, problems, base=base.role, where=base.reader.where, of=lines[0].of)
+    table, more = rows_in_use(engine, d, stages, dates, seen.until, problems, base=base.role, of=lines[0].of)
+    everyone = table if d.covers_customers else None
+    if everyone is not None:
+        table = everyone.filter(everyone.invited).drop("invited")
+    return Rows(table, [*lines, *told, *more], seen.n_early, seen.last_answer, seen.until, everyone)
 
 
 def _check_days(

@@ -134,6 +134,10 @@ def _columns(
             out[d.items[int(path[1])].key] = sql
         elif path[-1] == "on":
             out[f"_on_{path[1]}"] = sql
+        elif path[-1] == "as_of":
+            out[f"_asof_{path[1]}"] = sql
+        elif section in ("follow_up", "recovery"):
+            out[str(section)] = marked_sql(sql, getattr(d, str(section)).values, source.missing)
         elif path[-1] == "cause":
             out[f"{path[1]}_cause"] = sql
         elif section == "long":
@@ -190,14 +194,17 @@ def _add_dates(
     engine: Engine, stage: Stage, roles: Roles, d: Description, problems: list[Problem], notes: list[str]
 ) -> None:
     """Replace the columns of dates by their times and days."""
-    raw = [name for name in stage.columns if name in ("_invited", "_responded") or name.startswith("_on_")]
+    paths: dict[str, tuple[str | int, ...]] = {"_invited": ("invited",), "_responded": ("responded",)}
+    paths |= {f"_on_{key}": ("outcomes", key, "on") for key in d.outcomes}
+    paths |= {f"_asof_{key}": ("groups", key, "as_of") for key in d.groups}
+    paths |= {f"_asof_{key}": ("behaviour", key, "as_of") for key in d.behaviour}
+    raw = [name for name in stage.columns if name in paths]
     if not raw:
         return
     types = engine.columns(stage.table)
     added: list[str] = []
     for name in raw:
-        path = ("outcomes", name.removeprefix("_on_"), "on") if name.startswith("_on_") else (name[1:],)
-        column = roles.places[path].column
+        column = roles.places[paths[name]].column
         date = read_dates(
             engine,
             stage.table,

@@ -16,6 +16,8 @@ from ..words import count, period_text
 from .description import parse_description, read_description
 from .engine import Engine, spellings
 from .errors import Problem, SurveyError, did_you_mean, quoted
+from .known import Kind as KnownKind
+from .known import Known, known
 from .ledger import Kind, Ledger, LedgerLine
 from .marks import stages_of
 from .model import Description, columns_by_role
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
 __all__ = ["Survey", "open_survey"]
 
 _FEW, _OTHER = 10, "other text"
+
+MARKS = ("follow_up", "recovery")
+"""Roles that mark rows."""
 
 DERIVED = ("days_to_answer", "invited_weekday", "invited_hour", "observed_days")
 """What follows from the times of invitation and answer."""
@@ -312,6 +317,56 @@ class Survey:
         return tuple(self.description.behaviour)
 
     @property
+    def has_follow_up(self) -> bool:
+        """Whether it is known who was selected for a follow-up of those who had not answered ("follow_up")."""
+        return self.description.follow_up is not None
+
+    @property
+    def has_recovery(self) -> bool:
+        """Whether it is known who was called back after answering ("recovery")."""
+        return self.description.recovery is not None
+
+    @property
+    def has_coverage(self) -> bool:
+        """Whether customers who were never invited are known, too ("invited" in :meth:`cells`)."""
+        return self.description.covers_customers
+
+    def known_for_respondents_only(self, name: str) -> Known:
+        """Whether a group or behaviour is known for respondents only, and so gives the answer away.
+
+        Parameters
+        ----------
+        name : one of :attr:`groups`, :attr:`instruments` or :attr:`behaviour`.
+
+        Returns
+        -------
+        The shares for whom it is missing, of those who answered and of those who did not; true where it is
+        known for respondents only.
+
+        Raises
+        ------
+        ValueError : there is none of that name.
+
+        >>> bool(open_survey("demo").known_for_respondents_only("segment"))
+        False
+        """
+        from ..cells import reduce
+
+        facts = (*self.groups, *self.instruments, *self.behaviour)
+        self._checked([name], known=facts)
+        if name not in self.behaviour:
+            return known(name, self.cells([name, "responded"]))
+        table = self._with_derived(["responded"])
+        has = table[name].isnull().ifelse(None, 1)  # noqa: PD003 (ibis's name)
+        table = table.select(responded=table.responded, known=has)
+        cells = self._guarded(lambda: reduce(table, ["known", "responded"]))
+        return known(name, cells.rename(columns={"known": name}))
+
+    def group_kind(self, name: str) -> KnownKind:
+        """For whom a group or behaviour is known: "everyone", "respondents" only, or "partly" (see :class:`Known`)."""
+        return self.known_for_respondents_only(name).kind
+
+    @property
     def weighted(self) -> bool:
         """Whether rows carry weights."""
         return self.description.weight is not None
@@ -381,7 +436,9 @@ class Survey:
         """Every name that :meth:`cells` can count by."""
         part = ("part",) if self.description.customer is not None else ()
         wave = (self.wave,) if self.wave else ()
-        plain = (*self.stages, *self._derived, *part)
+        marks = tuple(name for name in MARKS if getattr(self.description, name) is not None)
+        invited = ("invited",) if self.description.covers_customers else ()
+        plain = (*self.stages, *invited, *marks, *self._derived, *part)
         return (
             *(*self.groups, *wave, *self.metrics, *self.items, "responded", *self.outcomes),
             *(*self.instruments, *self._later, *plain),
@@ -422,20 +479,22 @@ class Survey:
 
         Parameters
         ----------
-        by : any of :attr:`columns`: groups, the wave, metrics and items (their answers), "responded",
-            outcomes, instruments, stages, "part"; of a dated outcome "<outcome>_days" (calendar days from the
-            invitation to the event) and "<outcome>_observed_days" (days to the event or, without one, to the
-            end of the data; missing where the event came before the invitation or is not known to have
-            happened or not), of one with causes "<outcome>_cause"; and where invitations are dated
-            "days_to_answer" (calendar days from invitation to answer), "invited_weekday" (1 Monday to 7
-            Sunday), "invited_hour" (0–23), "observed_days" (from the invitation to the end of the data).
+        by : any of :attr:`columns`:
+
+            * groups, instruments, the wave (text); metrics and items (their answers, Int64);
+            * "responded", stages, "follow_up", "recovery" (boolean); "invited" (boolean) where the frame holds
+              customers who were never invited, who are in the count only if it is asked for;
+            * outcomes (boolean); of a dated one "<outcome>_days", calendar days from the invitation to the
+              event, and "<outcome>_observed_days", to the event or else the end of the data, missing where the
+              event came before the invitation or is not known (Int64); "<outcome>_cause" (text);
+            * where invitations are dated "days_to_answer" (calendar days), "invited_weekday" (1 Monday to
+              7 Sunday), "invited_hour" (0–23), "observed_days" (to the end of the data) (Int64);
+            * "part" (0–63), where there are customer ids.
 
         Returns
         -------
         One row per combination that occurs, ordered by ``by`` (waves from old to new, missing last): the
-        columns, ``n`` and, in a weighted survey, ``w`` = Σw and ``w2`` = Σw². Scores are Int64, groups
-        and instruments text, outcomes, stages and "responded" boolean, days and hours Int64, what is missing
-        ``<NA>``.
+        columns, ``n`` and, in a weighted survey, ``w`` = Σw and ``w2`` = Σw². What is missing is ``<NA>``.
 
         Raises
         ------
@@ -520,7 +579,7 @@ class Survey:
         """The dtype of a column that is not recoded."""
         if name in self.behaviour:
             return "Float64"
-        if name in self.stages or name == "responded" or name in self.outcomes:
+        if name in self.stages or name in ("responded", "invited", *MARKS) or name in self.outcomes:
             return "boolean"
         return "string" if name == "customer" else "Int64"
 
@@ -617,7 +676,8 @@ class Survey:
 
     def _with_derived(self, by: Sequence[str]) -> ibis.Table:
         """The rows, with "part" and "responded" where asked for: answered at some time, or said something."""
-        table = self._rows.table
+        rows = self._rows
+        table = rows.everyone if "invited" in by and rows.everyone is not None else rows.table
         if "part" in by and not self._has_parts:
             fill_parts(self._engine, "used")
             self._has_parts = True

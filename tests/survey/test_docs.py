@@ -16,6 +16,7 @@ from cxstats.survey import model
         model.Reached,
         model.Instrument,
         model.Behaviour,
+        model.Mark,
         model.Item,
         model.Outcome,
         model.Cause,

@@ -61,7 +61,7 @@ class Race:
     events_per_column : events (or non-events, if fewer) for each of them.
     simplified : whether straight lines and a penalty stand in for curves because events are few.
     predictions : cross-fitted chances of the event, one column per rule ("known", each score, "all") and one
-        row per customer judged, with ``event`` and ``weight``; within fold, for calibration and decision curves.
+        row per customer judged, with ``event``, ``weight`` and ``part``, for calibration and decision curves.
     """
 
     scores: tuple[str, ...]
@@ -505,4 +505,5 @@ def _predictions(prepared: _Prepared, at, base, scores, everyone) -> pd.DataFram
     rules |= {name: [*base, name] for name in scores} | {"all": everyone}
     table = pd.DataFrame({name: expit(at(names).prediction) for name, names in rules.items()})
     judged = table.notna().all(axis=1)
-    return table.assign(event=prepared.event > 0.5, weight=prepared.weight)[judged].reset_index(drop=True)
+    own = {"event": prepared.event > 0.5, "weight": prepared.weight, "part": prepared.part}
+    return table.assign(**own)[judged].reset_index(drop=True)

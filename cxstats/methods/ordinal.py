@@ -164,12 +164,16 @@ class LocationScale:
 
         return nominal_test(self, column, replicates=replicates, seed=seed)
 
-    def refit(self, replicates: Replicates | np.ndarray) -> np.ndarray:
+    def refit(
+        self, replicates: Replicates | np.ndarray | None = None, *, masses: np.ndarray | None = None
+    ) -> np.ndarray:
         """Parameters in every replicate of the cells, shape (R, p), started from here.
 
         Parameters
         ----------
-        replicates : of the rows of the cells the model was fitted to, or their counts, shape (R, rows).
+        replicates : of the rows of the cells the model was fitted to, or their counts, shape (R, rows). A row's
+            answers keep its mean weight.
+        masses : or the sum of weights of each row used (``problem.used``), made anew in every replicate, (R, used).
 
         Returns
         -------
@@ -178,7 +182,9 @@ class LocationScale:
         rows without a maximum (the reference group's answers are too few).
         """
         problem = self.problem
-        masses, missing = _settable(problem, problem.masses(getattr(replicates, "counts", replicates)))
+        if masses is None:
+            masses = problem.row_masses(getattr(replicates, "counts", replicates))
+        masses, missing = _settable(problem, problem.cell_masses(masses))
         found = refit(self.parameters, problem.cells, masses, self.link)
         return np.where(missing, np.nan, found)
 

@@ -104,22 +104,25 @@ class OrderedProblem:
         np.add.at(result, (self.columns[column].codes, self.category[self.cell_of_row]), mass)
         return result
 
-    def masses(self, counts: np.ndarray) -> np.ndarray:
-        """Mass per distinct combination in replicates, shape (R, N), from counts per row of the frame, (R, n_rows)."""
-        from scipy import sparse
-
+    def row_masses(self, counts: np.ndarray) -> np.ndarray:
+        """Mass per row used in replicates, shape (R, used), from counts per row of the frame, (R, n_rows)."""
         counts = np.asarray(counts, dtype=float)
         if counts.ndim != 2 or counts.shape[1] != self.n_rows:
             raise ValueError(
                 f"replicates hold a count for each of the {self.n_rows} rows of cells, shape (R, {self.n_rows}), "
                 f"but have shape {counts.shape}"
             )
+        return counts[:, self.used] * (self.mass / self.tally)
+
+    def cell_masses(self, masses: np.ndarray) -> np.ndarray:
+        """Mass per distinct combination, shape (R, N), from mass per row used, shape (R, used)."""
+        from scipy import sparse
+
         rows = len(self.used)
-        each = self.mass / self.tally
         place = sparse.csr_array(
-            (each, (np.arange(rows), self.cell_of_row)), shape=(rows, len(self.category))
+            (np.ones(rows), (np.arange(rows), self.cell_of_row)), shape=(rows, len(self.category))
         )
-        return counts[:, self.used] @ place
+        return masses @ place
 
 
 def build(

@@ -79,8 +79,10 @@ def _from_spread(
         key="items_spread",
         name="Spread in statements on other topics taken for scale use",
         how=f"{n}; range over neutral points",
+        short=f"If {n} on other topics show scale use",
         gaps=tuple(rows),
-        caveat="Assumes that groups differ in how they use the scale, not in how varied their opinions on these topics are.",
+        caveat="Assumes that groups differ in how they use the scale, not in how varied their opinions on these "
+        "topics are.",
         text=f"In {n} on other topics {numbers.headline} spreads its answers {share(main.items.value)} as widely as "
         f"{numbers.reference} ({share(main.items.low)} to {share(main.items.high)}); in {numbers.metric.short} "
         f"{share(main.ratio.value)}. What is the same everywhere is more likely a habit than a fact about satisfaction."
@@ -109,7 +111,8 @@ def _residuals(numbers: Numbers, battery: Battery, found: StyleIndices) -> list[
     if len(main):
         row = main.iloc[0]
         detail = (
-            f" With the slope as estimated the gap of {numbers.headline} is {number(row['adjusted'], 1)}; corrected for the "
+            f" With the slope as estimated the gap of {numbers.headline} is {number(row['adjusted'], 1)}; corrected "
+            "for the "
             f"index’s unreliability ({number(slope['reliability'], 2)}) it is {number(row['corrected'], 1)}."
         )
     return [
@@ -117,12 +120,15 @@ def _residuals(numbers: Numbers, battery: Battery, found: StyleIndices) -> list[
             key="rirs",
             name="Extreme answering regressed out within groups",
             how=f"{plural(len(battery.items), 'statement')}, unreliability corrected",
+            short="With extreme answering regressed out",
             gaps=tuple(
                 (str(row.group), Gap(row.corrected, row.corrected_low, row.corrected_high))
                 for row in gaps.itertuples()
             ),
-            caveat="Assumes that the statements have nothing to do with satisfaction; style that they do not catch stays in.",
-            text="The score is regressed on each person’s share of extreme answers, within groups, and groups are compared at the "
+            caveat="Assumes that the statements have nothing to do with satisfaction; style that they do not catch "
+            "stays in.",
+            text="The score is regressed on each person’s share of extreme answers, within groups, and groups are "
+            "compared at the "
             f"same share, without allowing for customer mix.{detail}",
         )
     ]
@@ -139,7 +145,8 @@ def _to_add(numbers: Numbers, designs: list[Design], battery: Battery | None) ->
             Missing(
                 f"{more} {'more ' if n else ''}statements on other topics",
                 (
-                    "Unrelated to each other and to satisfaction, half of them worded the other way round, on one scale, asked of everyone "
+                    "Unrelated to each other and to satisfaction, half of them worded the other way round, on one "
+                    "scale, asked of everyone "
                     "(`items:` in survey.yml). They show the habit of answering."
                 ),
             )
@@ -148,7 +155,8 @@ def _to_add(numbers: Numbers, designs: list[Design], battery: Battery | None) ->
         wanted.append(
             Missing(
                 "two anchoring vignettes",
-                "Short stories of a good and a poor service, rated on the same scale by some 300 people in each group, once a year. "
+                "Short stories of a good and a poor service, rated on the same scale by some 300 people in each "
+                "group, once a year. "
                 "They show leniency too, which nothing else here can.",
             )
         )

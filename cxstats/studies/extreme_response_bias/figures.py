@@ -12,12 +12,24 @@ from cxstats.display.parts import Figure, Table
 from cxstats.findings import Verdict
 from cxstats.studies.extreme_response_bias.numbers import Gap, Numbers, Pair
 from cxstats.studies.extreme_response_bias.sentences import (
+    fact_names,
     gap_words,
     plain,
     style_share_text,
 )
 from cxstats.studies.speech import Speech, in_sentence
-from cxstats.words import capitalised, count, interval, join_words, level_text, number, plural, share, signed
+from cxstats.words import (
+    NBSP,
+    capitalised,
+    count,
+    interval,
+    join_words,
+    level_text,
+    number,
+    plural,
+    share,
+    signed,
+)
 
 __all__ = ["Source", "all_figures", "facts_table"]
 
@@ -308,7 +320,7 @@ def _gaps_table(numbers: Numbers, stage: str) -> Table:
 def _steps(numbers: Numbers, source: Source) -> Figure:
     pair, ref = numbers.main, numbers.reference
     styled = pair.styled
-    used = [in_sentence(fact.title) for fact in numbers.facts if fact.used]
+    used = fact_names(numbers)
     drawn = [
         plots.Step(
             f"{pair.label} as measured",
@@ -323,7 +335,7 @@ def _steps(numbers: Numbers, source: Source) -> Figure:
     rows = [(f"{pair.label} as measured", "", *_with_span(numbers, pair.raw))]
     at = pair.raw
     for label, gap, words in (
-        ("Customer mix", pair.mixed, f"groups made alike in {join_words(used)}" if used else ""),
+        ("Customer mix", pair.mixed, f"groups made alike in {used}" if used else ""),
         ("Who answered", pair.answered, "groups made like everyone invited"),
     ):
         if gap is None:
@@ -382,7 +394,8 @@ def _steps(numbers: Numbers, source: Source) -> Figure:
             else f"{first} for {pair.label}; scale use hardly does"
         )
     elif drawn[1].kind == "change":
-        headline = f"{first}; scale use could move {pair.label} by up to {plain(numbers, most)} {Speech(numbers.metric).gap_unit}"
+        moved = f"{plain(numbers, most)} {Speech(numbers.metric).gap_unit}"
+        headline = f"{first}; scale use could move {pair.label} by up to {moved}"
     else:
         headline = f"Scale use could move {pair.label} by up to {plain(numbers, most)} {Speech(numbers.metric).gap_unit}"
     split_rows = tuple(
@@ -416,7 +429,8 @@ def _steps(numbers: Numbers, source: Source) -> Figure:
             f"The gap between {pair.label} and {ref}, step by step",
             ("Step", "Change", "Gap after it", f"{_level(numbers)} interval"),
             tuple(rows) + split_rows,
-            notes="The steps are taken in this order; the Shapley split takes the average over both orders of level and spread.",
+            notes="The steps are taken in this order; the Shapley split takes the average over both orders of level "
+            "and spread.",
         ),
         source=source.line(f"{count(pair.n)} answers from {pair.label}"),
         key_marks=(
@@ -443,7 +457,8 @@ def _spread(numbers: Numbers, source: Source) -> Figure:
             said.append(f"{_names(tight)} spread{'s' if len(tight) == 1 else ''} answers less than {ref}")
         if wide:
             said.append(
-                f"{_names(wide)} {'more' if tight else f'spread{chr(115) if len(wide) == 1 else str()} answers more than {ref}'}"
+                f"{_names(wide)} "
+                f"{'more' if tight else f'spread{chr(115) if len(wide) == 1 else str()} answers more than {ref}'}"
             )
         headline = ", ".join(said)
     else:
@@ -488,11 +503,11 @@ def _spread(numbers: Numbers, source: Source) -> Figure:
                 (
                     r.label,
                     count(r.n),
-                    share(r.ratio.value, 1),
-                    f"{share(r.ratio.low, 1)} to {share(r.ratio.high, 1)}",
+                    _ratio(r.ratio.value, 1),
+                    interval(100 * r.ratio.low, 100 * r.ratio.high, "%"),
                     *(
                         (
-                            (share(r.items.value, 1), f"{share(r.items.low, 1)} to {share(r.items.high, 1)}")
+                            (_ratio(r.items.value, 1), interval(100 * r.items.low, 100 * r.items.high, "%"))
                             if r.items
                             else ("", "")
                         )
@@ -521,8 +536,13 @@ def _ratio_line(role: str, gap: Gap, label: str) -> plots.Line:
     return plots.Line(
         (plots.Mark(role, 100 * gap.value, 100 * gap.low, 100 * gap.high),),
         label=label,
-        values=(share(gap.value), f"{share(gap.low)} to {share(gap.high)}"),
+        values=(_ratio(gap.value), interval(100 * gap.low, 100 * gap.high, "%", digits=0)),
     )
+
+
+def _ratio(value: float, digits: int = 0) -> str:
+    # not words.share: a ratio just under 1 is no share that is nearly all
+    return f"{number(100 * value, digits)}{NBSP}%"
 
 
 def _ends(rows: list) -> list:
@@ -556,7 +576,8 @@ def _style(numbers: Numbers, source: Source) -> Figure:
     apart = top.low > bottom.high
     what = in_sentence(name)
     headline = (
-        f"{capitalised(what)} go from {number(bottom.value)} in {bottom.label} to {share(top.value / 100)} in {top.label}"
+        f"{capitalised(what)} go from {share(bottom.value / 100)} in {bottom.label} to {share(top.value / 100)} in "
+        f"{top.label}"
         if apart
         else f"Groups hardly differ in {what}"
     )
@@ -578,7 +599,8 @@ def _style(numbers: Numbers, source: Source) -> Figure:
     return Figure(
         key="style",
         headline=headline,
-        subtitle=f"How each group uses the scale, in percent of its answers, from {rest}; with {_level(numbers)} interval",
+        subtitle=f"How each group uses the scale, in percent of its answers, from {rest}; with {_level(numbers)} "
+        "interval",
         alt=_told(
             f"Style indices by group from {rest}",
             [
@@ -669,7 +691,8 @@ def _assumptions(numbers: Numbers, source: Source) -> Figure:
     return Figure(
         key="assumptions",
         headline=headline,
-        subtitle=f"Gap between {pair.label} and {numbers.reference}, by the share of their difference in spread that is scale "
+        subtitle=f"Gap between {pair.label} and {numbers.reference}, by the share of their difference in spread that "
+        "is scale "
         f"use and by the scale’s neutral point; band: {_level(numbers)} interval at {numbers.settings.neutral[0]:g}",
         alt=_told(
             "The gap as the assumed share grows, a line for each neutral point",
@@ -771,7 +794,8 @@ def _naive(numbers: Numbers, source: Source) -> Figure:
     return Figure(
         key="naive",
         headline=headline,
-        subtitle="A warning: gaps after resetting each group’s spread and keeping its mean, beside undoing a stretch around "
+        subtitle="A warning: gaps after resetting each group’s spread and keeping its mean, beside undoing a stretch "
+        "around "
         f"the neutral point {point:g}, both as if all of the difference in spread were scale use",
         alt=_told(
             "Gaps before, after the naive correction, and after undoing the stretch",
@@ -790,7 +814,8 @@ def _naive(numbers: Numbers, source: Source) -> Figure:
             "The naive correction, as a warning",
             ("Group", "Before", "Naive: spread reset, mean kept", f"Stretch around {point:g} undone"),
             tuple(rows),
-            notes="People who stretch their answers do so around the scale’s neutral point, not around their country’s mean: a "
+            notes="People who stretch their answers do so around the scale’s neutral point, not around their "
+            "country’s mean: a "
             "satisfied group that stretches has a mean that is too high as well.",
         ),
         source=source.line(plural(numbers.n, "answer")),
@@ -846,14 +871,16 @@ def _designs(numbers: Numbers, source: Source) -> Figure:
         )
     for design in with_gaps:
         for label, gap in design.gaps:
-            rows.append((f"{label}: {in_sentence(design.name)}", *_evidence_text(numbers, gap), design.caveat))
+            rows.append(
+                (f"{label}: {in_sentence(design.name)}", *_evidence_text(numbers, gap), design.caveat)
+            )
             if label == pair.label:
                 drawn.append(
                     plots.Row(
                         design.name,
                         (
                             plots.Line(
-                                (plots.Mark("adjusted", gap.value, gap.low, gap.high),),
+                                (_evidence_mark(gap),),
                                 values=_evidence_text(numbers, gap),
                             ),
                         ),
@@ -869,7 +896,8 @@ def _designs(numbers: Numbers, source: Source) -> Figure:
     return Figure(
         key="designs",
         headline=headline,
-        subtitle=f"Gap between {pair.label} and {ref} by what each kind of evidence allows to be said, with {_level(numbers)} "
+        subtitle=f"Gap between {pair.label} and {ref} by what each kind of evidence allows to be said, with "
+        f"{_level(numbers)} "
         "interval (each by itself)",
         alt=_told(
             "The range over the assumptions, and the gap from each further kind of evidence",
@@ -917,17 +945,21 @@ def _culture(numbers: Numbers, source: Source) -> Figure:
     culture = numbers.culture
     sure = culture.pearson_low > 0 or culture.pearson_high < 0
     headline = (
-        f"{capitalised(in_sentence(culture.index))} {'rise' if culture.pearson > 0 else 'fall'} with {in_sentence(culture.fact)} "
+        f"{capitalised(in_sentence(culture.index))} {'rise' if culture.pearson > 0 else 'fall'} with "
+        f"{in_sentence(culture.fact)} "
         f"across {culture.n} countries"
         if sure
-        else f"Across {culture.n} countries, {in_sentence(culture.index)} cannot be said to go with {in_sentence(culture.fact)}"
+        else f"Across {culture.n} countries, {in_sentence(culture.index)} cannot be said to go with "
+        f"{in_sentence(culture.fact)}"
     )
     points = [plots.Labelled(label, x, y, y - 1.96 * e, y + 1.96 * e) for label, x, y, e in culture.points]
     return Figure(
         key="culture",
         headline=headline,
-        subtitle=f"{culture.index} (percent) against {in_sentence(culture.fact)}. **n = {culture.n} countries**. Correlation "
-        f"{signed(culture.pearson, 2)} ({signed(culture.pearson_low, 2)} to {signed(culture.pearson_high, 2)}), rank correlation "
+        subtitle=f"{culture.index} (percent) against {in_sentence(culture.fact)}. **n = {culture.n} countries**. "
+        "Correlation "
+        f"{signed(culture.pearson, 2)} ({signed(culture.pearson_low, 2)} to {signed(culture.pearson_high, 2)}), rank "
+        "correlation "
         f"{signed(culture.rank, 2)}",
         alt=_told(
             f"A point per country, {culture.n} in all: correlation {signed(culture.pearson, 2)}",
@@ -940,8 +972,10 @@ def _culture(numbers: Numbers, source: Source) -> Figure:
             f"{culture.index} and {in_sentence(culture.fact)} by country",
             ("Country", culture.fact, "Percent", "Standard error"),
             tuple((label, number(x), number(y, 1), number(e, 2)) for label, x, y, e in culture.points),
-            notes=f"Pearson p {number(culture.pearson_p, 3)}, rank p {number(culture.rank_p, 3)} (permutation). Leaving out one "
-            f"country at a time the correlation runs from {signed(culture.loo_low, 2)} to {signed(culture.loo_high, 2)}; "
+            notes=f"Pearson p {number(culture.pearson_p, 3)}, rank p {number(culture.rank_p, 3)} (permutation). "
+            "Leaving out one "
+            f"country at a time the correlation runs from {signed(culture.loo_low, 2)} to "
+            f"{signed(culture.loo_high, 2)}; "
             f"{culture.loo_widest} matters most.",
         ),
         source=source.line(plural(numbers.n, "person", "persons")),
@@ -970,6 +1004,8 @@ def facts_table(numbers: Numbers) -> Table:
             )
             for fact in numbers.facts
         ),
-        notes="The last column is the share of the other groups’ answers in categories that the reference has too. Where a fact goes "
-        "with the groups (everybody in one country answers in one language), its effect cannot be told from the country’s.",
+        notes="The last column is the share of the other groups’ answers in categories that the reference has too. "
+        "Where a fact goes "
+        "with the groups (everybody in one country answers in one language), its effect cannot be told from the "
+        "country’s.",
     )

@@ -68,7 +68,8 @@ def battery(survey: Survey, numbers: Numbers) -> Battery | None:
     own = [name for name, item in entries.items() if item.column in scored]
     if own:
         warnings.append(
-            f"{_quoted(own)} {'is' if len(own) == 1 else 'are'} a satisfaction score, not a statement on another topic: left "
+            f"{_quoted(own)} {'is' if len(own) == 1 else 'are'} a satisfaction score, not a statement on another "
+            "topic: left "
             "out, because its style could not be told from satisfaction."
         )
         entries = {name: item for name, item in entries.items() if name not in own}
@@ -172,7 +173,8 @@ def stand_ins(numbers: Numbers, counts: dict[str, np.ndarray], worth: dict[str, 
         indices=tuple(indices),
         reliability={},
         warnings=(
-            "These shares come from the satisfaction question itself. A group has many tens because it likes extremes, or "
+            "These shares come from the satisfaction question itself. A group has many tens because it likes "
+            "extremes, or "
             "because it is delighted: from one question the two cannot be told apart.",
         ),
         stand_in=True,

@@ -229,6 +229,7 @@ class Design:
     gaps : per group label, the gap with its interval (not familywise), in the metric's unit; () if it speaks in
         another unit, then ``text`` says it.
     caveat : what it assumes.
+    short : how a headline begins ("If statements on other topics show scale use").
     """
 
     key: str
@@ -237,6 +238,7 @@ class Design:
     gaps: tuple[tuple[str, Gap], ...]
     caveat: str
     text: str = ""
+    short: str = ""
 
 
 @dataclass(frozen=True, slots=True)

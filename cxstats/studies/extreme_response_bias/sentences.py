@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "as_of",
+    "fact_names",
     "facts",
     "findings",
     "gap_words",
@@ -94,11 +95,28 @@ def range_words(numbers: Numbers, low: float, high: float, reference: str, fine:
         side = "above" if round(low, digits) >= 0 else "below"
         if round(small, digits) == 0:
             return f"up to {plain(numbers, large, fine)} {_unit(numbers, large, fine)} {side} {reference}"
-        return f"{plain(numbers, small, fine)} to {plain(numbers, large, fine)} {_unit(numbers, large, fine)} {side} {reference}"
+        far = f"{plain(numbers, large, fine)} {_unit(numbers, large, fine)}"
+        return f"{plain(numbers, small, fine)} to {far} {side} {reference}"
     return (
         f"between {plain(numbers, low, fine)} {_unit(numbers, low, fine)} below and "
         f"{plain(numbers, high, fine)} {_unit(numbers, high, fine)} above {reference}"
     )
+
+
+def _from_to(numbers: Numbers, low: float, high: float) -> str:
+    """Both ends of a range of gaps, the nearer to 0 first: "level to 35 points below"."""
+    near, far = sorted((low, high), key=abs)
+    words = []
+    for end in (near, far):
+        size = plain(numbers, end)
+        side = "above" if end > 0 else "below"
+        words.append(f"{size} {_unit(numbers, end)} {side}" if float(size.replace(",", "")) else "level")
+    return f"{words[0]} to {words[1]}"
+
+
+def fact_names(numbers: Numbers) -> str:
+    """The facts that groups were made alike in, as readers know them."""
+    return join_words([f"“{fact.title}”" for fact in numbers.facts if fact.used])
 
 
 def style_share_text(numbers: Numbers) -> str:
@@ -191,7 +209,8 @@ def _finding(numbers: Numbers, pair: Pair) -> Finding:
         answer=_answer(numbers, pair),
         rule=f"With {_steps_text(numbers, pair)}, {style_share_text(numbers)} of the difference in spread counted as "
         f"scale use, and {neutral_text(numbers)} as the scale’s neutral point, the {level_text(chosen.level)} region"
-        f"{together}, is {span}: {_where(numbers, pair)} the {_margin(numbers)} set as the smallest difference that matters.",
+        f"{together}, is {span}: {_where(numbers, pair)} the {_margin(numbers)} set as the smallest difference that "
+        "matters.",
         margin=chosen.margin,
         unit=say.gap_unit,
         value=pair.before_style.value,
@@ -224,14 +243,15 @@ def _answer(numbers: Numbers, pair: Pair) -> str:
         )
     if pair.verdict is Verdict.NEGLIGIBLE:
         return (
-            f"{pair.label} and {ref} can be called alike: whatever part of their difference in spread is scale use, they "
+            f"{pair.label} and {ref} can be called alike: whatever part of their difference in spread is scale use, "
+            "they "
             f"are less than {margin} apart."
         )
     if pair.verdict is Verdict.INCONCLUSIVE:
-        reach = range_words(numbers, styled.region_low, styled.region_high, ref)
         return (
-            f"{pair.label} is {ranged}, depending on how much of the difference in spread is scale use; with chance it "
-            f"could be {reach}. That is too wide to say whether {margin} are exceeded."
+            f"{pair.label} is {ranged}, depending on scale use. With chance added it could be anywhere from "
+            f"{_from_to(numbers, styled.region_low, styled.region_high)}: too wide to say whether {margin} are "
+            "exceeded."
         )
     return (
         f"{pair.label} is {raw} as measured, but {ranged} depending on how much of the difference in spread is scale "
@@ -248,7 +268,8 @@ def _needed(numbers: Numbers, pair: Pair) -> str | None:
         if numbers.designs:
             names = join_words([in_sentence(design.name) for design in numbers.designs])
             return (
-                f"Knowing what part of the difference in spread is scale use. This survey holds evidence on it ({names}); "
+                "Knowing what part of the difference in spread is scale use. This survey holds evidence on it "
+                f"({names}); "
                 "if you accept it, set `style_share` to what it supports. Anchoring vignettes would settle more."
             )
         return (
@@ -406,10 +427,12 @@ def _evidence_point(numbers: Numbers) -> MainPoint | None:
         gap = dict(design.gaps).get(main.label)
         if gap is not None:
             say = Speech(numbers.metric)
+            low, high = gap.box or (gap.value, gap.value)
             return MainPoint(
-                number=signed(gap.value, _digits(numbers, 1)),
-                interval=say.gap_span(gap.low, gap.high),
-                headline=f"{design.name}: {main.label} would be {gap_words(numbers, gap.value, numbers.reference)}",
+                number=_span_text(numbers, low, high, 0 if gap.box else 1),
+                interval=f"{say.gap_span(gap.low, gap.high)}",
+                headline=f"{design.short or design.name}, {main.label} would be "
+                f"{range_words(numbers, low, high, numbers.reference)}",
                 sentence=design.caveat,
                 figure="designs",
             )
@@ -443,16 +466,15 @@ def _mix_point(numbers: Numbers) -> MainPoint | None:
     if pair.before_style is pair.raw:
         return None
     moved = pair.before_style.value - pair.raw.value
-    used = [in_sentence(fact.title) for fact in numbers.facts if fact.used]
     what = "customer mix and who answered" if pair.answered is not None else "customer mix"
+    both = pair.answered is not None
     small = abs(moved) < numbers.settings.margin / 5
+    verb = ("hardly explain" if small else "change") + ("" if both else "s")
     return MainPoint(
         number=signed(moved, _digits(numbers, 1)),
         interval=f"{Speech(numbers.metric).gap_unit} from {what}",
-        headline=f"{capitalised(what)} {'hardly explain' if small else 'change'} the gap between {pair.label} and {numbers.reference}"
-        if pair.answered is not None
-        else f"{capitalised(what)} {'hardly explains' if small else 'changes'} the gap between {pair.label} and {numbers.reference}",
-        sentence=f"Groups were made alike in {join_words(used)}.",
+        headline=f"{capitalised(what)} {verb} the gap between {pair.label} and {numbers.reference}",
+        sentence=f"Groups were made alike in {fact_names(numbers)}.",
         figure="steps",
     )
 
@@ -489,19 +511,22 @@ def need_to_know(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...
         ("Who was asked", asked),
         (
             "What is compared",
-            f"{numbers.metric.short} of each group of {in_sentence(numbers.group_title)} with that of "
-            f"{numbers.reference or 'a reference group'}, from {plural(numbers.n, 'answer')}; every row that was set aside "
+            f"{numbers.metric.short} by {in_sentence(numbers.group_title)}, each with "
+            f"{numbers.reference or 'a reference group'}, from {plural(numbers.n, 'answer')}; every row that was set "
+            "aside "
             "is [listed with its reason](#ledger).",
         ),
         ("What would matter", f"A difference of {_margin(numbers)} or more, set before the analysis."),
         (
             "What is assumed",
-            f"Of the difference in how widely two groups spread their answers, {style_share_text(numbers)} may be scale "
+            f"Of the difference in how widely two groups spread their answers, {style_share_text(numbers)} may be "
+            "scale "
             f"use, around a neutral point of {neutral_text(numbers)}. [What that leaves open](#limits).",
         ),
         (
             "What “interval” means",
-            f"Where the value plausibly lies. All comparisons hold together: in {level} of 100 surveys like this one none "
+            f"Where the value plausibly lies. All comparisons hold together: in {level} of 100 surveys like this one "
+            "none "
             "of their intervals misses.",
         ),
     )
@@ -540,7 +565,8 @@ def _spread_notes(numbers: Numbers) -> tuple[str, ...]:
     beyond = say.rough_gap(spread.beyond, 1)
     said.append(
         f"**What stretching does not explain.** The model of one scale, stretched by each group, misses the counted "
-        f"{numbers.metric.short} by at most {beyond} ({spread.beyond_label}). The gaps in this report start from the counts "
+        f"{numbers.metric.short} by at most {beyond} ({spread.beyond_label}). The gaps in this report start from the "
+        "counts "
         "and only take from the model what stretching changes."
     )
     return tuple(said)
@@ -556,8 +582,10 @@ def _assumption_notes(numbers: Numbers) -> tuple[str, ...]:
         return ()
     say = Speech(numbers.metric)
     return (
-        f"**What no assumption here covers.** If one group simply rates everything higher, by {LENIENCY:g} of a standard "
-        f"deviation, its {numbers.metric.short} is {say.rough_gap(spread.leniency)} higher. From one question such leniency "
+        f"**What no assumption here covers.** If one group simply rates everything higher, by {LENIENCY:g} of a "
+        "standard "
+        f"deviation, its {numbers.metric.short} is {say.rough_gap(spread.leniency)} higher. From one question such "
+        "leniency "
         "cannot be told from satisfaction, so it counts as a real difference. Anchoring vignettes could tell.",
     )
 
@@ -638,7 +666,8 @@ def limits(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...]:
         rows.append(
             (
                 "Whether silence differs between groups.",
-                "Who was invited is not in the data. Add one row per invitation with `invited:` or `frame:` in survey.yml.",
+                "Who was invited is not in the data. Add one row per invitation with `invited:` or `frame:` in "
+                "survey.yml.",
             )
         )
     elif numbers.pairs:
@@ -664,37 +693,48 @@ def method(numbers: Numbers, survey: Survey) -> tuple[str, ...]:
     said = []
     if numbers.pairs:
         said.append(
-            f"{numbers.metric.label}, group minus {numbers.reference}. Gaps as measured: MOVER on score limits with the largest-t "
-            "critical value. Composition: raking within each group to common margins, first of all answers, then of everyone "
+            f"{numbers.metric.label}, group minus {numbers.reference}. Gaps as measured: MOVER on score limits with "
+            "the largest-t "
+            "critical value. Composition: raking within each group to common margins, first of all answers, then of "
+            "everyone "
             "invited, anew in every replicate."
         )
     if numbers.spread is not None:
         said.append(
-            "Scale use: ordered probit with common thresholds, a location and a log-scale per group, by maximum likelihood. A "
-            "share λ of the log-scale is style; style stretches answers around the neutral point c, so the location becomes "
-            "c + (μ − c)·exp(−λ·log σ) and the spread σ^(1−λ); the difference this makes is added to the counted value. "
-            f"λ runs over {len(numbers.style_shares)} values from {chosen.style_share[0]:g} to {chosen.style_share[1]:g}, c over "
+            "Scale use: ordered probit with common thresholds, a location and a log-scale per group, by maximum "
+            "likelihood. A "
+            "share λ of the log-scale is style; style stretches answers around the neutral point c, so the location "
+            "becomes "
+            "c + (μ − c)·exp(−λ·log σ) and the spread σ^(1−λ); the difference this makes is added to the counted "
+            "value. "
+            f"λ runs over {len(numbers.style_shares)} values from {chosen.style_share[0]:g} to "
+            f"{chosen.style_share[1]:g}, c over "
             f"{neutral_text(numbers, 'and')}."
         )
         said.append(
             f"Errors: {numbers.how_replicated}; critical value {number(numbers.critical, 3)} (Šidák over "
-            f"{plural(len(numbers.pairs), 'comparison')}, which also holds if the share differs between groups). A region is the union "
-            "of intervals over all assumptions. Places: step-down rank sets (Mogstad and others 2024) at each assumption, united."
+            f"{plural(len(numbers.pairs), 'comparison')}, which also holds if the share differs between groups). A "
+            "region is the union "
+            "of intervals over all assumptions. Places: step-down rank sets (Mogstad and others 2024) at each "
+            "assumption, united."
         )
     if numbers.weighted:
         said.append("Design weights multiply the calibration weights.")
     if chosen.smallest_group < SMALLEST_GROUP:
         said.append(
-            f"Groups are shown from {plural(chosen.smallest_group, 'answer')} on, fewer than the usual {SMALLEST_GROUP}: "
+            f"Groups are shown from {plural(chosen.smallest_group, 'answer')} on, fewer than the usual "
+            f"{SMALLEST_GROUP}: "
             "the threshold was lowered for this report."
         )
     if numbers.hidden:
         said.append(
-            f"{plural(numbers.hidden, 'group is', 'groups are')} not shown: under {chosen.smallest_group} answers, or one that "
+            f"{plural(numbers.hidden, 'group is', 'groups are')} not shown: under {chosen.smallest_group} answers, "
+            "or one that "
             "would give such a group away by subtraction."
         )
     said.append(
-        f"Verdicts at {level_text(chosen.level)}: one question per group, stated beforehand; all hold together. The headline is the "
+        f"Verdicts at {level_text(chosen.level)}: one question per group, stated beforehand; all hold together. The "
+        "headline is the "
         "group whose measured gap is widest."
     )
     return tuple(said)

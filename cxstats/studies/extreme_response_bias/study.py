@@ -430,7 +430,8 @@ class Gaps:
                 words = "one answer" if used == 1 else "two different answers"
                 return (
                     Verdict.NOT_ANSWERABLE,
-                    f"{label} gives only {words}, so how widely it uses the scale cannot be told from how satisfied it is.",
+                    f"{label} gives only {words}, so how widely it uses the scale cannot be told from how satisfied "
+                    "it is.",
                 )
             if at not in self.fitted:
                 return (

@@ -329,23 +329,14 @@ def _titled(text: str, frame: Frame) -> str:
 # ---------------------------------------------------------------------------------- weighting
 
 
-def weighting(
-    survey: Survey, frame: Frame, metric: Metric, chosen: Settings, missing: dict[str, str]
-) -> dict[str, Any]:
+def weighting(survey: Survey, made: Weighting, chosen: Settings) -> dict[str, Any]:
     """Every reasonable choice of weights, the balance that the main one brings, and what it was not shown."""
-    made = _Weights(survey, frame, metric, chosen)
-    try:
-        main = made.main()
-    except ValueError as error:
-        missing["weighting"] = str(error)
-        return {}
-    choices = [main, *made.others()]
     return {
-        "choices": tuple(choices),
-        "main": main.key,
-        "balance": _balance_rows(made.cells, frame, made.calibration, chosen),
-        "checks": checks(survey, frame, chosen, made.calibration),
-        "defects": defects(survey, metric, chosen),
+        "choices": (made.main, *made.others()),
+        "main": made.main.key,
+        "balance": _balance_rows(made.cells, made.frame, made.calibration, chosen),
+        "checks": checks(survey, made.frame, chosen, made.calibration),
+        "defects": defects(survey, made.metric, chosen),
     }
 
 
@@ -359,17 +350,32 @@ def average_weights(cells: pd.DataFrame) -> np.ndarray:
     return base * mass.sum() / mass[answered].sum()
 
 
-class _Weights:
-    """The weighting choices of one frame; weights are made on its cells."""
+class Weighting:
+    """The weighting choices of one frame.
 
-    def __init__(self, survey: Survey, frame: Frame, metric: Metric, chosen: Settings) -> None:
-        self.survey, self.frame, self.metric, self.chosen = survey, frame, metric, chosen
+    Attributes
+    ----------
+    cells : what weights are made on. calibration : the weights that balance and outcomes are shown with.
+    main : the choice the report stands on.
+
+    Raises
+    ------
+    ValueError : no weights of that kind can be made; the message says why.
+    """
+
+    def __init__(self, frame: Frame, metric: Metric, chosen: Settings, *, repeated: bool = False) -> None:
+        self.frame, self.metric, self.chosen, self.repeated = frame, metric, chosen, repeated
         by = [*frame.by, metric.key, "answered"]
         self.cells, self.jackknife = part_jackknife(frame.parts).regroup(frame.parts, by)
-        self.calibration: Calibration | None = None
-        self.repeated = repeats_here(survey, frame, metric)
         self.margins = margins_of(self.cells, frame.by)
-        self.average = frame.n_invited / max(frame.n_answered, 1)
+        wanted = chosen.weighting
+        # a doubly robust estimate has no weights to show: balance and outcomes are shown with raking's
+        self.calibration = self.calibrated("raking" if wanted == "doubly_robust" else wanted)
+        self.main = (
+            self.robust()
+            if wanted == "doubly_robust"
+            else self.choice(wanted, LABELS[wanted], self.calibration, ALL_FACTS, replicated=True)
+        )
 
     def calibrated(self, method: str, by: list[str] | None = None) -> Calibration:
         """Weights of one kind."""
@@ -403,15 +409,6 @@ class _Weights:
             bias_high=found.bias_high,
         )
 
-    def main(self) -> Choice:
-        """The weighting that the report stands on."""
-        wanted = self.chosen.weighting
-        # a doubly robust estimate has no weights to show: balance and outcomes are shown with raking's
-        self.calibration = self.calibrated("raking" if wanted == "doubly_robust" else wanted)
-        if wanted == "doubly_robust":
-            return self.robust()
-        return self.choice(wanted, LABELS[wanted], self.calibration, ALL_FACTS, replicated=True)
-
     def robust(self) -> Choice:
         """The cross-fitted doubly robust estimate."""
         found = doubly_robust(
@@ -424,7 +421,7 @@ class _Weights:
             standard_error=found.standard_error,
             low=found.low,
             high=found.high,
-            design_effect=max(found.n / found.effective_n, 1.0),
+            design_effect=math.nan,  # it has no weights
             family=ALL_FACTS,
             bias=found.bias,
             bias_low=found.bias_low,
@@ -558,19 +555,10 @@ def defects(survey: Survey, metric: Metric, chosen: Settings) -> tuple[Defect, .
 # ---------------------------------------------------------------------------------- what weighting cannot fix
 
 
-def bounds(frame: Frame, metric: Metric, chosen: Settings, estimate_: Estimate) -> dict[str, Any]:
-    """The worst case, and its region with sampling error."""
-    found = bounding.worst_case(
-        counts_of(frame, metric),
-        metric,
-        _mass(frame),
-        level=chosen.level,
-        design_effect=max(estimate_.n / estimate_.effective_n, 1.0),
-    )
-    return {
-        "worst": found.everyone.assumption,
-        "worst_region": (found.everyone.low, found.everyone.high),
-    }
+def bounds(frame: Frame, metric: Metric, chosen: Settings) -> dict[str, Any]:
+    """The worst case of the score of everyone, and of the bias with its sampling error."""
+    found = bounding.worst_case(counts_of(frame, metric), metric, _mass(frame), level=chosen.level)
+    return {"worst": found.everyone.assumption, "worst_bias": (found.bias.low, found.bias.high)}
 
 
 def _mass(frame: Frame) -> float:
@@ -582,14 +570,10 @@ def unseen(
     frame: Frame,
     metric: Metric,
     chosen: Settings,
-    found: dict[str, Any],
-    estimate_: Estimate,
+    weighted: Choice,
     missing: dict[str, str],
 ) -> dict[str, Any]:
     """The range over φ, whether it can be trusted, and the tipping curves."""
-    if "choices" not in found:
-        missing["beyond"] = missing.get("weighting", "no weights could be made")
-        return {}
     try:
         model = nonignorable.net_score_bias(
             frame.parts,
@@ -604,7 +588,7 @@ def unseen(
     except ValueError as error:
         missing["beyond"] = str(error)
         return {}
-    region = _region(model, found["choices"][0])
+    region = _region(model, weighted)
     seen = Unseen(
         correlation=model.proxy_correlation,
         variance_ratio=model.variance_ratio,
@@ -628,7 +612,7 @@ def unseen(
     return {
         "region": region,
         "unseen": seen,
-        "tipping": _tipping(frame, metric, chosen, model, estimate_),
+        "tipping": _tipping(frame, metric, chosen, model),
     }
 
 
@@ -694,19 +678,18 @@ def _conditions(model: nonignorable.NetScoreBias) -> tuple[Trust, ...]:
     return tuple(made)
 
 
-def _tipping(
-    frame: Frame, metric: Metric, chosen: Settings, model: nonignorable.NetScoreBias, estimate_: Estimate
-) -> Tipping:
+def _tipping(frame: Frame, metric: Metric, chosen: Settings, model: nonignorable.NetScoreBias) -> Tipping:
     """Tipping curves from where weighting leaves the silent, and how far the facts let both ends differ."""
     shares = _start_shares(model, 0)
     found = bounding.tipping(
         counts_of(frame, metric), metric, _mass(frame), margin=chosen.margin, shares=shares
     )
     odds = np.geomspace(0.5, 4, 37)
-    value = [estimate_.value - found.bias(odds_low=float(k))[0] for k in odds]
+    published_ = metric.value(counts_of(frame, metric))
+    value = [published_ - found.bias(odds_low=float(k))[0] for k in odds]
     middle = len(metric.distinct_values) > 2
     ends = np.geomspace(0.5, 4, 37) if middle else np.empty(0)
-    ends_value = [estimate_.value - found.bias(float(k), float(k))[0] for k in ends]
+    ends_value = [published_ - found.bias(float(k), float(k))[0] for k in ends]
     supported = _supported(model) if middle else None
     return Tipping(
         odds=odds,

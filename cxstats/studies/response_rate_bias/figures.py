@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from cxstats.display import plots
 from cxstats.display.parts import Figure, Table
 from cxstats.studies.response_rate_bias import sentences
-from cxstats.studies.response_rate_bias.numbers import Numbers, Rate, RateTable
+from cxstats.studies.response_rate_bias.numbers import Choice, Numbers, Rate, RateTable
 from cxstats.studies.speech import Speech, in_sentence
 from cxstats.words import (
     capitalised,
@@ -26,6 +27,7 @@ from cxstats.words import (
 __all__ = ["Source", "all_figures"]
 
 MOST_ROWS = 12  # of one variable in a picture; the table has them all
+MOST_TABLES = 5  # variables in a picture of response rates, those that tell most
 MOST_BALANCE = 14  # categories of the love plot; the table has them all
 
 
@@ -322,9 +324,12 @@ def _rates(numbers: Numbers, source: Source) -> Figure:
             )
             for r in table.rows
         ]
-        if len(table.rows) > 1:
-            drawn.append(plots.Heading(table.title))
-            drawn += [_rate_row(rate) for rate in _ends(table.rows)]
+    told = sorted((t for t in numbers.rates if len(t.rows) > 1), key=_told_by, reverse=True)[:MOST_TABLES]
+    for table in told:
+        drawn.append(plots.Heading(table.title))
+        drawn += [_rate_row(rate) for rate in _ends(table.rows)]
+    rest = [in_sentence(t.title) for t in numbers.rates if t not in told and len(t.rows) > 1]
+    more = f" {capitalised(join_words(rest))}: in the table." if rest else ""
     hidden = sum(table.hidden for table in numbers.rates)
     note = _hidden(hidden, numbers)
     return Figure(
@@ -333,7 +338,7 @@ def _rates(numbers: Numbers, source: Source) -> Figure:
         subtitle=f"Share of those invited who gave a usable answer, with its {_level(numbers)} interval",
         alt=_told(
             f"Response rate by group, against {percent(total, 1)} in all",
-            [_extremes(table) for table in numbers.rates if len(table.rows) > 1],
+            [_extremes(table) for table in told],
         ),
         draw=lambda canvas: plots.interval_rows(
             canvas,
@@ -350,9 +355,17 @@ def _rates(numbers: Numbers, source: Source) -> Figure:
             tuple(rows),
             notes=f"{note} Answers by everyone invited (AAPOR RR1); Wilson intervals.".strip(),
         ),
-        source=f"{source.line(_answers_of(numbers))} {note}".rstrip(),
+        source=f"{source.line(_answers_of(numbers))} {note}{more}".rstrip(),
         key_marks=(("observed", f"response rate, with {_level(numbers)} interval"),),
     )
+
+
+def _told_by(table: RateTable) -> float:
+    """How far a variable spreads the response rate, chance taken off."""
+    n = sum(r.of for r in table.rows)
+    mean = sum(r.n for r in table.rows) / n
+    spread = sum(r.of * (r.n / r.of - mean) ** 2 for r in table.rows) / n
+    return spread - mean * (1 - mean) * (len(table.rows) - 1) / n
 
 
 def _extremes(table: RateTable) -> str:
@@ -575,7 +588,7 @@ def _strip(numbers: Numbers, source: Source) -> Figure:
                 c.value,
                 c.low,
                 c.high,
-                values=(say.value(c.value, 1), say.span(c.low, c.high, 1), number(c.design_effect, 2)),
+                values=(say.value(c.value, 1), say.span(c.low, c.high, 1), _price(c)),
                 role="adjusted",
                 strong=c.key == numbers.main,
             )
@@ -617,7 +630,7 @@ def _strip(numbers: Numbers, source: Source) -> Figure:
                     say.value(c.value, 1),
                     say.span(c.low, c.high, 1),
                     number(c.standard_error, 2),
-                    number(c.design_effect, 2),
+                    _price(c),
                 )
                 for c in ordered
             ),
@@ -630,6 +643,10 @@ def _strip(numbers: Numbers, source: Source) -> Figure:
             ("band", f"within {say.gap(numbers.settings.margin)} of the published score"),
         ),
     )
+
+
+def _price(choice: Choice) -> str:
+    return "–" if math.isnan(choice.design_effect) else number(choice.design_effect, 2)
 
 
 def _checks(numbers: Numbers, source: Source) -> Figure:

@@ -362,11 +362,11 @@ def _categories(
         n, answered = counts["n"].to_numpy(dtype=float), counts["answered"].to_numpy(dtype=bool)
         if not n[answered].sum() > 0 or not n[~answered].sum() > 0:
             continue
-        found, said = frame_variables(counts, [name], n, answered, expected=EXPECTED)
+        found, codes, said = frame_variables(counts, [name], n, answered, expected=EXPECTED)
         if not found:
             left_out.append(LeftOut(titles[name], "its categories are too small to tell apart"))
             continue
-        labels = np.array(found[0].categories, dtype=object)[found[0].codes(counts[name])]
+        labels = np.array(found[0].categories, dtype=object)[codes[0]]
         notes += [text.replace(name, titles[name], 1) for text in said]
         labels, merged = _answered_enough(labels, n * answered)
         if merged:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cxstats.findings import Finding, MainPoint, Verdict
 from cxstats.metrics import Metric
-from cxstats.studies.response_rate_bias.numbers import Check, Instrument, Numbers, Rate, RateTable
+from cxstats.studies.response_rate_bias.numbers import Check, Choice, Instrument, Numbers, Rate, RateTable
 from cxstats.studies.speech import Speech, in_sentence
 from cxstats.words import (
     capitalised,
@@ -273,11 +273,12 @@ def _who(numbers: Numbers) -> str:
     least = least_answering(numbers)
     if not least:
         return ""
-    return f"{capitalised(join_words([_group_words(t, r) for t, r in least]))} answer least."
+    return f"{join_words([_group_words(t, r) for t, r in least])} answer least."
 
 
 def _group_words(table: RateTable, rate: Rate) -> str:
-    return f"“{table.title}: {rate.label}”"
+    """A category as a sentence has it: “Rarely” (use of the app)."""
+    return f"“{rate.label}” ({in_sentence(table.title)})"
 
 
 def least_answering(numbers: Numbers, most: int = 2) -> list[tuple[RateTable, Rate]]:
@@ -389,17 +390,25 @@ def _weighted_point(numbers: Numbers) -> MainPoint | None:
         if now == before
         else f"Weighted to everyone invited, {numbers.metric.short} is {now}, not {before}"
     )
-    values = [c.value for c in numbers.choices]
-    apart = max(values) - min(values)
+    methods = _methods(numbers)
+    apart = max(c.value for c in methods) - min(c.value for c in methods)
     return MainPoint(
         number=say.value(weighted.value, 1),
         interval=say.span(weighted.low, weighted.high, 1),
         headline=headline,
-        sentence=f"{capitalised(number_word(len(values)))} ways of weighting agree to within {say.rough_gap(apart, 1)}."
-        if len(values) > 1
-        else "It assumes that people of the same kind answer alike.",
-        figure="strip" if len(values) > 1 else "ladder",
+        sentence=(
+            f"{capitalised(number_word(len(methods)))} methods agree to within {say.rough_gap(apart, 1)}. "
+            if len(methods) > 1
+            else ""
+        )
+        + "It assumes that people alike in what is known of them answer alike.",
+        figure="strip",
     )
+
+
+def _methods(numbers: Numbers) -> list[Choice]:
+    """Choices of weights made from all facts."""
+    return [c for c in numbers.choices if c.family == numbers.choices[0].family]
 
 
 def _range_point(numbers: Numbers) -> MainPoint | None:
@@ -747,15 +756,22 @@ def balance_headline(numbers: Numbers) -> str:
 
 
 def strip_headline(numbers: Numbers) -> str:
-    """Whether the choice of weights matters."""
-    say = Speech(numbers.metric)
-    values = [c.value for c in numbers.choices]
-    low, high = min(values), max(values)
-    margin = numbers.settings.margin
-    apart = high - low
-    if apart <= margin:
-        return f"However it is weighted, {numbers.metric.short} comes to {say.span(low, high)}: the choice hardly matters"
-    return f"From {say.span(low, high)}: which weights are chosen matters by {say.rough_gap(apart)}"
+    """Whether the choice of weights matters: of the method, and of the facts."""
+    say, weighted = Speech(numbers.metric), numbers.weighted
+    methods = _methods(numbers)
+    low, high = min(c.value for c in methods), max(c.value for c in methods)
+    first = (
+        f"Every method gives {say.value(weighted.value)}"
+        if say.value(low) == say.value(high)
+        else f"Methods give {say.span(low, high)}"
+    )
+    others = [c for c in numbers.choices if c not in methods]
+    if not others:
+        return f"{first} from all that is known"
+    farthest = max(others, key=lambda c: abs(c.value - weighted.value))
+    moved = abs(farthest.value - weighted.value)
+    matters = "more than would matter" if moved > numbers.settings.margin else "less than would matter"
+    return f"{first}; {farthest.label} it moves by {say.rough_gap(moved)}, {matters}"
 
 
 def _headline_check(numbers: Numbers) -> Check | None:
@@ -767,24 +783,28 @@ def _headline_check(numbers: Numbers) -> Check | None:
 
 def checks_headline(numbers: Numbers) -> str:
     """What weighting does to what it was not shown."""
-    check = _headline_check(numbers)
-    what = f"“{in_sentence(check.label)}”"
-    if check.repaired is None:
+    first = _headline_check(numbers)
+    told = [
+        _repair_words(c)
+        for c in (first, *(c for c in numbers.checks if c is not first))
+        if c.repaired is not None
+    ]
+    if not told:
+        what = f"“{in_sentence(first.label)}”"
         return f"In {what}, which no weight was made from, those who answered are like everyone, as far as can be told"
-    if check.repaired <= 0:
-        return f"Weighting does not repair {what}, which it was not shown: {number(abs(check.gap), 1)} points off before, {number(abs(check.gap_weighted), 1)} after"
-    words = next(
-        text
-        for least, text in (
-            (0.9, "nearly all"),
-            (0.65, "about three quarters"),
-            (0.4, "about half"),
-            (0.25, "about a third"),
-            (0.0, "little"),
-        )
-        if check.repaired > least
+    return f"Weighting removes {join_words(told[:2])}"
+
+
+def _repair_words(check: Check) -> str:
+    steps = (
+        (0.9, "nearly all"),
+        (0.65, "about three quarters"),
+        (0.4, "about half"),
+        (0.25, "about a third"),
+        (0.1, "a little"),
     )
-    return f"Weighting removes {words} of the gap in {what}, which it was not shown"
+    part = next((text for least, text in steps if check.repaired > least), "nothing")
+    return f"{part} of the gap in “{in_sentence(check.label)}”"
 
 
 def defect_words(numbers: Numbers) -> str:
@@ -800,17 +820,19 @@ def defect_words(numbers: Numbers) -> str:
 
 
 def proxy_headline(numbers: Numbers) -> str:
-    """Whether response rises or falls with foretold satisfaction."""
-    unseen = numbers.unseen
+    """Whether response rises or falls with the foretold score."""
+    unseen, name = numbers.unseen, numbers.metric.short
     monotone = next((c for c in unseen.conditions if c.key == "monotone"), None)
     first, last = unseen.deciles[0], unseen.deciles[-1]
     if monotone is not None and not monotone.holds:
-        return "Response neither rises nor falls throughout with foretold satisfaction"
-    if last.low > first.high:
-        return f"The happier a customer is foretold to be, the likelier an answer: {percent(first.value)} in the lowest tenth, {percent(last.value)} in the highest"
-    if first.low > last.high:
-        return f"The happier a customer is foretold to be, the less likely an answer: {percent(first.value)} in the lowest tenth, {percent(last.value)} in the highest"
-    return "Response hardly depends on foretold satisfaction"
+        return f"Response neither rises nor falls throughout with the {name} that is foretold"
+    if last.low > first.high or first.low > last.high:
+        more = "likelier" if last.low > first.high else "less likely"
+        return (
+            f"The higher the foretold {name}, the {more} an answer: {percent(first.value)} in the lowest tenth, "
+            f"{percent(last.value)} in the highest"
+        )
+    return f"Response hardly depends on the foretold {name}"
 
 
 def phi_headline(numbers: Numbers) -> str:
@@ -819,9 +841,15 @@ def phi_headline(numbers: Numbers) -> str:
     first, last = region.assumption
     if first > margin or last < -margin:
         side = min(abs(first), abs(last))
-        return f"Whatever decides who answers, the published score is off by {say.rough_gap(side, edge=margin)} or more"
+        return (
+            f"Anywhere in this range the published score is {say.rough_gap(side, edge=margin)} or more too "
+            f"{'high' if first > 0 else 'low'}"
+        )
     if -margin <= first and last <= margin:
-        return f"Whatever decides who answers, the published score is off by at most {say.rough_gap(max(abs(first), abs(last)), edge=margin)}"
+        most = max(abs(first), abs(last))
+        return (
+            f"Anywhere in this range the published score is off by {say.rough_gap(most, edge=margin)} at most"
+        )
     return "Whether the bias matters depends on what the customer list cannot show"
 
 

@@ -171,29 +171,58 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
     return _judged(survey, frame, metric, chosen, shared)
 
 
+def decide(
+    frame: Frame, metric: Metric, chosen: Settings, *, repeated: bool = False
+) -> tuple[Verdict, dict[str, Any], evidence.Weighting | None, dict[str, str]]:
+    """The verdict on a frame, with the parts of :class:`Numbers` it rests on, its weights, and what is missing.
+
+    What a benchmark of error rates calls: everything that the verdict depends on, and nothing else.
+    """
+    missing: dict[str, str] = {}
+    found = evidence.bounds(frame, metric, chosen)
+    made = None
+    if frame.by:
+        try:
+            made = evidence.Weighting(frame, metric, chosen, repeated=repeated)
+            found |= evidence.unseen(frame, metric, chosen, made.main, missing)
+        except ValueError as error:
+            missing |= dict.fromkeys(("balance", "weighting", "beyond"), f"{error}")
+    decided = verdict(
+        found.get("region"),
+        found.get("unseen"),
+        found.get("tipping"),
+        margin=chosen.margin,
+        worst=found.pop("worst_bias"),
+    )
+    return decided, found, made, missing
+
+
 def _judged(
     survey: Survey, frame: Frame, metric: Metric, chosen: Settings, shared: dict[str, Any]
 ) -> Numbers:
-    missing: dict[str, str] = {}
-    found = evidence.bounds(frame, metric, chosen, shared["published"])
+    repeated = evidence.repeats_here(survey, frame, metric)
+    decided, found, made, missing = decide(frame, metric, chosen, repeated=repeated)
     found |= evidence.stronger_designs(survey, frame, metric, chosen, shared["published"], missing)
     if frame.by:
         found |= evidence.who_answers(frame, metric, chosen, missing)
-        found |= evidence.weighting(survey, frame, metric, chosen, missing)
-        found |= evidence.unseen(frame, metric, chosen, found, shared["published"], missing)
-    region, unseen, tipping = (found.get(name) for name in ("region", "unseen", "tipping"))
-    worst_bias = tuple(shared["published"].value - edge for edge in reversed(found["worst_region"]))
-    followed = found.get("follow_up")
-    if followed is not None:
-        decided = followed_up(followed, shared["published"].value, chosen.margin)
-    else:
-        decided = verdict(region, unseen, tipping, margin=chosen.margin, worst=worst_bias)
+    if made is not None:
+        found |= evidence.weighting(survey, made, chosen)
+    if found.get("follow_up") is not None:
+        decided = followed_up(found["follow_up"], shared["published"].value, chosen.margin)
     return Numbers(
         verdict=decided,
-        reasons=_reasons(frame, region, unseen, tipping, missing, decided, chosen.margin),
+        reasons=_reasons(
+            frame,
+            found.get("region"),
+            found.get("unseen"),
+            found.get("tipping"),
+            missing,
+            decided,
+            chosen.margin,
+        ),
         missing=missing,
         **shared,
-        **{key: value for key, value in found.items() if key != "worst_region"},
+        **found,
     )
 
 

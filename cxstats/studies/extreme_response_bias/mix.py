@@ -23,7 +23,7 @@ from cxstats.studies.extreme_response_bias.numbers import Fact
 if TYPE_CHECKING:
     from cxstats.survey import Survey
 
-__all__ = ["Answers", "Tables", "answers_of", "tables"]
+__all__ = ["Answers", "Tables", "answers_of", "kind_of", "replicates_of", "tables"]
 
 RARE = 0.02  # a category with a smaller share of the answers is put together with the other rare ones
 LEAST_ANSWERS = 5  # answers a category needs in every group for the groups to be made alike in it
@@ -127,7 +127,7 @@ def answers_of(
     keep = place >= 0
     cells, place, category = cells[keep].reset_index(drop=True), place[keep], category[keep]
     codes = {name: code[keep] for name, code in codes.items()}
-    replicates, how = _replicates(cells, n_replicates, seed)
+    replicates, how = replicates_of(cells, n_replicates, seed)
     answers = Answers(
         cells,
         tuple(labels),
@@ -340,7 +340,8 @@ def _leaks(label: np.ndarray, category: np.ndarray, n: np.ndarray) -> bool:
     return missing[1] - missing[0] > LEAK
 
 
-def _replicates(cells: pd.DataFrame, n_replicates: int, seed: int) -> tuple[Replicates, str]:
+def replicates_of(cells: pd.DataFrame, n_replicates: int, seed: int) -> tuple[Replicates, str]:
+    """Replicates of the cells, and how they were made: by parts of the customers where these may repeat."""
     if "part" in cells.columns:
         made = part_jackknife(cells)
         return made, f"a jackknife over {len(made)} parts of the customers, who stay or go as a whole"

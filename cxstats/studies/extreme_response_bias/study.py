@@ -55,7 +55,7 @@ from cxstats.studies.extreme_response_bias.numbers import (
 if TYPE_CHECKING:
     from cxstats.survey import Survey
 
-__all__ = ["ALL_WAVES", "FEWEST", "SMALLEST_GROUP", "measure", "neutral_points", "settings"]
+__all__ = ["FEWEST", "SMALLEST_GROUP", "measure", "neutral_points", "settings", "verdicts_of_counts"]
 
 SMALLEST_GROUP = 10
 FEWEST = 30  # answers from which on a group's spread is estimated
@@ -64,7 +64,6 @@ STEPS = 11  # values of λ looked at, from the lowest to the highest
 EXACT_BELOW = 30
 MOST_NEEDED = 25  # times the answers there are, above which no number that would settle it is given
 LENIENCY = 0.2  # latent standard deviations of a uniform shift whose size in points is always printed
-ALL_WAVES = "all"
 
 
 def neutral_points(scale: Scale) -> tuple[float, ...]:
@@ -215,6 +214,61 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
         how_replicated=answers.how,
     )
     return culture.with_culture(survey, designs.with_evidence(survey, numbers, gaps))
+
+
+def verdicts_of_counts(
+    counts: np.ndarray,
+    metric: Metric,
+    *,
+    margin: float | None = None,
+    replicates: int = 400,
+    seed: int = 0,
+    **given: Any,
+) -> list[tuple[Verdict, Styled | None]]:
+    """The study's verdict on every group but the first, and its range, from counts alone.
+
+    Nothing is held equal, and everybody answered once. For benchmarks of the verdict.
+
+    Parameters
+    ----------
+    counts : answers per group and category, shape (G, scale.size), the reference first.
+    metric, margin, replicates, seed : as in :func:`cxstats.extreme_response_bias`; ``neutral``, ``style_share`` and
+        ``level`` too.
+
+    >>> from cxstats.metrics import csat
+    >>> [verdict.words for verdict, _ in verdicts_of_counts(np.array([[5, 9, 60, 300, 90]] * 2), csat(5), seed=1)]
+    ['Too few answers to say']
+    """
+    labels = [f"{i:03d}" for i in range(len(counts))]
+    place, category = np.nonzero(counts)
+    cells = pd.DataFrame(
+        {
+            metric.key: pd.array(category + metric.scale.low, dtype="Int64"),
+            "group": np.array(labels, dtype=object)[place],
+            "n": counts[place, category].astype(int),
+            "base": 1.0,
+        }
+    )
+    chosen = Settings(
+        metric=metric.key,
+        group="group",
+        reference=labels[0],
+        neutral=_neutral(given.get("neutral"), metric.scale),
+        style_share=_style_share(given.get("style_share", (0.0, 1.0))),
+        margin=metric.margin if margin is None else margin,
+        level=given.get("level", 0.95),
+        wave=None,
+        mix=None,
+        smallest_group=SMALLEST_GROUP,
+        replicates=replicates,
+        seed=seed,
+    )
+    answers = mix.Answers(
+        cells, tuple(labels), place, category, {}, (), *mix.replicates_of(cells, replicates, seed), (), False
+    )
+    means = group_means(cells, metric, score=metric.key, group="group", labels=labels, level=chosen.level)
+    gaps = Gaps(metric, chosen, answers, labels, labels[0], means)
+    return [(verdict, styled) for verdict, _, styled in map(gaps.judged, gaps.others)]
 
 
 def _answered(survey: Survey, metric: Metric, group: str, waves: tuple[str, ...] | None):
@@ -399,13 +453,9 @@ class Gaps:
             "mixed": steps.get("mixed"),
             "answered": steps.get("answered"),
         }
-        if i not in self.fitted:
-            verdict, why = self._unfitted(i)
+        verdict, why, styled = self.judged(i)
+        if styled is None:
             return Pair(**shared, styled=None, verdict=verdict, why=why)
-        styled = self._styled(i)
-        verdict = judge(
-            styled.region_low, styled.region_high, self.chosen.margin, assumption=(styled.low, styled.high)
-        )
         at = int(np.flatnonzero(self.fitted == i)[0])
         table = self.tables[self.last].survey[self.fitted]
         return Pair(
@@ -415,6 +465,18 @@ class Gaps:
             warning=style.naive_gap(self.model, table, self.metric, at),
             split=self._split(at),
             needed=self._needed(i) if verdict is Verdict.INCONCLUSIVE else None,
+        )
+
+    def judged(self, i: int) -> tuple[Verdict, str, Styled | None]:
+        """The verdict on a group, why it is not a firm one where its spread is not known, and its range."""
+        if i not in self.fitted:
+            return *self._unfitted(i), None
+        styled = self._styled(i)
+        assumption = (styled.low, styled.high)
+        return (
+            judge(styled.region_low, styled.region_high, self.chosen.margin, assumption=assumption),
+            "",
+            styled,
         )
 
     def _unfitted(self, i: int) -> tuple[Verdict, str]:

@@ -59,6 +59,7 @@ __all__ = [
 _MANY_ITEMS = 10
 _FEW_ITEMS = 4
 _RELATED = 0.4
+_LARGEST_TABLE = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +161,7 @@ def style_indices(
     scores: Iterable[str] = (),
     min_share: float = 0.5,
     level: float = 0.95,
+    splits: int = 20,
     seed: int = 0,
 ) -> StyleIndices:
     """Style indices of every person and group, from items on several topics.
@@ -182,7 +184,7 @@ def style_indices(
     min_share : a person who answered fewer than this share of the items, or none of one keying, is set aside
         (and counted in ``n_set_aside``).
     level : confidence level of the groups' intervals.
-    seed : for the random halves of the split-half reliability.
+    splits : random halves behind the split-half reliability; 0 leaves it out. seed : for these halves.
 
     Returns
     -------
@@ -276,7 +278,9 @@ def style_indices(
             covariance[name] = np.full_like(covariance[name], np.nan)
         tables.append(table)
     groups = pd.concat(tables, ignore_index=True)
-    reliability = index_reliability(used, signs, balanced, steps, position, mass, groups, covariance, seed)
+    reliability = index_reliability(
+        used, signs, balanced, steps, position, mass, groups, covariance, splits, seed
+    )
     item_table = pd.DataFrame(
         {
             "item": items,
@@ -341,85 +345,89 @@ def _group_table(
     level: float,
 ) -> tuple[pd.DataFrame, np.ndarray]:
     """One index by group: mean over persons, clustered standard error, score interval."""
-    known = ~np.isnan(values) & (mass > 0)
-    influence = np.zeros((len(values), len(labels)))
-    rows = []
-    for g, label in enumerate(labels):
-        inside = np.flatnonzero(known & (position == g))
-        own = mass[inside].astype(float)
-        n = own.sum()
-        if not n:
-            rows.append((label, name, np.nan, np.nan, np.nan, np.nan, 0, 0, "nobody answered"))
-            continue
-        mean = float(values[inside] @ own / n)
-        influence[inside, g] = (values[inside] - mean) / n
-        rows.append([label, name, mean, np.nan, np.nan, np.nan, int(n), 0, ""])
-    covariance, customers = _clustered(influence, position, cluster, mass, known, len(labels))
-    for g, row in enumerate(rows):
-        if not row[6]:
-            continue
-        inside = np.flatnonzero(known & (position == g))
-        n, persons = row[6], customers[g]
-        small = np.sqrt(persons / (persons - 1)) if persons > 1 else np.nan
-        row[3] = float(np.sqrt(covariance[g, g]) * small)
-        row[4], row[5] = _score_interval(
-            values[inside], mass[inside], covariance[g, g], n, persons, bounds, level
-        )
-        row[7] = int(persons)
-    factor = np.sqrt(np.where(customers > 1, customers / np.maximum(customers - 1, 1), np.nan))
-    table = pd.DataFrame(
-        rows,
-        columns=["group", "index", "value", "standard_error", "low", "high", "n", "n_customers", "why_not"],
-    )
+    size = len(labels)
+    known = np.flatnonzero(~np.isnan(values) & (mass > 0))
+    group, own, value = position[known], mass[known].astype(float), values[known]
+    n = np.bincount(group, weights=own, minlength=size)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.bincount(group, weights=own * value, minlength=size) / n
+        away = (value - mean[group]) / n[group]  # what one person adds to the error of the group's mean
+        spread = np.bincount(group, weights=own * away**2, minlength=size) * n
+        covariance, customers = _clustered(away, group, own, cluster[known], size)
+        factor = np.sqrt(np.where(customers > 1, customers / (customers - 1), np.nan))
+        worth = _worth(spread, np.diag(covariance), n, customers, bounds, level)
+    table = pd.DataFrame({"group": labels, "index": name, "value": mean})
+    table["standard_error"] = np.sqrt(np.diag(covariance)) * factor
+    table["low"], table["high"] = _score_intervals(value, group, own, n, worth, bounds, level)
+    table["n"], table["n_customers"] = n.astype("int64"), customers.astype("int64")
+    table["why_not"] = np.where(n > 0, "", "nobody answered")
     return table, covariance * np.outer(factor, factor)
 
 
 def _clustered(
-    influence: np.ndarray,
-    position: np.ndarray,
-    cluster: np.ndarray,
-    mass: np.ndarray,
-    known: np.ndarray,
-    n_groups: int,
+    away: np.ndarray, group: np.ndarray, own: np.ndarray, cluster: np.ndarray, size: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Covariance of the groups' means with persons as clusters, and number of persons per group."""
-    codes, cluster_of = np.unique(cluster, return_inverse=True)
+    from scipy import sparse
+
+    codes, person = np.unique(cluster, return_inverse=True)
     if len(codes) == len(cluster):  # everybody answers once: a row stands for n people who are each their own
-        covariance = np.zeros((n_groups, n_groups))
-        np.fill_diagonal(covariance, (influence**2 * mass[:, None]).sum(axis=0))
-        counted = np.bincount(position[known], weights=mass[known], minlength=n_groups)
-        return covariance, counted
-    total = np.zeros((len(codes), n_groups))
-    np.add.at(total, cluster_of, influence * mass[:, None])
-    pairs = np.unique(np.stack([position[known], cluster_of[known]]), axis=1)
-    return total.T @ total, np.bincount(pairs[0], minlength=n_groups).astype(float)
+        variance = np.bincount(group, weights=away**2 * own, minlength=size)
+        return np.diag(variance), np.bincount(group, weights=own, minlength=size)
+    shape = (len(codes), size)
+    total = sparse.coo_array((away * own, (person, group)), shape=shape).tocsr()
+    there = sparse.coo_array((np.ones(len(group)), (person, group)), shape=shape).tocsr()
+    return (total.T @ total).toarray(), np.asarray((there > 0).sum(axis=0), dtype=float)
 
 
-def _score_interval(
-    values: np.ndarray,
-    mass: np.ndarray,
-    variance: float,
-    n: float,
-    customers: float,
+def _worth(
+    spread: np.ndarray,
+    variance: np.ndarray,
+    n: np.ndarray,
+    customers: np.ndarray,
     bounds: tuple[float, float],
     level: float,
-) -> tuple[float, float]:
-    """Score interval of a bounded mean, for as many answers as the persons are worth."""
-    low, high = bounds
-    support, place = np.unique(np.append(np.clip(values, low, high), [low, high]), return_inverse=True)
-    counts = np.bincount(place, weights=np.append(mass.astype(float), [0.0, 0.0]), minlength=len(support))
-    mean = counts @ support / n
-    spread = counts @ (support - mean) ** 2 / n
-    worth = customers if spread <= 1e-12 * (high - low) ** 2 else min(n, spread / variance)
-    worth = min(worth, n)
-    if customers < n:
-        from scipy.special import stdtrit
+) -> np.ndarray:
+    """Independent persons that each group is worth: n, unless customers repeat (Korn & Graubard 1998)."""
+    from scipy.special import stdtrit
 
-        tail = (1 - level) / 2
-        # what few persons cost beyond what n answers would (Korn & Graubard 1998)
-        worth *= (stdtrit(max(n - 1, 1), tail) / stdtrit(max(customers - 1, 1), tail)) ** 2
-    limits = score_limits((counts * (worth / n))[None, :], support, critical_value(level))
-    return float(limits[0][0]), float(limits[1][0])
+    agree = (
+        spread <= 1e-12 * (bounds[1] - bounds[0]) ** 2
+    )  # then the number of customers is all that is known
+    worth = np.where(agree, customers, np.minimum(n, spread / np.where(agree, 1.0, variance)))
+    tail = (1 - level) / 2
+    few = (stdtrit(np.maximum(n - 1, 1), tail) / stdtrit(np.maximum(customers - 1, 1), tail)) ** 2
+    return np.where(customers < n, np.minimum(worth, n) * few, n)
+
+
+def _score_intervals(
+    value: np.ndarray,
+    group: np.ndarray,
+    own: np.ndarray,
+    n: np.ndarray,
+    worth: np.ndarray,
+    bounds: tuple[float, float],
+    level: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Score intervals of bounded means, each for as many persons as the group is worth."""
+    out = np.full((2, len(n)), np.nan)
+    filled = np.flatnonzero(n > 0)
+    z = critical_value(level)
+    clipped = np.clip(value, *bounds)
+    support, place = np.unique(np.append(clipped, bounds), return_inverse=True)
+    place = place[: len(clipped)]
+    if len(support) * len(n) <= _LARGEST_TABLE:
+        flat = np.bincount(group * len(support) + place, weights=own, minlength=len(n) * len(support))
+        counts = flat.reshape(len(n), len(support))[filled]
+        out[:, filled] = score_limits(counts * (worth / np.maximum(n, 1))[filled, None], support, z)
+        return out[0], out[1]
+    for g in filled:  # many groups of many different values, each with a table of its own
+        inside = group == g
+        mine, at = np.unique(np.append(clipped[inside], bounds), return_inverse=True)
+        counts = np.bincount(at, weights=np.append(own[inside], [0.0, 0.0]), minlength=len(mine))
+        limits = score_limits(counts[None, :] * worth[g] / n[g], mine, z)
+        out[:, g] = limits[0][0], limits[1][0]
+    return out[0], out[1]
 
 
 # ------------------------------------------------------------------------------------------ warnings

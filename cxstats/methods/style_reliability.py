@@ -12,11 +12,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from cxstats.methods.style_answers import INDICES, ITEM_SHARES, item_marks, item_weights, spread_indices
+from cxstats.methods.style_answers import INDICES, ITEM_SHARES, item_marks, spread_indices
 
 __all__ = ["index_reliability", "key_table", "true_and_whole"]
-
-_SPLITS = 20
 
 
 def index_reliability(
@@ -28,6 +26,7 @@ def index_reliability(
     mass: np.ndarray,
     groups: pd.DataFrame,
     covariance: Mapping[str, np.ndarray],
+    splits: int,
     seed: int,
 ) -> pd.DataFrame:
     """One row per index: alpha, split-half reliability, items, complete persons, reliability of group values.
@@ -38,19 +37,19 @@ def index_reliability(
     balanced : whether both keyings count half. steps : points of the scale.
     position, mass : each row's group and how many persons it stands for, shape (n,).
     groups, covariance : the groups' values and their covariance per index.
-    seed : for the random halves.
+    splits, seed : number of random halves, and their seed.
     """
     complete = ~np.isnan(answers).any(axis=1)
     marks = item_marks(answers, steps)
     keys = key_table(signs, balanced)
-    halves = _halves(signs, seed)
+    halves = _halves(signs, splits, seed)
     rows = []
     for name in INDICES:
         alpha = np.nan
         if name in ITEM_SHARES and complete.any() and not np.isnan(marks[name]).all():
             centred = _within(marks[name][complete], position[complete], mass[complete])
             alpha = _alpha(centred, mass[complete], keys)
-        split = _split_half(name, answers, signs, balanced, steps, position, mass, halves)
+        split = _split_half(name, answers, marks.get(name), keys, position, mass, halves)
         table = groups[groups["index"] == name]
         rows.append(
             {
@@ -108,15 +107,13 @@ def true_and_whole(total: np.ndarray, own: np.ndarray, sizes: np.ndarray) -> tup
 
 
 def _within(values: np.ndarray, position: np.ndarray, mass: np.ndarray) -> np.ndarray:
-    """Values minus their group's mean; shape as given, (n,) or (n, p)."""
-    table = values if values.ndim == 2 else values[:, None]
-    n_groups = int(position.max(initial=-1)) + 1
-    total = np.bincount(position, weights=mass, minlength=n_groups)
-    means = np.zeros((n_groups, table.shape[1]))
-    np.add.at(means, position, table * mass[:, None])
-    means /= np.maximum(total, 1)[:, None]
-    centred = table - means[position]
-    return centred if values.ndim == 2 else centred[:, 0]
+    """Columns minus their group's mean; shape (n, p) as given. NaN counts for nothing and stays."""
+    from scipy import sparse
+
+    member = sparse.csr_array((np.ones(len(position)), (position, np.arange(len(position)))))
+    known = ~np.isnan(values) * mass[:, None]
+    means = (member @ (np.nan_to_num(values) * known)) / np.maximum(member @ known, 1e-300)
+    return values - means[position]
 
 
 def _alpha(centred: np.ndarray, mass: np.ndarray, keys: np.ndarray) -> float:
@@ -128,11 +125,11 @@ def _alpha(centred: np.ndarray, mass: np.ndarray, keys: np.ndarray) -> float:
     return float(true[0, 0] / whole[0, 0]) if whole[0, 0] > 1e-14 else float("nan")
 
 
-def _halves(signs: np.ndarray, seed: int) -> list[np.ndarray]:
-    """Random halves of the items that share out each keying as evenly as it can be; masks of shape (J,)."""
+def _halves(signs: np.ndarray, splits: int, seed: int) -> np.ndarray:
+    """Random halves of the items that share out each keying as evenly as it can be; masks, (S, J)."""
     rng = np.random.default_rng(seed)
     out = []
-    for _ in range(_SPLITS):
+    for _ in range(splits):
         mask = np.zeros(len(signs), dtype=bool)
         longer = bool(rng.integers(2))  # which half gets the odd item
         for sign in (1, -1):
@@ -142,57 +139,65 @@ def _halves(signs: np.ndarray, seed: int) -> list[np.ndarray]:
             if len(own) % 2:
                 longer = not longer
         out.append(mask)
-    return out
+    return np.array(out, dtype=bool).reshape(splits, len(signs))
 
 
 def _split_half(
     name: str,
     answers: np.ndarray,
-    signs: np.ndarray,
-    balanced: bool,
-    steps: int,
+    marks: np.ndarray | None,
+    keys: np.ndarray,
     position: np.ndarray,
     mass: np.ndarray,
-    halves: list[np.ndarray],
+    halves: np.ndarray,
 ) -> float:
-    """Mean over random halves of their correlation within groups, stepped up to all items."""
-    if name in ("longest_run", "straight_lining"):  # half a questionnaire has another longest run
+    """Mean over random halves (masks, shape (S, J)) of their correlation within groups, at full length."""
+    if not len(halves) or name in (
+        "longest_run",
+        "straight_lining",
+    ):  # half a questionnaire has another longest run
         return float("nan")
-    needed = 2 if name in ("range", "standard_deviation") else 1
-    found = []
-    for mask in halves:
-        scores, usable = [], np.ones(len(answers), dtype=bool)
-        for half in (mask, ~mask):
-            part = answers[:, half]
-            enough = (~np.isnan(part)).sum(axis=1) >= needed
-            both = balanced and len(set(signs[half])) == 2
-            if both:
-                for sign in (1, -1):
-                    enough &= (~np.isnan(part[:, signs[half] == sign])).any(axis=1)
-            usable &= enough
-            scores.append((part, half, both))
-        if usable.sum() < 3:
-            continue
-        x, y = (
-            _within(
-                _half_score(name, part[usable], signs[half], both, steps),
-                position[usable],
-                mass[usable],
-            )
-            for part, half, both in scores
-        )
-        own = mass[usable]
-        scale = np.sqrt((x**2 @ own) * (y**2 @ own))
-        if scale > 1e-12:
-            found.append(_stepped_up(float((x * y) @ own / scale), mask.mean()))
+    if marks is None:
+        scores = [
+            np.stack([_spread_of_half(name, answers[:, mask]) for mask in side], axis=1)
+            for side in (halves, ~halves)
+        ]
+    else:
+        scores = [_share_of_half(marks, keys, side) for side in (halves, ~halves)]
+    x, y = scores
+    gone = np.isnan(x) | np.isnan(y)
+    x, y = (_within(np.where(gone, np.nan, side), position, mass) for side in (x, y))
+    x, y = np.nan_to_num(x), np.nan_to_num(y)
+    product, own_x, own_y = (mass @ (x * y), mass @ x**2, mass @ y**2)
+    found = [
+        _stepped_up(product[i] / np.sqrt(own_x[i] * own_y[i]), halves[i].mean())
+        for i in range(len(halves))
+        if own_x[i] * own_y[i] > 1e-20 and (~gone[:, i]).sum() > 2
+    ]
     return float(np.mean(found)) if found else float("nan")
 
 
-def _half_score(name: str, part: np.ndarray, signs: np.ndarray, both: bool, steps: int) -> np.ndarray:
-    if name in ("range", "standard_deviation"):
-        return spread_indices(part, steps)[name]
-    marks = item_marks(part, steps)[name]
-    return np.nansum(np.nan_to_num(marks) * item_weights(~np.isnan(part), signs, both), axis=1)
+def _share_of_half(marks: np.ndarray, keys: np.ndarray, halves: np.ndarray) -> np.ndarray:
+    """The index from the items of each half, keyings counting the same, shape (n, S); NaN without answers."""
+    answered = (~np.isnan(marks)).astype(float)
+    filled = np.nan_to_num(marks)
+    total, kinds = np.zeros((len(marks), len(halves))), np.zeros(len(halves))
+    for key in keys:
+        chosen = (halves * key).T
+        with np.errstate(divide="ignore", invalid="ignore"):
+            share = (filled @ chosen) / (answered @ chosen)  # NaN where none of these items was answered
+        there = chosen.any(axis=0)
+        total += np.where(there, share, 0.0)
+        kinds += there
+    return total / kinds
+
+
+def _spread_of_half(name: str, part: np.ndarray) -> np.ndarray:
+    out = np.full(len(part), np.nan)
+    enough = (~np.isnan(part)).sum(axis=1) >= 2
+    if enough.any():
+        out[enough] = spread_indices(part[enough], 2)[name]  # on whatever scale: a correlation ignores it
+    return out
 
 
 def _stepped_up(r: float, share: float) -> float:

@@ -506,7 +506,7 @@ def _refit_one(parameters: np.ndarray, cells: OrderedCells, mass: np.ndarray, li
     columns = [(cells.location[used] != 0).any(axis=0), (cells.scale[used] != 0).any(axis=0)]
     alive = np.concatenate([np.ones(cells.n_thresholds, dtype=bool), *columns])
     own = cells.take(used)
-    own = replace(own, location=own.location[:, columns[0]], scale=own.scale[:, columns[1]])
+    own = replace(own, location=own.location[:, columns[0]], scale=own.scale[:, columns[1]], mass=mass[used])
     found = maximise(parameters[alive], own, link)
     result = np.full(len(parameters), np.nan)
     if found.converged:

@@ -29,8 +29,8 @@ __all__ = [
 LARGEST = 100
 """Categories of one variable that have an effect of their own; rarer ones share one."""
 
-RIDGE = 1.0
-"""Answers at the overall mean that are added to each category: a category of one answer is believed by half."""
+RIDGE = 10.0
+"""Answers at the overall mean that are added to each category: one of ten answers is believed by half."""
 
 DISTINCT = 400
 """Proxy values told apart in the likelihood of the correlation; more are put in so many groups of equal size."""
@@ -100,7 +100,7 @@ def proxy_data(
 
     Notes
     -----
-    Least squares with one answer at the overall mean added per category (ridge), main effects. A proxy need not be a
+    Least squares with ten answers at the overall mean added per category (ridge), main effects. A proxy need not be a
     right model to be used: a better one narrows the range (Andridge & Little 2011, *J. Official Statistics* 27).
     """
     by = [by] if isinstance(by, str) else list(by)

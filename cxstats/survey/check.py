@@ -64,7 +64,10 @@ def check(source: str | Path) -> CheckReport:
         return CheckReport("\n\n".join(blocks) + "\n", problems, None)
     assert survey is not None
     blocks.append("What became of every row\n" + _inset(str(survey.ledger)))
-    blocks += [_distribution(survey, name) for name in survey.metrics]
+    if survey.units is None:
+        blocks += [_distribution(survey, name) for name in survey.metrics]
+    else:
+        blocks.append(_units(survey))
     if survey.groups:
         blocks.append(_groups(survey))
     blocks.append("No problems: this survey can be used.")
@@ -113,6 +116,24 @@ def _distribution(survey: Survey, name: str) -> str:
         for category, n in zip(metric.scale.categories, counts, strict=True)
     ]
     return "\n".join([head, *lines])
+
+
+def _units(survey: Survey) -> str:
+    """What the numbers of the units are like."""
+    table = survey.units
+    assert table is not None
+    lines = [f"{next(iter(survey.metrics.values())).label}, by unit"]
+    for name in table.columns.drop(["unit", "few"]):
+        column = table[name].dropna()
+        if table[name].dtype == "string":
+            n = column.nunique()
+            lines.append(f"  {name}: {count(n)} {'category' if n == 1 else 'categories'}")
+        elif len(column):
+            low, middle, high = (f"{float(column.quantile(q)):,.6g}" for q in (0, 0.5, 1))
+            lines.append(f"  {name}: {low} to {high}, median {middle}, of {_counted(len(column), 'unit')}")
+        else:
+            lines.append(f"  {name}: nothing")
+    return "\n".join(lines)
 
 
 def _groups(survey: Survey, most: int = 8) -> str:

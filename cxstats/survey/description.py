@@ -15,20 +15,27 @@ from .errors import Problem, SurveyError, did_you_mean, quoted
 from .model import (
     RESERVED,
     STAGES,
+    Bands,
     Behaviour,
     Cause,
     Column,
+    Completed,
     Description,
     Group,
     Instrument,
     Item,
     Mark,
+    Measure,
+    Only,
     Outcome,
     Period,
+    Rate,
     Reached,
     Score,
     SetAside,
     Source,
+    UnitFact,
+    Units,
     Wave,
     place_text,
 )
@@ -139,6 +146,7 @@ def parse_description(
             continue  # reported above
         except ValueError as error:
             problems.add(("scores", key), _without_key(str(error), key))
+    _check_whole(plain, problems)
     _check_names(plain, problems)
     if description is not None:
         _check_roles(description, problems)
@@ -216,6 +224,9 @@ _HELP = {
     "responses": 'say where the answers are, such as "responses: {file: export.csv}"',
     "scores": 'say which columns hold scores, such as "scores: {nps: {column: ltr, scale: 0-10}}"',
     "column": "name the column",
+    "unit": "name the column with the unit's id",
+    "response_rate": "name the column with the units' response rates",
+    "bands": 'name the columns with the shares of answers, such as "bands: {low: b, middle: m, top: t}"',
     "event": 'name the value that says it happened, such as event: "1"',
 }
 
@@ -254,6 +265,8 @@ def _model_at(path: tuple[str | int, ...]) -> type[BaseModel]:
     """The model whose keys stand at ``path``."""
     if path[:1] == ("outcomes",) and path[-1:] == ("cause",):
         return Cause
+    if path[:1] == ("units",):
+        return _unit_model_at(path[1:])
     models = {
         "responses": Source,
         "frame": Source,
@@ -272,6 +285,34 @@ def _model_at(path: tuple[str | int, ...]) -> type[BaseModel]:
         "set_aside": SetAside,
     }
     return models.get(str(path[0]), Column) if path else Description
+
+
+def _unit_model_at(path: tuple[str | int, ...]) -> type[BaseModel]:
+    if not path:
+        return Units
+    if path[0] in ("adjust", "outcomes"):
+        return {"from": Source, "only": Only}.get(str(path[2]), UnitFact) if len(path) > 2 else UnitFact
+    models = {"response_rate": Rate, "completed": Completed, "bands": Bands, "measure": Measure}
+    return models.get(str(path[0]), SetAside if path[0] == "set_aside" else Column)
+
+
+_BESIDE_UNITS = ("title", "name", "units", "population", "period", "data_as_of", "simulated", "set_aside")
+
+
+def _check_whole(plain: Mapping[str, Any], problems: _Problems) -> None:
+    """A survey has answers with scores, or units."""
+    if "units" not in plain:
+        for key in ("responses", "scores"):
+            if key not in plain:
+                problems.add((), f"{key}: is missing", fix=_HELP[key])
+        return
+    for key in plain:
+        if key in Description.model_fields and key not in _BESIDE_UNITS:
+            problems.add(
+                (key,),
+                f"{key}: has no meaning beside units:, where every row is a unit and not an answer",
+                fix="leave it out; what differs between units belongs under units.adjust or units.outcomes",
+            )
 
 
 def _check_names(plain: Mapping[str, Any], problems: _Problems) -> None:
@@ -332,7 +373,7 @@ def _check_roles(d: Description, problems: _Problems) -> None:
             if entry.as_of is not None and d.invited is None:
                 problems.add((section, key, "as_of"), "needs invited:, the day it must not be after")
     for key, score in d.scores.items():
-        if score.column is None and d.responses.shape == "wide":
+        if score.column is None and d.responses is not None and d.responses.shape == "wide":
             problems.add(("scores", key), "column: is missing", fix=_HELP["column"])
     for key, outcome in d.outcomes.items():
         if outcome.column is None and outcome.on is None:
@@ -344,7 +385,7 @@ def _check_roles(d: Description, problems: _Problems) -> None:
                 ("outcomes", key, "on"),
                 "needs invited: or responded:, from which the days are counted",
             )
-    for role, source in d.sources().items():
+    for role, source in [*d.sources().items(), *([("units", d.units)] if d.units is not None else [])]:
         if source.time_zone is not None:
             _check_zone((role, "time_zone"), source.time_zone, problems)
         if source.encoding is not None:

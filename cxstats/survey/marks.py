@@ -82,35 +82,36 @@ def unused_values_problem(
     column: str,
     where: str,
     secret: bool = False,
+    needed: bool = True,
 ) -> Problem | None:
     """A problem if the column holds none of the declared ``values``, or a near miss of one that it lacks.
 
-    ``others`` are values named elsewhere for this column; ``secret`` columns are not quoted.
+    ``others`` are values named elsewhere for this column; ``secret`` columns are not quoted. Where no value
+    is ``needed``, only a near miss is a problem.
     """
     if not found or not values:
         return None
     lacking = [v for v in values if not any(s in found for s in spellings([v]))]
-    if len(lacking) == len(values):
-        named = ", ".join(map(quoted, values[:6]))
-        held = "" if secret else f"; it holds {values_text(found)}"
-        return Problem(
-            f"no row of column {column} says {named}{held}",
-            where,
-            fix="name the values as they stand in the data",
-        )
     named = {s.casefold() for s in (*values, *others)}
-    for value in lacking:
-        near = get_close_matches(value.casefold(), [f.casefold() for f in found], 1, 0.85)
-        spelled = next((f for f in found if near and f.casefold() == near[0]), None)
-        if spelled is not None and (
-            spelled.casefold() not in named or spelled.casefold() == value.casefold()
-        ):
-            return Problem(
-                f"no row of column {column} says {quoted(value)}",
-                where,
-                fix="" if secret else f"Did you mean {quoted(spelled)}?",
-            )
-    return None
+    near = {value: _near(value, found, named) for value in lacking}
+    hint = " ".join(f"Did you mean {quoted(text)}?" for text in dict.fromkeys(near.values()) if text)
+    if needed and len(lacking) == len(values):
+        held = "" if secret else f"; it holds {values_text(found)}"
+        what = f"no row of column {column} says {', '.join(map(quoted, values[:6]))}{held}"
+        return Problem(what, where, fix=(not secret and hint) or "name the values as they stand in the data")
+    if not hint:
+        return None
+    mistyped = ", ".join(quoted(value) for value, text in near.items() if text)
+    return Problem(f"no row of column {column} says {mistyped}", where, fix="" if secret else hint)
+
+
+def _near(value: str, found: Mapping[str, int], named: Collection[str]) -> str | None:
+    """A value there is that is spelled almost like ``value``, and is not meant by another name."""
+    folded = {text.casefold(): text for text in found}
+    near = get_close_matches(value.casefold(), folded, 1, 0.85)
+    if not near or (near[0] in named and near[0] != value.casefold()):
+        return None
+    return folded[near[0]]
 
 
 def declared_values(d: Description) -> list[tuple[tuple[str | int, ...], str, tuple[str, ...]]]:

@@ -25,19 +25,26 @@ from .yaml_text import Place
 
 __all__ = [
     "STAGES",
+    "Bands",
     "Behaviour",
     "Cause",
     "Column",
+    "Completed",
     "Description",
     "Group",
     "Instrument",
     "Item",
     "Mark",
+    "Measure",
+    "Only",
     "Outcome",
+    "Rate",
     "Reached",
     "Score",
     "SetAside",
     "Source",
+    "UnitFact",
+    "Units",
     "Wave",
     "columns_by_role",
     "place_text",
@@ -365,6 +372,112 @@ class SetAside(_Part):
     reason: Text
 
 
+class Rate(_Part):
+    """The column with the response rate of a unit."""
+
+    column: Text
+    unit: Literal["percent", "share"] = "percent"
+
+
+class Completed(_Part):
+    """The column with the number of completed questionnaires, and which numbers are too few to be used."""
+
+    column: Text
+    few: Texts = ()
+    fewest: Annotated[int, Field(ge=1)] | None = None
+    keep_few: bool = False
+
+
+class Bands(_Part):
+    """Columns with the share of answers at the top, at the bottom and between."""
+
+    top: Text
+    middle: Text | None = None
+    low: Text | None = None
+    unit: Literal["percent", "share"] = "percent"
+
+
+class Measure(_Part):
+    """What the bands are bands of."""
+
+    kind: Literal["nps", "net", "csat", "top_box"] | None = None
+    label: Text | None = None
+    short: Text | None = None
+    margin: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+
+
+class Only(_Part):
+    """Rows that count: those in which the column says one of ``values``."""
+
+    column: Text
+    values: Texts
+
+
+class UnitFact(_Part):
+    """A fact about units, from their own file or another one, as a number or a category."""
+
+    column: Text
+    kind: Literal["number", "category"] | None = None
+    missing: Texts = ()
+    source: Source | None = Field(None, alias="from")
+    only: Only | None = None
+    label: Text | None = None
+
+    @model_validator(mode="after")
+    def _keyed(self) -> UnitFact:
+        if self.source is not None and self.source.key is None:
+            raise ValueError("from: needs key:, the column with the unit's id in that file")
+        if self.only is not None and self.source is None:
+            raise ValueError(
+                "only: belongs to from:; rows of the units' own file are set aside by set_aside:"
+            )
+        return self
+
+
+UnitFactRole = Annotated[UnitFact, BeforeValidator(_as_column)]
+
+
+class Units(Source):
+    """One row per unit (hospital, store, branch) instead of one per answer."""
+
+    unit: Text
+    called: Text = "units"
+    response_rate: Annotated[Rate, BeforeValidator(_as_column)]
+    completed: Annotated[Completed, BeforeValidator(_as_column)] | None = None
+    sampled: Annotated[Column, BeforeValidator(_as_column)] | None = None
+    bands: Bands
+    measure: Measure = Measure()
+    adjust: dict[Name, UnitFactRole] = {}
+    outcomes: dict[Name, UnitFactRole] = {}
+    set_aside: tuple[SetAside, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_row_each(self) -> Units:
+        odd = sorted({"key", "shape", "metric", "score", "holds"} & self.model_fields_set)
+        if odd:
+            raise ValueError(f"{', '.join(name + ':' for name in odd)} has no meaning for units")
+        if self.measure.kind in ("nps", "net") and self.bands.low is None:
+            raise ValueError(
+                f"a measure of kind {self.measure.kind} needs bands.low, the share at the bottom"
+            )
+        return self
+
+    def as_metric(self) -> Metric:
+        """The measure as a metric: NPS or a net score of the bands, or the share of the top band."""
+        kind = self.measure.kind or ("top_box" if self.bands.low is None else "nps")
+        three = Scale(1, 3)
+        made = {
+            "nps": NPS,
+            "net": net_score(three, top=(3,), bottom=(1,)),
+            "csat": csat(3, (3,)),
+            "top_box": top_box(three, (3,)),
+        }[kind]
+        named = {"label": self.measure.label, "short": self.measure.short, "margin": self.measure.margin}
+        if self.measure.label and not self.measure.short:
+            named["short"] = self.measure.label
+        return replace(made, **{name: value for name, value in named.items() if value is not None})
+
+
 class Period(_Part):
     """The days the survey covers, both included."""
 
@@ -391,8 +504,9 @@ class Description(_Part):
     """A survey, as ``survey.yml`` describes it. See docs/own_data.md for every key."""
 
     title: Text
-    responses: Source
-    scores: dict[Name, Score]
+    responses: Source | None = None
+    scores: dict[Name, Score] = {}
+    units: Units | None = None
     name: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80)] | None = None
     population: Text | None = None
     period: Period = Period()
@@ -451,6 +565,9 @@ class Description(_Part):
 
     def metrics(self) -> dict[str, Metric]:
         """Every metric by its key."""
+        if self.units is not None:
+            metric = self.units.as_metric()
+            return {metric.key: metric}
         return {key: score.metric(key) for key, score in self.scores.items()}
 
     def sources(self) -> dict[str, Source]:
@@ -463,6 +580,11 @@ class Description(_Part):
         plain = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
         for role in self.sources():
             plain[role].pop("file", None)
+        if self.units is not None:
+            plain["units"].pop("file", None)
+            for facts in ("adjust", "outcomes"):
+                for fact in plain["units"].get(facts, {}).values():
+                    fact.get("from", {}).pop("file", None)
         return json.dumps(plain, sort_keys=True, ensure_ascii=False, default=str)
 
 
@@ -479,7 +601,7 @@ def columns_by_role(d: Description) -> Iterator[tuple[tuple[str | int, ...], str
     for role in ("customer", "invited", "responded", "wave", "value", "weight", "follow_up", "recovery"):
         if getattr(d, role) is not None:
             yield (role,), getattr(d, role).column
-    if d.responses.shape == "wide":
+    if d.responses is not None and d.responses.shape == "wide":
         yield from (((("scores", key), score.column)) for key, score in d.scores.items())
     yield from (((("groups", key), group.column)) for key, group in d.groups.items())
     for section in ("stages", "instruments", "behaviour"):

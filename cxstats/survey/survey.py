@@ -26,6 +26,7 @@ from .readers import DatabaseReader, Reader, open_reader
 from .recode import Recoder, as_text, is_number
 from .roles import Roles, find_roles
 from .rows import Rows, build_rows
+from .units import UnitRows, read_units
 
 if TYPE_CHECKING:
     import ibis
@@ -125,6 +126,10 @@ class Survey:
     def _open(self) -> None:
         """Look at every source without reading rows."""
         d = self.description
+        self._unit_rows: UnitRows | None = None
+        if d.units is not None:  # a few thousand rows: read at once
+            self._unit_rows = read_units(d, self._folder, self._engine, self._problems, self.notes)
+            return
         named = [column for _, column in columns_by_role(d)]
         for role, source in d.sources().items():
             wanted = [*named, *(c for c in (source.key, source.metric, source.score) if c)]
@@ -138,21 +143,21 @@ class Survey:
 
     def check(self) -> None:
         """Raise everything that can be found wrong now; see :func:`open_survey` for what is left for later."""
-        if self._is_complete and self._is_small:
+        if self.description.units is None and self._is_complete and self._is_small:
             self._collect()
         if self._problems:
             raise SurveyError(self._problems)
 
     def find_problems(self) -> tuple[Problem, ...]:
         """Everything that is wrong, looked for in all of the data however large; () if it can be used."""
-        if self._is_complete and self._built is None:
+        if self.description.units is None and self._is_complete and self._built is None:
             self._collect()
         return tuple(self._problems)
 
     @property
     def readers(self) -> Mapping[str, Reader]:
         """The opened sources by role."""
-        return self._readers
+        return self._readers if self._unit_rows is None else self._unit_rows.readers
 
     @property
     def _is_complete(self) -> bool:
@@ -197,6 +202,8 @@ class Survey:
     @property
     def _rows(self) -> Rows:
         """The rows in use, read when first needed; refused as long as anything is wrong with them."""
+        if self.description.units is not None:
+            raise self._no_answers()
         if self._built is None:
             self._build()
         if self._problems and not self._collecting:
@@ -239,7 +246,8 @@ class Survey:
     @cached_property
     def data_as_of(self) -> dt.date | None:
         """The day the data stands at: as described, else the last day of an answer or event, else None."""
-        return self.description.data_as_of or self._rows.until
+        d = self.description
+        return d.data_as_of or (self._rows.until if d.units is None else None)
 
     @cached_property
     def metrics(self) -> dict[str, Metric]:
@@ -268,6 +276,9 @@ class Survey:
     def group_labels(self) -> dict[str, str]:
         """How readers know groups, outcomes, stages, instruments and behaviour: name -> label."""
         d = self.description
+        if d.units is not None:
+            facts = {**d.units.adjust, **d.units.outcomes}
+            return {name: entry.label or name.replace("_", " ").capitalize() for name, entry in facts.items()}
         named = {**d.groups, **d.outcomes, **d.stages, **d.instruments, **d.behaviour}
         return {name: entry.label or name.replace("_", " ").capitalize() for name, entry in named.items()}
 
@@ -286,7 +297,8 @@ class Survey:
     @property
     def outcomes(self) -> tuple[str, ...]:
         """Names of the outcomes."""
-        return tuple(self.description.outcomes)
+        d = self.description
+        return tuple(d.outcomes if d.units is None else d.units.outcomes)
 
     @property
     def items(self) -> tuple[str, ...]:
@@ -386,11 +398,33 @@ class Survey:
     @cached_property
     def repeats(self) -> bool:
         """Whether some customer is in use more than once."""
+        if self.description.units is not None:
+            return False
         table = self._rows.table
         if "_customer" not in table.columns:
             return False
         several = table.group_by("_customer").agg(rows=table.count())
         return bool(self._run(several.filter(several.rows > 1).count()))
+
+    @property
+    def units(self) -> pd.DataFrame | None:
+        """The units in use, one row each, where the survey has units (hospitals, stores) instead of answers.
+
+        Columns: "unit" (its id), "response_rate" (share in [0, 1]), "completed" and "sampled" (numbers, where
+        described), "low", "middle", "top" (percent, as described), "score" (in the metric's unit), "few"
+        (whether its number of answers is small), then the facts under ``adjust`` and ``outcomes``: numbers
+        Float64, categories text. None for every other survey.
+        """
+        if self.description.units is None:
+            return None
+        if self._problems or self._unit_rows is None:
+            raise SurveyError(self._problems)
+        return self._unit_rows.table.copy()
+
+    @property
+    def adjust(self) -> tuple[str, ...]:
+        """Names of the facts about units to adjust for; () for a survey of answers."""
+        return tuple(self.description.units.adjust) if self.description.units is not None else ()
 
     @cached_property
     def n_rows(self) -> int:
@@ -405,7 +439,11 @@ class Survey:
         return self.n_rows
 
     def n_answered(self, metric: str) -> int:
-        """Number of usable answers to the metric."""
+        """Number of usable answers to the metric; of units, the completed questionnaires as far as stated."""
+        if self.description.units is not None:
+            self.metric(metric)
+            units = self.units
+            return int(units["completed"].sum()) if units is not None and "completed" in units else 0
         return int(self.counts(metric).sum())
 
     def response_rate(self, metric: str) -> float | None:
@@ -421,7 +459,9 @@ class Survey:
         Of files, every byte counts; of a database, the counts of all scores by each group, wave and outcome.
         """
         total = hashlib.sha256(self.description.text().encode())
-        for reader in self._readers.values():
+        if self.description.units is not None:
+            total.update(self.units.to_csv().encode())
+        for reader in self.readers.values():
             total.update(reader.digest())
             if isinstance(reader, DatabaseReader):
                 others = [*self.groups, *([self.wave] if self.wave else []), *self.outcomes]
@@ -434,6 +474,8 @@ class Survey:
     @property
     def columns(self) -> tuple[str, ...]:
         """Every name that :meth:`cells` can count by."""
+        if self.description.units is not None:
+            return ()
         part = ("part",) if self.description.customer is not None else ()
         wave = (self.wave,) if self.wave else ()
         marks = tuple(name for name in MARKS if getattr(self.description, name) is not None)
@@ -598,7 +640,7 @@ class Survey:
     def ledger(self) -> Ledger:
         """What became of every row read; its sections add up."""
         lines = list(self._row_lines)
-        for name in self.metrics:
+        for name in self.metrics if self.description.units is None else ():
             lines += self._metric_lines(name)
         return Ledger(tuple(lines))
 
@@ -608,6 +650,8 @@ class Survey:
 
     @cached_property
     def _row_lines(self) -> list[LedgerLine]:
+        if self.description.units is not None:
+            return [] if self.units is None or self._unit_rows is None else self._unit_rows.lines
         lines = self._rows.lines
         if not lines:
             raise AssertionError("rows were built without their ledger")
@@ -661,7 +705,15 @@ class Survey:
                 source_of[f"{path[1]}_cause"] = place.source
         return Recoder(self.description, source_of)
 
+    def _no_answers(self) -> ValueError:
+        called = self.description.units.called if self.description.units is not None else "units"
+        return ValueError(
+            f"this survey has one row per unit ({called}), not one per answer; what there is of them is survey.units"
+        )
+
     def _checked(self, by: str | Sequence[str], known: Sequence[str] | None = None) -> list[str]:
+        if self.description.units is not None:
+            raise self._no_answers()
         by = [by] if isinstance(by, str) else list(by)
         known = self.columns if known is None else known
         for name in by:

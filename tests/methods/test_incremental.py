@@ -1,0 +1,265 @@
+"""What a score adds: against refits from scratch, and from known truth."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from scipy.special import expit
+
+from cxstats.methods.incremental import nested_test, race, temporal_race
+from cxstats.methods.predictors import number_block, predictor_block, restricted_cubic_spline
+from cxstats.methods.splits import PartFit, concordance, judge_splits, logistic_fit, part_splits
+
+CUTS = [-1.8, -1.5, -1.2, -1.0, -0.8, -0.6, -0.3, 0.0, 0.5, 1.0]
+
+
+def drawn(n, strength, *, seed=1, rate=0.15, correlation=0.4):
+    """Customers whose behaviour x and satisfaction t both make them leave; the score is t, coarsely and with error."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=n)
+    t = correlation * x + np.sqrt(1 - correlation**2) * rng.normal(size=n)
+    chance = expit(np.log(rate / (1 - rate)) - 0.8 * x - strength * t)
+    return pd.DataFrame(
+        {
+            "x": x,
+            "nps": np.searchsorted(CUTS, t + 0.5 * rng.normal(size=n)),
+            "other": rng.integers(1, 6, n),
+            "kind": rng.choice(list("abc"), n),
+            "left": rng.random(n) < chance,
+            "part": rng.integers(0, 64, n),
+            "chance": chance,
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return drawn(4000, 0.5)
+
+
+@pytest.fixture(scope="module")
+def found(rows):
+    return race(rows, scores=["nps", "other"], outcome="left", known=["x", "kind"], resamples=50)
+
+
+def test_concordance_is_mann_whitney(rows):
+    case = rows["left"].to_numpy()
+    score = rows["nps"].to_numpy(float)
+    pairs = concordance(-score[:, None], case, np.ones((len(rows), 1)))[0]
+    u = stats.mannwhitneyu(-score[case], -score[~case]).statistic
+    assert pairs.tolist() == pytest.approx([u, case.sum() * (~case).sum()])
+    doubled = concordance(-score[:, None], case, np.full((len(rows), 1), 2.0))[0]
+    assert doubled == pytest.approx(4 * pairs)
+
+
+def test_the_fit_is_statsmodels(rows):
+    import statsmodels.api as sm
+
+    design = np.column_stack([np.ones(len(rows)), predictor_block(rows, ["x", "kind"], "known").columns])
+    mine = logistic_fit(design, rows["left"].to_numpy(float), np.ones(len(rows)), penalty=1e-10)
+    theirs = sm.GLM(rows["left"].astype(float), design, family=sm.families.Binomial()).fit()
+    np.testing.assert_allclose(mine, theirs.params, atol=1e-6)
+
+
+def test_one_newton_step_is_a_refit_without_the_part(rows):
+    design = np.column_stack([np.ones(len(rows)), predictor_block(rows, ["x", "nps", "kind"], "all").columns])
+    event, part = rows["left"].to_numpy(float), rows["part"].to_numpy()
+    fit = PartFit.made(design, event, np.ones(len(rows)), part, 64)
+    steps = fit.without(np.arange(64))
+    for j in (0, 17, 63):
+        keep = part != j
+        refit = logistic_fit(design[keep], event[keep], np.ones(keep.sum()))
+        # what is predicted moves as far; columns of a spline share what they move among themselves
+        left = np.linalg.norm(design @ (steps[j] - refit))
+        assert left < 0.05 * np.linalg.norm(design @ (refit - fit.beta))
+    # and a resample of parts, which is further away
+    times = np.random.default_rng(0).multinomial(64, np.full(64, 1 / 64))
+    refit = logistic_fit(design, event, times[part].astype(float))
+    left = np.linalg.norm(design @ (fit.resampled(times[None])[0] - refit))
+    assert left < 0.25 * np.linalg.norm(design @ (refit - fit.beta))
+
+
+def test_the_jackknife_is_the_whole_procedure_without_each_part(rows):
+    few = rows[rows["part"] < 8].assign(part=lambda r: r["part"])
+    design = np.column_stack([np.ones(len(few)), predictor_block(few, ["x", "nps"], "all").columns])
+    event, part, one = few["left"].to_numpy(float), few["part"].to_numpy(), np.ones(len(few))
+    judged = judge_splits(design, event, one, part, part_splits(part, 4))
+    again = []
+    for j in range(8):
+        keep = part != j
+        again.append(
+            judge_splits(design[keep], event[keep], one[keep], part[keep], part_splits(part[keep], 4)).auc
+        )
+    # leaving out an eighth is a long step; the spread, which the error is made of, is that of refits
+    np.testing.assert_allclose(judged.replicates[:8], again, atol=0.0015)
+    assert np.std(judged.replicates[:8]) == pytest.approx(np.std(again), rel=0.05)
+
+
+def test_nobody_is_judged_by_a_rule_that_knows_them(rows):
+    # copies follow their original into its fold: an answer that only recalls who someone is gains nothing
+    rng = np.random.default_rng(6)
+    base = rows.head(800).assign(mark=lambda r: rng.normal(size=len(r)))
+    copies = pd.concat([base] * 3, ignore_index=True)
+    gain = race(copies, scores=["mark"], outcome="left", known=["x"], resamples=5).gains.loc["mark"]
+    assert gain["gain"] < 0.005
+    assert gain["low"] < 0 < gain["high"]
+
+
+def test_gains_are_ordered_as_the_truth(found):
+    gains = found.gains
+    assert gains.loc["nps", "low"] > 0
+    assert gains.loc["other", "low"] < 0 < gains.loc["other", "high"]
+    assert found.first[0] > 0.95
+    assert found.first.sum() == pytest.approx(1)
+    assert (gains["apparent"] >= gains["optimism_corrected"]).all()
+    assert gains.loc["nps", "alone"] == pytest.approx(0.69, abs=0.04)
+    assert found.base_rate == found.events / found.n
+
+
+def test_shapley_shares_add_up_to_the_rule_of_everything(rows, found):
+    whole = found.known_auc[0] + found.gains.loc["all", "gain"]
+    assert found.shapley["value"].sum() == pytest.approx(whole - 0.5)
+    assert list(found.shapley.index) == ["known", "nps", "other"]
+
+
+def test_without_anything_known_the_gain_is_over_chance(rows):
+    found = race(rows, scores=["nps"], outcome="left", resamples=5)
+    assert found.known_auc == (0.5, 0.0)
+    assert found.gains.loc["nps", "gain"] == pytest.approx(found.gains.loc["nps", "alone"] - 0.5)
+
+
+def test_the_same_customers_race(rows):
+    holes = rows.assign(nps=rows["nps"].astype("Int64").mask(np.arange(len(rows)) % 5 == 0))
+    found = race(holes, scores=["nps", "other"], outcome="left", known=["x"], resamples=5)
+    assert (found.n, found.left_out) == (3200, 800)
+    silent = race(
+        holes.assign(answered=holes["nps"].notna()),
+        scores=["answered"], outcome="left", known=["x"], resamples=5, keep_missing=True,
+    )  # fmt: skip
+    assert silent.n == 4000
+    assert abs(silent.gains.loc["answered", "gain"]) < 0.01
+
+
+def test_weights_count_as_copies(rows):
+    weighted = rows.assign(w=1 + (np.arange(len(rows)) % 3 == 0))
+    copied = pd.concat([weighted, weighted[weighted["w"] == 2]], ignore_index=True)
+    one = race(weighted, scores=["nps"], outcome="left", known=["x"], weight="w", resamples=5)
+    two = race(copied, scores=["nps"], outcome="left", known=["x"], resamples=5)
+    assert one.gains.loc["nps", "gain"] == pytest.approx(two.gains.loc["nps", "gain"], abs=0.002)
+    assert one.gains.loc["nps", "standard_error"] == pytest.approx(
+        two.gains.loc["nps", "standard_error"], rel=0.1
+    )
+
+
+def test_few_events_are_met_with_lines_and_a_penalty():
+    rows = drawn(400, 0.5, rate=0.06)
+    found = race(rows, scores=["nps", "other"], outcome="left", known=["x", "kind"], resamples=5)
+    assert found.simplified
+    assert found.events_per_column < 10
+    assert np.isfinite(found.gains.to_numpy()).all()
+
+
+def test_trained_on_early_waves_judged_on_the_last(rows):
+    waves = rows.assign(wave=np.where(np.arange(len(rows)) < 2500, "one", "two"))
+    found = temporal_race(
+        waves, wave="wave", order=["one", "two"], scores=["nps"], outcome="left", known=["x"], resamples=5
+    )
+    assert len(found.predictions) == 1500
+    assert found.gains.loc["nps", "gain"] == pytest.approx(0.03, abs=0.03)
+    with pytest.raises(ValueError, match="two waves with answers; there is one"):
+        temporal_race(waves.assign(wave="one"), wave="wave", order=["one"], scores=["nps"], outcome="left")
+
+
+def test_nested_test_is_r_s_anova(rows):
+    import statsmodels.api as sm
+
+    base = sm.add_constant(number_block("x", rows["x"]).columns)
+    full = np.column_stack([base, number_block("nps", rows["nps"]).columns])
+    fits = [sm.Logit(rows["left"].astype(float), design).fit(disp=0).llf for design in (base, full)]
+    found = nested_test(rows, score="nps", outcome="left", known=["x"])
+    assert found.statistic == pytest.approx(2 * (fits[1] - fits[0]), abs=1e-6)
+    assert found.degrees_of_freedom == full.shape[1] - base.shape[1]
+    clustered = nested_test(rows, score="nps", outcome="left", known=["x"], repeats=True)
+    assert clustered.statistic * clustered.degrees_of_freedom == pytest.approx(found.statistic, rel=0.4)
+
+
+def test_splines_are_straight_beyond_their_knots():
+    x = np.array([-50.0, -40, -30, 30, 40, 50])
+    basis = restricted_cubic_spline(x, [-1, 0, 1, 2])
+    assert np.allclose(np.diff(basis[:3], 2, axis=0), 0)
+    assert np.allclose(np.diff(basis[3:], 2, axis=0), 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "settings", "word"),
+    [
+        ({"left": False}, {}, "0 of 4,000 customers had the event"),
+        ({"left": True}, {}, "did not have the event"),
+        ({"nps": 7}, {}, "same answer to nps"),
+        ({}, {"scores": ["x"]}, "both raced and known"),
+        ({}, {"scores": ["npss"]}, "Did you mean 'nps'"),
+        ({}, {"scores": []}, "at least one column"),
+        ({"w": -1.0}, {"weight": "w"}, "0 or more"),
+        ({"part": 1.5}, {}, "whole numbers"),
+        ({}, {"folds": 1}, "from 2 to 32"),
+    ],
+)
+def test_bad_input(rows, change, settings, word):
+    given = {"scores": ["nps"], "outcome": "left", "known": ["x"], "resamples": 5} | settings
+    with pytest.raises(ValueError, match=word):
+        race(rows.assign(**change), **given)
+
+
+def test_an_outcome_that_a_score_tells_exactly_is_a_leak(rows):
+    with pytest.raises(ValueError, match="that is a leak"):
+        race(rows.assign(nps=np.where(rows["left"], 2, 9)), scores=["nps"], outcome="left", resamples=5)
+    nearly = np.where(rows["left"], 2, 9)
+    nearly[:8] = 5
+    with pytest.raises(ValueError, match="that is a leak"):
+        race(rows.assign(nps=nearly), scores=["nps"], outcome="left", resamples=5)
+
+
+@pytest.mark.simulation
+@pytest.mark.parametrize("strength", [0.0, 0.4])
+def test_the_interval_covers_the_gain_of_the_rule_at_this_n(strength):
+    n, companies = 2000, 120
+    fresh = drawn(100_000, strength, seed=99)
+    gains, limits = [], []
+    for i in range(companies):
+        rows = drawn(n, strength, seed=1000 + i)
+        row = race(rows, scores=["nps"], outcome="left", known=["x"], resamples=1).gains.loc["nps"]
+        limits.append((row["low"], row["high"]))
+        if i < 40:
+            gains.append(_gain_on_fresh(rows, fresh))
+    truth = np.mean(gains)
+    covered = sum(low <= truth <= high for low, high in limits)
+    assert stats.binomtest(covered, companies, 0.95, alternative="less").pvalue > 0.005, covered / companies
+
+
+def _gain_on_fresh(rows, fresh):
+    """Gain of the rule trained on these rows, its AUC computed from the true chances of fresh customers."""
+    both = pd.concat([rows, fresh], ignore_index=True)
+    n = len(rows)
+    blocks = [predictor_block(both, [name], name).columns for name in ("x", "nps")]
+    aucs = []
+    for columns in (blocks[:1], blocks):
+        design = np.column_stack([np.ones(len(both)), *columns])
+        beta = logistic_fit(design[:n], rows["left"].to_numpy(float), np.ones(n))
+        eta = np.repeat((design[n:] @ beta), 2)[:, None]
+        chance = fresh["chance"].to_numpy()
+        mass = np.column_stack([chance, 1 - chance]).ravel()[:, None]
+        pairs = concordance(eta, np.tile([True, False], len(fresh)), mass)[0]
+        aucs.append(pairs[0] / pairs[1])
+    return aucs[1] - aucs[0]
+
+
+@pytest.mark.simulation
+def test_binned_behaviour_lets_a_useless_score_add_and_splines_do_not():
+    rows = drawn(100_000, 0.0, seed=3)
+    banded = rows.assign(x=pd.cut(rows["x"], [-9, -0.5, 0.5, 9]).astype(str))
+    smooth = race(rows, scores=["nps"], outcome="left", known=["x"], resamples=1).gains.loc["nps"]
+    coarse = race(banded, scores=["nps"], outcome="left", known=["x"], resamples=1).gains.loc["nps"]
+    assert coarse["low"] > 0.001  # "adds", firmly, and is wrong
+    assert smooth["low"] <= 0 <= smooth["high"] or smooth["high"] < 0.001

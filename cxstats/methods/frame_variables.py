@@ -80,7 +80,7 @@ def frame_variables(
     *,
     expected: float = EXPECTED,
     most: int = MOST_CATEGORIES,
-) -> tuple[tuple[FrameVariable, ...], tuple[str, ...]]:
+) -> tuple[tuple[FrameVariable, ...], list[np.ndarray], tuple[str, ...]]:
     """Categories of each frame variable, and what was done to get them.
 
     Parameters
@@ -92,7 +92,8 @@ def frame_variables(
 
     Returns
     -------
-    The variables that have at least two categories left, and notes.
+    The variables that have at least two categories left; per variable the number of each row's category, shape (R,);
+    and notes.
 
     Raises
     ------
@@ -107,15 +108,16 @@ def frame_variables(
         raise ValueError(f"by names a column twice: {by}")
     rate = float(mass[answered].sum() / mass.sum())
     smallest = expected / min(rate, 1 - rate)
-    variables, notes = [], []
+    variables, codes, notes = [], [], []
     for name in by:
         _refuse_leak(cells[name], name, mass, answered)
-        variable, said = _variable(cells[name], name, mass, smallest, most)
+        variable, code, said = _variable(cells[name], name, mass, smallest, most)
         notes += said
         if variable is not None:
-            _refuse_exact(variable, cells[name], mass, answered)
+            _refuse_exact(variable, code, mass, answered)
             variables.append(variable)
-    return tuple(variables), tuple(notes)
+            codes.append(code)
+    return tuple(variables), codes, tuple(notes)
 
 
 def label_codes(column: pd.Series) -> tuple[np.ndarray, list[str]]:
@@ -151,7 +153,8 @@ def cross_classify(codes: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]
 
 def _variable(
     column: pd.Series, name: str, mass: np.ndarray, smallest: float, most: int
-) -> tuple[FrameVariable | None, list[str]]:
+) -> tuple[FrameVariable | None, np.ndarray, list[str]]:
+    """The variable (None where it has fewer than two categories), each row's category, and notes."""
     notes, edges = [], None
     number = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
     if number and column.nunique() > 2 * BANDS:
@@ -185,11 +188,12 @@ def _variable(
             if len(present) < 2
             else "its categories are too small to tell apart"
         )
-        return None, [*notes, f"{name} was left out: {why}."]
+        return None, code, [*notes, f"{name} was left out: {why}."]
     natural = [place[label] for label in names if label in place and size[names.index(label)] > 0]
     shown = [c for c in dict.fromkeys(natural) if not categories[c].startswith(OTHERS)]
     shown += [c for c in range(len(categories)) if c not in set(shown)]
-    return FrameVariable(name, tuple(categories), place, edges, tuple(shown)), notes
+    where = np.array([place.get(label, 0) for label in names], dtype=int)
+    return FrameVariable(name, tuple(categories), place, edges, tuple(shown)), where[code], notes
 
 
 def _merged_note(name: str, merged: list[str], size: float, of: int) -> str:
@@ -239,8 +243,7 @@ def _refuse_leak(column: pd.Series, name: str, mass: np.ndarray, answered: np.nd
         )
 
 
-def _refuse_exact(variable: FrameVariable, column: pd.Series, mass: np.ndarray, answered: np.ndarray) -> None:
-    code = variable.codes(column)
+def _refuse_exact(variable: FrameVariable, code: np.ndarray, mass: np.ndarray, answered: np.ndarray) -> None:
     size = np.bincount(code, weights=mass, minlength=len(variable.categories))
     rate = np.bincount(code, weights=mass * answered, minlength=len(size)) / size
     if np.all((rate == 0) | (rate == 1)):

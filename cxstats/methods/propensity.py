@@ -78,7 +78,8 @@ class Propensity:
         for honest ones take :func:`cross_fit` and :func:`performance`.
     method : "maximum likelihood", or "Firth" where answers are separated and maximum likelihood has no finite answer.
     warnings : sentences: what was put together, left out, separated, and who can hardly be stood for.
-    design : predictors of each frame cell, shape (K, p). frame_cell : frame cell of each row given, shape (R,).
+    design : predictors of each frame cell, shape (K, p). frame_cell : frame cell of each row given,
+        shape (R,). frame_codes : per variable the number of each frame cell's category, shape (K,).
     """
 
     by: tuple[str, ...]
@@ -94,6 +95,7 @@ class Propensity:
     warnings: tuple[str, ...]
     design: np.ndarray = field(repr=False)
     frame_cell: np.ndarray = field(repr=False)
+    frame_codes: tuple[np.ndarray, ...] = field(repr=False)
     variables: tuple[FrameVariable, ...] = field(repr=False)
     terms: tuple[tuple[tuple[int, int], ...], ...] = field(repr=False)
     clusters: Clusters = field(repr=False)
@@ -195,7 +197,7 @@ def fit(
     clusters = clusters_of(cells, weights=given, matrix=matrix, part=part)
     n = cells["n"].to_numpy(dtype=float)
     require_both(n, answered, least=LEAST)
-    variables, notes = frame_variables(cells, by, n, answered, expected=expected)
+    variables, codes, notes = frame_variables(cells, by, n, answered, expected=expected)
     if not variables:
         raise ValueError(
             f"no frame variable can be used with {count(n.sum())} invited and {count(n[answered].sum())} answers: "
@@ -204,7 +206,6 @@ def fit(
     notes += tuple(
         note for v in variables if (note := missing_note(cells[v.name], v.name, n, answered)) is not None
     )
-    codes = [variable.codes(cells[variable.name]) for variable in variables]
     place, first = cross_classify(codes)
     frame_codes = [code[first] for code in codes]
     size = len(first)
@@ -236,14 +237,12 @@ def fit(
         scores = (design @ bread)[place] * (answered - propensity[place])[:, None]
         covariance = clusters.covariance(scores)
     answers = np.bincount(place, weights=n * answered, minlength=size)
-    table = pd.DataFrame(
-        {v.name: np.array(v.categories, dtype=object)[c] for v, c in zip(variables, frame_codes, strict=True)}
-    ).astype("string")
-    table = table.assign(
-        invited=np.rint(invited).astype("int64"),
-        answered=np.rint(answers).astype("int64"),
-        propensity=propensity,
-    )
+    facts = {
+        v.name: pd.array(np.array(v.categories, dtype=object)[c], dtype="string")
+        for v, c in zip(variables, frame_codes, strict=True)
+    }
+    numbers = {"invited": np.rint(invited).astype("int64"), "answered": np.rint(answers).astype("int64")}
+    table = pd.DataFrame(facts | numbers | {"propensity": propensity})
     if not np.array_equal(mass, invited):
         table["weight"] = mass
     said += _overlap_notes(variables, frame_codes, invited, answers, propensity)
@@ -256,11 +255,12 @@ def fit(
         response_rate=float(success.sum() / mass.sum()),
         n=round(n.sum()),
         n_answered=round(n[answered].sum()),
-        performance=_performance(propensity, success * scale, (mass - success) * scale),
+        performance=_performance(propensity, success * scale, (mass - success) * scale, own=not separated),
         method=method,
         warnings=(*notes, *said),
         design=design,
         frame_cell=place,
+        frame_codes=tuple(frame_codes),
         variables=variables,
         terms=terms,
         clusters=clusters,
@@ -315,14 +315,18 @@ def cross_fit(
     result = np.empty(len(cells))
     for k in range(folds):
         out = fold == k
-        if not mass[out].sum() > 0:
+        if not (mass[out].sum() > 0 and mass[~out].sum() > 0):
             raise ValueError(
-                f"fold {k} of {folds} is empty: column {part!r} holds only "
+                f"fold {k} of {folds} is empty, or holds everyone: column {part!r} holds only "
                 f"{len(np.unique(cells[part]))} parts. Take fewer folds"
             )
         learn = np.where(out, 0.0, mass) * scale
         success = np.bincount(place, weights=learn * answered, minlength=size)
         failure = np.bincount(place, weights=learn, minlength=size) - success
+        if not min(success.sum(), failure.sum()) > 0:
+            raise ValueError(
+                f"without fold {k} of {folds} nobody, or everybody, answered: there are too few answers to cross-fit"
+            )
         known = _independent_columns(whole.design, success + failure)
         coefficients, _, _ = _coefficients(whole.design[:, known], success, failure)
         result[out] = _expit(whole.design[:, known] @ coefficients)[place[out]]
@@ -529,11 +533,16 @@ def _overlap_notes(
 # -------------------------------------------------------------------------------------- its performance
 
 
-def _performance(propensity: np.ndarray, success: np.ndarray, failure: np.ndarray) -> Performance:
+def _performance(
+    propensity: np.ndarray, success: np.ndarray, failure: np.ndarray, *, own: bool = False
+) -> Performance:
+    """Performance from a table; ``own`` where maximum likelihood chose the propensities, which calibrates them."""
     # propensities of cells that differ in the last bit only are ties
     auc, error = area_under_curve(np.round(propensity, 12), success, failure)
     intercept = slope = None
-    if np.ptp(propensity) > 1e-9:
+    if own:
+        intercept, slope = 0.0, 1.0
+    elif np.ptp(propensity) > 1e-9:
         design = np.column_stack([np.ones(len(propensity)), np.log(propensity / (1 - propensity))])
         (intercept, slope), _ = _maximum_likelihood(design, success, failure)
     return Performance(

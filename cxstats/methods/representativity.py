@@ -264,12 +264,13 @@ class _Spread:
         return 1 - 2 * float(np.sqrt(self.squares * self.n / (self.n - 1)))
 
     def bias_factor(self) -> float:
-        """(S² − λ₁/n)(1 + 1/n)/S², at least 0."""
+        """(S² − λ₁/n)(1 + f/n)/S² between 0 and 1; f = 1 − n/N, and the published 1 where those invited are everyone."""
         first = float(np.einsum("k,ki,ij,kj->", self.weight, self.gradient, self.covariance, self.gradient))
         unbiased = self.squares * self.n / (self.n - 1)
         if not unbiased > 0:
             return 0.0
-        return float(np.clip((unbiased - first / self.n) * (1 + 1 / self.n) / unbiased, 0, 1))
+        frame = 1 + (self.drawn or 1.0) / self.n
+        return float(np.clip((unbiased - first / self.n) * frame / unbiased, 0, 1))
 
     def moments(self) -> tuple[np.ndarray, np.ndarray]:
         """A = Cov(z, ρ), shape (p,), and B = Cov(z), shape (p, p)."""
@@ -299,7 +300,11 @@ class _Spread:
         """Interval of S(ρ), by inverting the test of every value."""
         a, b = self.moments()
         return _invert(
-            self.squares, a @ self.covariance @ a, np.trace(b @ self.covariance), self.second_order(b), level
+            self.squares,
+            4 * float(a @ self.covariance @ a),
+            float(np.trace(b @ self.covariance)),
+            2 * self.second_order(b) + self.frame_variance(),
+            level,
         )
 
     def relative_interval(self, level: float) -> tuple[float, float]:
@@ -361,39 +366,49 @@ def _drawn(n: float, population: float | None) -> float:
 
 def _partial(model: Propensity, spread: _Spread, answered: np.ndarray, factor: float) -> pd.DataFrame:
     """One row per variable and per category."""
-    codes = {name: pd.factorize(model.cells[name])[0] for name in model.by}
-    frames = []
-    for variable in model.variables:
-        labels = model.cells[variable.name]
-        code = pd.Categorical(labels, categories=list(variable.categories)).codes.astype(int)
-        others = [codes[name] for name in model.by if name != variable.name]
-        own, own_se = _unconditional(spread, code, len(variable.categories))
-        given, given_se, whole_se = _conditional(spread, code, len(variable.categories), others)
-        size = np.bincount(code, weights=model.cells["invited"], minlength=len(variable.categories))
-        got = np.bincount(code, weights=model.cells["answered"], minlength=len(variable.categories))
+    invited, answers = (model.cells[name].to_numpy(dtype=float) for name in ("invited", "answered"))
+    adjust = float(np.sqrt(factor))
+    columns: dict[str, list] = {name: [] for name in _PARTIAL}
+    for i, (variable, code) in enumerate(zip(model.variables, model.frame_codes, strict=True)):
+        others = [other for j, other in enumerate(model.frame_codes) if j != i]
+        size, shown = len(variable.categories), list(variable.order)
+        own, own_se = _unconditional(spread, code, size)
+        given, given_se, whole_se = _conditional(spread, code, size, others)
+        asked = np.bincount(code, weights=invited, minlength=size)
+        got = np.bincount(code, weights=answers, minlength=size)
         total, whole = float(np.sqrt(own @ own)), float(np.sqrt(given @ given))
-        adjust = float(np.sqrt(factor))
-        shown = list(variable.order)
-        frames.append(
-            pd.DataFrame(
-                {
-                    "variable": variable.name,
-                    "category": [None, *[variable.categories[i] for i in shown]],
-                    "n": np.rint([size.sum(), *size[shown]]).astype("int64"),
-                    "response_rate": [got.sum() / size.sum(), *(got / size)[shown]],
-                    "unconditional": [total, *own[shown]],
-                    "unconditional_se": [
-                        _single_variable_error(model, spread, answered, code, len(variable.categories)),
-                        *own_se[shown],
-                    ],
-                    "unconditional_adjusted": [total * adjust, *[np.nan] * len(shown)],
-                    "conditional": [whole, *given[shown]],
-                    "conditional_se": [whole_se, *given_se[shown]],
-                    "conditional_adjusted": [whole * adjust, *[np.nan] * len(shown)],
-                }
-            ).astype({"variable": "string", "category": "string"})
+        blank = [np.nan] * len(shown)
+        single = _single_variable_error(model, spread, answered, code, size)
+        block = (
+            [variable.name] * (1 + len(shown)),
+            [None, *[variable.categories[c] for c in shown]],
+            [round(asked.sum()), *np.rint(asked[shown]).astype(int)],
+            [got.sum() / asked.sum(), *(got / asked)[shown]],
+            [total, *own[shown]],
+            [single, *own_se[shown]],
+            [total * adjust, *blank],
+            [whole, *given[shown]],
+            [whole_se, *given_se[shown]],
+            [whole * adjust, *blank],
         )
-    return pd.concat(frames, ignore_index=True)
+        for name, values in zip(_PARTIAL, block, strict=True):
+            columns[name] += values
+    texts = {name: pd.array(columns.pop(name), dtype="string") for name in ("variable", "category")}
+    return pd.DataFrame(texts | columns)
+
+
+_PARTIAL = (
+    "variable",
+    "category",
+    "n",
+    "response_rate",
+    "unconditional",
+    "unconditional_se",
+    "unconditional_adjusted",
+    "conditional",
+    "conditional_se",
+    "conditional_adjusted",
+)
 
 
 def _unconditional(spread: _Spread, code: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:

@@ -20,13 +20,13 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 from scipy.optimize import brentq
-from scipy.special import expit, ndtr, ndtri
+from scipy.special import expit, ndtri
 from scipy.stats import beta
 
 import cxstats as cx
 from cxstats.findings import Verdict
 from cxstats.simulation import executor
-from cxstats.studies.response_rate_bias.frame import PARTS, Frame
+from cxstats.studies.response_rate_bias.frame import ANSWERED, PARTS, Frame
 from cxstats.studies.response_rate_bias.numbers import Settings
 from cxstats.studies.response_rate_bias.study import decide
 
@@ -135,7 +135,9 @@ def true_bias(yes: np.ndarray, no: np.ndarray) -> float:
 
 
 @lru_cache(maxsize=256)
-def company(response: str, foretelling: float, rate: float, effect: float) -> tuple[np.ndarray, np.ndarray] | None:
+def company(
+    response: str, foretelling: float, rate: float, effect: float
+) -> tuple[np.ndarray, np.ndarray] | None:
     """Probabilities with exactly this bias (in margins); None where no such company exists."""
     target = effect * cx.NPS.margin
     if response == "nothing":
@@ -164,8 +166,12 @@ def draw(rng: np.random.Generator, yes: np.ndarray, no: np.ndarray, n: int) -> F
     cell = np.where(answered, at // 3, at - yes.size)
     score = pd.array(np.where(answered, np.asarray(scores)[at % 3], 0), dtype="Int64")
     score[~answered] = pd.NA
-    frame = table.iloc[cell].reset_index(drop=True).assign(nps=score, answered=answered, n=parts[part, at], part=part)
-    by = [*FACTS, "nps", "answered"]
+    frame = (
+        table.iloc[cell]
+        .reset_index(drop=True)
+        .assign(nps=score, n=parts[part, at], part=part, **{ANSWERED: answered})
+    )
+    by = [*FACTS, "nps", ANSWERED]
     together = frame.groupby(by, dropna=False, observed=True, as_index=False)["n"].sum()
     return Frame(together, frame, together, {name: name for name in FACTS}, (), (), "", True)
 
@@ -221,7 +227,9 @@ def failures(cells: list[Cell]) -> list[str]:
     """Cells that break the promise: wrong above 5 %, or too few firm verdicts where they are owed."""
     broken = []
     for c in cells:
-        name = f"{c.response}, correlation {c.foretelling:g}, {c.rate:.0%} of {c.n:,}, bias {c.effect:g} margins"
+        name = (
+            f"{c.response}, correlation {c.foretelling:g}, {c.rate:.0%} of {c.n:,}, bias {c.effect:g} margins"
+        )
         if c.assumed and c.wrong_limit > 0.05:
             broken.append(f"{name}: wrong in {c.wrong} of {c.companies}")
         owed = c.error <= 0.2 and (c.effect == 0 or (c.effect >= 2 and c.response == "the frame"))

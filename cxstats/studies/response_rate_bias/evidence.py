@@ -21,7 +21,7 @@ from cxstats.methods.representativity import representativity
 from cxstats.methods.weighting import held_out
 from cxstats.metrics import Metric
 from cxstats.studies.disclosure import hidden_groups
-from cxstats.studies.response_rate_bias.frame import Frame, wave_cells
+from cxstats.studies.response_rate_bias.frame import ANSWERED, Frame, wave_cells
 from cxstats.studies.response_rate_bias.numbers import (
     BalanceRow,
     Category,
@@ -73,8 +73,8 @@ def accounting(survey: Survey, frame: Frame, metric: Metric, chosen: Settings) -
 def _stages(survey: Survey, frame: Frame, metric: Metric, chosen: Settings) -> tuple[Stage, ...]:
     named = [stage for stage in survey.stages if stage in survey.columns]
     cells = _invited(survey, wave_cells(survey, [*named, metric.key, *_held(survey)], frame.wave))
-    cells["answered"] = cells[metric.key].notna().to_numpy(dtype=bool)
-    found = response_rates(cells, stages=[*named, "answered"], level=chosen.level).table
+    cells[ANSWERED] = cells[metric.key].notna().to_numpy(dtype=bool)
+    found = response_rates(cells, stages=[*named, ANSWERED], level=chosen.level).table
     everyone = Stage("Invited", frame.n_invited, frame.n_invited, 100.0, 100.0, 100.0)
     rest = [
         Stage(
@@ -109,9 +109,9 @@ def _rates(survey: Survey, frame: Frame, metric: Metric, chosen: Settings) -> tu
         cells = _invited(survey, wave_cells(survey, [name, metric.key, *_held(survey)], frame.wave))
         if cells[name].nunique() > MOST_SHOWN:
             continue
-        tables[name] = cells.assign(answered=cells[metric.key].notna().to_numpy(dtype=bool))
+        tables[name] = cells.assign(**{ANSWERED: cells[metric.key].notna().to_numpy(dtype=bool)})
     sizes = {
-        name: cells[cells["answered"]]
+        name: cells[cells[ANSWERED]]
         .dropna(subset=[name])
         .groupby(name, observed=True, as_index=False)["n"]
         .sum()
@@ -155,7 +155,7 @@ def _rate_table(
     chosen: Settings,
     order: tuple[str, ...] = (),
 ) -> RateTable:
-    found = response_rates(cells, name, stages=["answered"], level=chosen.level).table
+    found = response_rates(cells, name, stages=[ANSWERED], level=chosen.level).table
     rows = [
         Rate(
             str(row[name]),
@@ -184,7 +184,7 @@ def _moment(survey: Survey, frame: Frame, metric: Metric, chosen: Settings) -> t
     days = [WEEKDAYS[int(day) - 1] for day in cells["invited_weekday"]]
     cells = cells.assign(
         invited_weekday=pd.array(days, dtype="string"),
-        answered=cells[metric.key].notna().to_numpy(dtype=bool),
+        **{ANSWERED: cells[metric.key].notna().to_numpy(dtype=bool)},
     )
     return (_rate_table(cells, "invited_weekday", "Invited on a", set(), chosen, WEEKDAYS),)
 
@@ -194,7 +194,7 @@ def _wave_rates(survey: Survey, metric: Metric, chosen: Settings) -> tuple[Rate,
         return ()
     cells = survey.cells([survey.wave, metric.key])
     cells = cells.dropna(subset=[survey.wave]).reset_index(drop=True)
-    cells = cells.assign(answered=cells[metric.key].notna().to_numpy(dtype=bool))
+    cells = cells.assign(**{ANSWERED: cells[metric.key].notna().to_numpy(dtype=bool)})
     if cells.empty:
         return ()
     order = tuple(survey.wave_order)
@@ -235,7 +235,7 @@ def _coverage(survey: Survey, frame: Frame, chosen: Settings) -> Coverage | None
 
 def counts_of(frame: Frame, metric: Metric) -> np.ndarray:
     """Answers per category of the scale (weighted in a weighted survey), shape (size,)."""
-    cells = frame.cells[frame.cells["answered"]]
+    cells = frame.cells[frame.cells[ANSWERED]]
     tally = cells["w"] if "w" in cells.columns else cells["n"]
     place = cells[metric.key].to_numpy(dtype=int) - metric.scale.low
     return np.bincount(place, weights=tally.to_numpy(dtype=float), minlength=metric.scale.size)
@@ -259,8 +259,8 @@ def published(survey: Survey, frame: Frame, metric: Metric, chosen: Settings) ->
 
 def _base(cells: pd.DataFrame) -> np.ndarray:
     if "w" not in cells.columns:
-        return np.where(cells["answered"], 1.0, 0.0)
-    return np.where(cells["answered"], cells["w"] / cells["n"], 0.0)
+        return np.where(cells[ANSWERED], 1.0, 0.0)
+    return np.where(cells[ANSWERED], cells["w"] / cells["n"], 0.0)
 
 
 def repeats_here(survey: Survey, frame: Frame, metric: Metric) -> bool:
@@ -285,7 +285,7 @@ def repeats_here(survey: Survey, frame: Frame, metric: Metric) -> bool:
 def who_answers(frame: Frame, metric: Metric, chosen: Settings, missing: dict[str, str]) -> dict[str, Any]:
     """Representativity of the answers, given what is known of everyone invited."""
     try:
-        found = representativity(frame.cells, frame.by, responded="answered", level=chosen.level)
+        found = representativity(frame.cells, frame.by, responded=ANSWERED, level=chosen.level)
     except ValueError as error:
         missing["who"] = f"{error}"
         return {}
@@ -331,8 +331,9 @@ def _titled(text: str, frame: Frame) -> str:
 
 def weighting(survey: Survey, made: Weighting, chosen: Settings) -> dict[str, Any]:
     """Every reasonable choice of weights, the balance that the main one brings, and what it was not shown."""
+    alike = not made.metric.variance(counts_of(made.frame, made.metric)) > 0
     return {
-        "choices": (made.main, *made.others()),
+        "choices": () if alike else (made.main, *made.others()),
         "main": made.main.key,
         "balance": _balance_rows(made.cells, made.frame, made.calibration, chosen),
         "checks": checks(survey, made.frame, chosen, made.calibration),
@@ -345,7 +346,7 @@ def average_weights(cells: pd.DataFrame) -> np.ndarray:
     base = np.ones(len(cells))
     if "w" in cells.columns:
         base = (cells["w"] / cells["n"]).to_numpy(dtype=float)
-    answered = cells["answered"].to_numpy(dtype=bool)
+    answered = cells[ANSWERED].to_numpy(dtype=bool)
     mass = base * cells["n"].to_numpy(dtype=float)
     return base * mass.sum() / mass[answered].sum()
 
@@ -365,7 +366,7 @@ class Weighting:
 
     def __init__(self, frame: Frame, metric: Metric, chosen: Settings, *, repeated: bool = False) -> None:
         self.frame, self.metric, self.chosen, self.repeated = frame, metric, chosen, repeated
-        by = [*frame.by, metric.key, "answered"]
+        by = [*frame.by, metric.key, ANSWERED]
         self.cells, self.jackknife = part_jackknife(frame.parts).regroup(frame.parts, by)
         self.margins = margins_of(self.cells, frame.by)
         wanted = chosen.weighting
@@ -383,7 +384,7 @@ class Weighting:
         extra: dict[str, Any] = {}
         if method == "logit":
             extra = {"bounds": BOUNDS, "weights": average_weights(self.cells)}
-        return calibrate(self.cells, margins, method=method, responded="answered", **extra)
+        return calibrate(self.cells, margins, method=method, responded=ANSWERED, **extra)
 
     def choice(self, key: str, label: str, weights: Any, family: str, *, replicated: bool = False) -> Choice:
         """What one kind of weights gives; errors re-make the weights in every replicate where ``replicated``."""
@@ -468,7 +469,7 @@ def _balance_rows(
     cells: pd.DataFrame, frame: Frame, calibration: Calibration, chosen: Settings
 ) -> tuple[BalanceRow, ...]:
     found = balance(
-        cells, frame.by, responded="answered", weights=calibration.weights, level=chosen.level
+        cells, frame.by, responded=ANSWERED, weights=calibration.weights, level=chosen.level
     ).table
     return tuple(
         BalanceRow(
@@ -492,9 +493,9 @@ def checks(survey: Survey, frame: Frame, chosen: Settings, calibration: Calibrat
         return ()
     extra = {"bounds": BOUNDS, "weights": average_weights(cells)} if calibration.method == "logit" else {}
     again = calibrate(
-        cells, margins_of(cells, frame.by), method=calibration.method, responded="answered", **extra
+        cells, margins_of(cells, frame.by), method=calibration.method, responded=ANSWERED, **extra
     )
-    found = held_out(cells, names, again, responded="answered", level=chosen.level).table
+    found = held_out(cells, names, again, responded=ANSWERED, level=chosen.level).table
     return tuple(
         Check(
             name=str(r.outcome),
@@ -517,7 +518,7 @@ def checks(survey: Survey, frame: Frame, chosen: Settings, calibration: Calibrat
 def _known_for_some(cells: pd.DataFrame, name: str) -> bool:
     """Whether an outcome differs between customers and is known for some who answered."""
     held = cells[cells[name].notna()]
-    return held[name].nunique() > 1 and bool(held["answered"].any())
+    return len(held[name].unique()) > 1 and bool(held[ANSWERED].any())
 
 
 def defects(survey: Survey, metric: Metric, chosen: Settings) -> tuple[Defect, ...]:
@@ -527,15 +528,15 @@ def defects(survey: Survey, metric: Metric, chosen: Settings) -> tuple[Defect, .
         waves = [survey.wave] if survey.wave else []
         cells = survey.cells([name, metric.key, *waves]).dropna(subset=[name, *waves])
         cells = cells.assign(
-            answered=cells[metric.key].notna().to_numpy(dtype=bool), fact=cells[name].astype(bool)
+            **{ANSWERED: cells[metric.key].notna().to_numpy(dtype=bool)}, fact=cells[name].astype(bool)
         )
         for wave in survey.wave_order or ("",):
             held = cells[cells[survey.wave].eq(wave).to_numpy(dtype=bool)] if wave else cells
-            answers = held.loc[held["answered"], "n"].sum()
-            if held["fact"].nunique() < 2 or answers < chosen.smallest_group or held["answered"].all():
+            answers = held.loc[held[ANSWERED], "n"].sum()
+            if held["fact"].nunique() < 2 or answers < chosen.smallest_group or held[ANSWERED].all():
                 continue
-            held = held.groupby(["fact", "answered"], as_index=False)["n"].sum()
-            d = data_defect(held, "fact", responded="answered", level=chosen.level)
+            held = held.groupby(["fact", ANSWERED], as_index=False)["n"].sum()
+            d = data_defect(held, "fact", responded=ANSWERED, level=chosen.level)
             made.append(
                 Defect(
                     label=survey.group_labels[name],
@@ -574,6 +575,10 @@ def unseen(
     missing: dict[str, str],
 ) -> dict[str, Any]:
     """The range over φ, whether it can be trusted, and the tipping curves."""
+    if not metric.variance(counts_of(frame, metric)) > 0:
+        missing["beyond"] = "all answers are alike, so that nothing can be learned about who answers what"
+        missing["weighting"] = "All answers are alike: no weighting can move the score."
+        return {}
     try:
         model = nonignorable.net_score_bias(
             frame.parts,
@@ -583,7 +588,7 @@ def unseen(
             phi=PHI,
             level=chosen.level,
             seed=chosen.seed,
-            responded="answered",
+            responded=ANSWERED,
         )
     except ValueError as error:
         missing["beyond"] = str(error)
@@ -659,10 +664,12 @@ def _conditions(model: nonignorable.NetScoreBias) -> tuple[Trust, ...]:
             "monotone": f"largest step back {share(row.found)} of the response rate",
         }[key]
         fails = {
-            "correlation": f"what is known of customers goes too little with the score (correlation {number(row.found, 2)}, 0.4 needed)",
+            "correlation": "what is known of customers goes too little with the score (correlation "
+            f"{number(row.found, 2)}, 0.4 needed)",
             "variance": "those who answered vary "
             + ("more" if row.found > 1 else "less")
-            + f" in what is known of them than the others (variance ratio {number(row.found, 2)}): both ends, or the middle, seem to answer more",
+            + f" in what is known of them than the others (variance ratio {number(row.found, 2)}): both ends, or the "
+            "middle, seem to answer more",
             "monotone": "response neither rises nor falls throughout with what is known of customers",
         }[key]
         holds, blunt = bool(row.holds), not row.sharp

@@ -115,7 +115,8 @@ def _ladder(numbers: Numbers, source: Source) -> Figure:
             published.low,
             published.high,
             values=(value, span),
-            sublabel=f"{plural(numbers.n, 'answer')}, {'design weights only' if numbers.design_effect > 1 else 'unweighted'}",
+            sublabel=f"{plural(numbers.n, 'answer')}, "
+            + ("design weights only" if numbers.design_effect > 1 else "unweighted"),
         )
     ]
     table = [("Score as published", "answers are like all invited", value, span)]
@@ -472,7 +473,8 @@ def _partials(numbers: Numbers, source: Source) -> Figure:
             "Partial R-indicators, in percentage points",
             ("Fact", "Alone", "Others held equal"),
             tuple(rows),
-            notes=f"R-indicator {number(reach.r, 3)} ({number(reach.r_low, 3)} to {number(reach.r_high, 3)}; 1: everyone equally "
+            notes=f"R-indicator {number(reach.r, 3)} ({number(reach.r_low, 3)} to {number(reach.r_high, 3)}; 1: "
+            "everyone equally "
             f"likely to answer). Coefficient of variation {number(reach.cv, 3)} ({number(reach.cv_low, 3)} to "
             f"{number(reach.cv_high, 3)}). Largest bias that a score could have which follows exactly this probability: "
             f"{say.rough_gap(reach.largest, 1)}; not a bound on the whole bias. AUC of the model {number(reach.auc, 3)}. "
@@ -598,7 +600,8 @@ def _strip(numbers: Numbers, source: Source) -> Figure:
     return Figure(
         key="strip",
         headline=sentences.strip_headline(numbers),
-        subtitle=f"{numbers.metric.label} under every reasonable choice of weighting, with its {_level(numbers)} interval and "
+        subtitle=f"{numbers.metric.label} under every reasonable choice of weighting, with its {_level(numbers)} "
+        "interval and "
         "its price: how many times as many answers the same precision now takes (design effect)",
         alt=_told(
             f"{numbers.metric.short} under each choice of weights",
@@ -710,7 +713,8 @@ def _checks(numbers: Numbers, source: Source) -> Figure:
                 )
                 for c in numbers.checks
             ),
-            notes=f"{level} intervals. That a fact is repaired says nothing sure of {say.metric.short}: it may depend on what the "
+            notes=f"{level} intervals. That a fact is repaired says nothing sure of {say.metric.short}: it may "
+            "depend on what the "
             "list does not show in another way.",
         ),
         source=source.line(_answers_of(numbers)),
@@ -740,8 +744,10 @@ def defect_table(numbers: Numbers) -> Table | None:
             )
             for d in numbers.defects
         ),
-        notes="Percentage points by which the answers miss the share of everyone invited, and what a random sample of as many "
-        "would miss it by at most in 95 of 100 surveys. Where the answers miss by more, the last column is the size of a random "
+        notes="Percentage points by which the answers miss the share of everyone invited, and what a random sample "
+        "of as many "
+        "would miss it by at most in 95 of 100 surveys. Where the answers miss by more, the last column is the size "
+        "of a random "
         "sample with such an error (Meng 2018), and its interval.",
     )
 
@@ -757,7 +763,8 @@ def _proxy(numbers: Numbers, source: Source) -> Figure:
     return Figure(
         key="proxy",
         headline=sentences.proxy_headline(numbers),
-        subtitle=f"Response rate by tenth of everyone invited, from those whose facts foretell the lowest {numbers.metric.short} "
+        subtitle="Response rate by tenth of everyone invited, from those whose facts foretell the lowest "
+        f"{numbers.metric.short} "
         "to the highest",
         alt=_told("Response rate by tenth", [f"{r.label}: {percent(r.value, 1)}" for r in unseen.deciles]),
         draw=lambda canvas: plots.curves(
@@ -822,7 +829,8 @@ def _phi(numbers: Numbers, source: Source) -> Figure:
                 (percent(p), signed(b, say.gap_digits + 1), say.gap_span(lo, hi))
                 for p, b, lo, hi in zip(phi, unseen.bias, unseen.bias_low, unseen.bias_high, strict=True)
             ),
-            notes=f"Proxy correlation {number(unseen.correlation, 2)}; variance ratio {number(unseen.variance_ratio, 2)}.",
+            notes=f"Proxy correlation {number(unseen.correlation, 2)}; variance ratio "
+            f"{number(unseen.variance_ratio, 2)}.",
         ),
         source=source.line(_answers_of(numbers)),
         key_marks=(
@@ -847,7 +855,8 @@ def _tipping(numbers: Numbers, source: Source) -> Figure:
     return Figure(
         key="tipping",
         headline=sentences.tipping_headline(numbers),
-        subtitle=f"{numbers.metric.short} of everyone invited, by how many times the odds of {sentences.worst_answers(numbers.metric)} are "
+        subtitle=f"{numbers.metric.short} of everyone invited, by how many times the odds of "
+        f"{sentences.worst_answers(numbers.metric)} are "
         "among those who stayed silent, compared with people like them who answered",
         alt=_told(
             "The score of everyone falls as the odds rise",
@@ -867,7 +876,7 @@ def _tipping(numbers: Numbers, source: Source) -> Figure:
             x_text=lambda v: (
                 f"× {number(v, 0 if v >= 1 and abs(v - round(v)) < 1e-9 else 2 if v < 0.5 else 1)}"
             ),
-            x_ticks=(0.5, 1, 2, 4) if canvas.wide else (0.5, 1, 2, 4),
+            x_ticks=(0.5, 1, 2, 4),
             y_text=_ticks(numbers),
             y_band=_band(numbers),
             y_band_label=f"within {say.gap(numbers.settings.margin)} of the published score",
@@ -921,7 +930,8 @@ def _robustness(numbers: Numbers, source: Source) -> Figure:
     return Figure(
         key="robustness",
         headline=sentences.robustness_headline(numbers),
-        subtitle="How far one more fact, unknown to the frame, would move the weighted score if it were as telling as each of "
+        subtitle="How far one more fact, unknown to the frame, would move the weighted score if it were as telling "
+        "as each of "
         "the facts at hand",
         alt=_told(
             "Move of the score by an unknown fact as telling as",
@@ -942,7 +952,8 @@ def _robustness(numbers: Numbers, source: Source) -> Figure:
             "An unknown fact as telling as one of these",
             ("As telling as", "Moves the score by", "Correlation with the score"),
             tuple((t, signed(b, say.gap_digits + 2), signed(r, 3)) for t, b, r in ordered),
-            notes=f"Robustness value {number(found.value, 3)}: an unknown fact that explains this share both of the weights and of "
+            notes=f"Robustness value {number(found.value, 3)}: an unknown fact that explains this share both of the "
+            "weights and of "
             f"the score would bring the weighted score to {say.value(found.target, 1)}.",
         ),
         source=source.line(_answers_of(numbers)),
@@ -968,7 +979,8 @@ def _instrument(numbers: Numbers, source: Source) -> Figure:
     return Figure(
         key="instrument",
         headline=sentences.instrument_headline(numbers),
-        subtitle=f"{numbers.metric.label} of those who answered, by how hard they were asked, with its {_level(numbers)} interval",
+        subtitle=f"{numbers.metric.label} of those who answered, by how hard they were asked, with its "
+        f"{_level(numbers)} interval",
         alt=_told(
             "Score and response rate in each arm", [f"{r[0]}: {r[2]} answered, {r[3]} ({r[4]})" for r in rows]
         ),
@@ -1014,7 +1026,8 @@ def _early(numbers: Numbers, source: Source) -> Figure:
             "Score by time to answer",
             ("Answered", "Answers", numbers.metric.short, f"{_level(numbers)} interval"),
             tuple((g[0], count(g[1]), say.value(g[2], 1), say.span(g[3], g[4], 1)) for g in found.groups),
-            notes="Late is not never: those who answer late need not be like those who never do (Lin and Schaeffer 1995).",
+            notes="Late is not never: those who answer late need not be like those who never do (Lin and Schaeffer "
+            "1995).",
         ),
         source=source.line(_answers_of(numbers)),
         key_marks=(("observed", f"as answered, with {_level(numbers)} interval"),),
@@ -1027,7 +1040,8 @@ def _plan(numbers: Numbers, source: Source) -> Figure:
     return Figure(
         key="plan",
         headline=sentences.plan_headline(numbers),
-        subtitle=f"Half the width of the {_level(numbers)} interval of the score of everyone invited, by answers from customers "
+        subtitle=f"Half the width of the {_level(numbers)} interval of the score of everyone invited, by answers "
+        "from customers "
         "drawn at random from those who stayed silent",
         alt=_told(
             "A falling curve",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,6 +31,7 @@ BANDS = 5  # fifths of a number such as yearly revenue
 SAME = 0.5  # share of a number's variation that a group explains from which on it says the same thing twice
 NO_WAVE = 0.01  # share of invitations without a wave from which on those of a wave are not known
 LEAK = 0.2  # a fact known more often of those who answered, by this share of customers, gives the answer away
+ANSWERED = "_gave"  # column of the cells: gave a usable answer; no score or group can be called that
 NOT_KNOWN, OTHER = "not known", "other"
 VALUE = "value"
 
@@ -81,7 +83,7 @@ class Frame:
     @property
     def n_answered(self) -> int:
         """Customers with a usable answer."""
-        return int(self.cells.loc[self.cells["answered"], "n"].sum())
+        return int(self.cells.loc[self.cells[ANSWERED], "n"].sum())
 
 
 def numeric_facts(survey: Survey) -> dict[str, str]:
@@ -112,15 +114,13 @@ def frame_of(
     titles = {**survey.group_labels, **numeric_facts(survey)}
     recode, notes, gone = _categories(counted.parts, chosen, titles)
     used = [name for name in chosen if name in recode]
-    columns = [*used, score, "answered"]
+    columns = [*used, score, ANSWERED]
     # recoding is done on the few cells, not on the rows
     parts = regroup(_recoded(counted.parts, recode), by=[*columns, "part"])
     return Frame(
         cells=_plain(regroup(parts, by=columns)),
         parts=_plain(parts),
-        outcomes=_plain(
-            regroup(_recoded(counted.outcomes, recode), by=[*used, "answered", *survey.outcomes])
-        ),
+        outcomes=_plain(regroup(_recoded(counted.outcomes, recode), by=[*used, ANSWERED, *survey.outcomes])),
         titles={name: titles[name] for name in used},
         left_out=(*left_out, *gone),
         notes=(*notes, *counted.notes),
@@ -148,7 +148,7 @@ def _of_wave(column: pd.Series, wave: str) -> np.ndarray:
 
 
 def _plain(cells: pd.DataFrame) -> pd.DataFrame:
-    return cells.assign(answered=cells["answered"].astype(bool))
+    return cells.assign(**{ANSWERED: cells[ANSWERED].astype(bool)})
 
 
 def _wave(survey: Survey, score: str, wanted: str | None) -> tuple[str, bool]:
@@ -291,7 +291,7 @@ def _asked(cells: pd.DataFrame) -> pd.DataFrame:
 
 def _labelled(cells: pd.DataFrame, score: str, by: list[str]) -> pd.DataFrame:
     labels = {name: cells[name].astype("string").fillna(NOT_KNOWN) for name in by}
-    return cells.assign(answered=cells[score].notna().to_numpy(dtype=bool), **labels)
+    return cells.assign(**{ANSWERED: cells[score].notna().to_numpy(dtype=bool)}, **labels)
 
 
 def _grouped(rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
@@ -343,7 +343,7 @@ def _fifths(value: np.ndarray) -> pd.Series:
     ends = [number(edge, digits) for edge in edges]
     names = [
         f"up to {ends[0]}",
-        *[f"{a} to {b}" for a, b in zip(ends[:-1], ends[1:], strict=True)],
+        *[f"{a} to {b}" for a, b in pairwise(ends)],
         f"over {ends[-1]}",
     ]
     code = np.where(np.isfinite(value), np.searchsorted(edges, value, side="left"), -1)
@@ -358,8 +358,8 @@ def _categories(
     notes: list[str] = []
     left_out: list[LeftOut] = []
     for name in chosen:
-        counts = cells.groupby([name, "answered"], observed=True, as_index=False)["n"].sum()
-        n, answered = counts["n"].to_numpy(dtype=float), counts["answered"].to_numpy(dtype=bool)
+        counts = cells.groupby([name, ANSWERED], observed=True, as_index=False)["n"].sum()
+        n, answered = counts["n"].to_numpy(dtype=float), counts[ANSWERED].to_numpy(dtype=bool)
         if not n[answered].sum() > 0 or not n[~answered].sum() > 0:
             continue
         found, codes, said = frame_variables(counts, [name], n, answered, expected=EXPECTED)

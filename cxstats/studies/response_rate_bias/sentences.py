@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from cxstats.findings import Finding, MainPoint, Verdict
@@ -135,20 +136,27 @@ def _followed(numbers: Numbers) -> Finding:
     say, f, published = Speech(numbers.metric), numbers.follow_up, numbers.published
     bias = (published.value - f.value, published.value - f.high, published.value - f.low)
     outer = (published.value - f.high_unbounded, published.value - f.low_unbounded)
-    text = {
-        Verdict.MATERIAL: f"Those who had stayed silent were asked again, a random {count(f.selected)} of them: {numbers.metric.short} "
-        f"of everyone is {say.value(f.value)}, not the published {say.value(published.value)}.",
-        Verdict.NEGLIGIBLE: f"Those who had stayed silent were asked again, a random {count(f.selected)} of them: {numbers.metric.short} "
-        f"of everyone is {say.value(f.value)}, close enough to the published {say.value(published.value)}.",
-    }.get(
-        numbers.verdict,
-        f"A follow-up of {count(f.selected)} puts {numbers.metric.short} of everyone at {say.value(f.value)}, against the "
-        f"published {say.value(published.value)}, but {'too many of them stayed silent again' if numbers.verdict is Verdict.NOT_ANSWERABLE else 'there are too few answers to it'} to settle it.",
-    )
+    name, now, before = numbers.metric.short, say.value(f.value), say.value(published.value)
+    asked = f"Those who had stayed silent were asked again, a random {count(f.selected)} of them: {name} of everyone is {now}"
+    if numbers.verdict is Verdict.MATERIAL:
+        text = f"{asked}, not the published {before}."
+    elif numbers.verdict is Verdict.NEGLIGIBLE:
+        text = f"{asked}, close enough to the published {before}."
+    else:
+        why = (
+            "too many of them stayed silent again"
+            if numbers.verdict is Verdict.NOT_ANSWERABLE
+            else "there are too few answers to it"
+        )
+        text = (
+            f"A follow-up of {count(f.selected)} puts {name} of everyone at {now}, against the published {before}, but {why} "
+            "to settle it."
+        )
     return _finding(
         numbers,
         text,
-        f"The {level_text(numbers.settings.level)} interval of the difference is {say.gap_span(bias[1], bias[2], edge=numbers.settings.margin)}; "
+        f"The {level_text(numbers.settings.level)} interval of the difference is "
+        f"{say.gap_span(bias[1], bias[2], edge=numbers.settings.margin)}; "
         f"whatever the {count(f.selected - f.answered)} who stayed silent again would say, {say.gap_span(*outer)}. "
         f"It is judged against {say.gap(numbers.settings.margin)}.",
         needed=_needed(numbers)
@@ -172,7 +180,8 @@ def _judged(numbers: Numbers) -> Finding:
         text = f"The published {published} is {_between(say, *size)} too {direction}. {_who(numbers)}"
     elif numbers.verdict is Verdict.NEGLIGIBLE:
         text = (
-            f"Who happened to answer moves {numbers.metric.short} by less than {margin}: {published} can stand for everyone "
+            f"Who happened to answer moves {numbers.metric.short} by less than {margin}: {published} can stand for "
+            "everyone "
             "invited."
         )
     elif numbers.verdict is Verdict.INCONCLUSIVE:
@@ -206,7 +215,7 @@ def _judged(numbers: Numbers) -> Finding:
     checks = (
         "and every check of that range holds"
         if numbers.unseen is not None and numbers.unseen.trusted
-        else "but " + join_words([r for r in numbers.reasons][:2])
+        else "but " + join_words(numbers.reasons[:2])
         if numbers.reasons
         else ""
     )
@@ -254,16 +263,20 @@ def _more_answers(numbers: Numbers) -> str:
 
 def _two_digits(n: float) -> float:
     """Rounded up to two digits that count."""
-    step = 10 ** max(int(math.floor(math.log10(max(n, 1)))) - 1, 0)
+    step = 10 ** max(math.floor(math.log10(max(n, 1))) - 1, 0)
     return math.ceil(n / step) * step
 
 
 def _needed(numbers: Numbers) -> str:
     plan, say = numbers.plan, Speech(numbers.metric)
     if plan is None:
-        return "A follow-up of a random part of those who stayed silent, or a few facts known of everyone before the invitation."
+        return (
+            "A follow-up of a random part of those who stayed silent, or a few facts known of everyone before "
+            "the invitation."
+        )
     return (
-        f"A follow-up: answers from {count(plan.n)} customers drawn at random from those who stayed silent would tell the score of "
+        f"A follow-up: answers from {count(plan.n)} customers drawn at random from those who stayed silent would "
+        "tell the score of "
         f"everyone to within {say.rough_gap(plan.precision, 0)}, whatever decides who answers."
     )
 
@@ -429,7 +442,10 @@ def _range_point(numbers: Numbers) -> MainPoint | None:
     low, high = published - last, published - first
     failed = [c for c in numbers.unseen.conditions if not c.holds] if numbers.unseen else []
     far = low if abs(last) >= abs(first) else high
-    headline = f"If satisfaction itself decides who answers, {numbers.metric.short} could be as {'low' if far == low else 'high'} as {say.value(far)}"
+    headline = (
+        f"If satisfaction itself decides who answers, {numbers.metric.short} could be as {'low' if far == low else 'high'} as "
+        f"{say.value(far)}"
+    )
     sentence = (
         "The truth lies in this range if happier customers answer more, or less, at any strength."
         if not failed
@@ -458,7 +474,8 @@ def _who_point(numbers: Numbers) -> MainPoint | None:
     return MainPoint(
         number=percent(low.value, 1),
         interval=interval(low.low, low.high, "%"),
-        headline=f"By {in_sentence(table.title)}, “{low.label}” answer least: {percent(low.value)} against {percent(high.value)}",
+        headline=f"By {in_sentence(table.title)}, “{low.label}” answer least: {percent(low.value)} against "
+        f"{percent(high.value)}",
         sentence=f"“{high.label}” answer most, {percent(high.value, 1)} ({interval(high.low, high.high, '%')}).",
         figure="rates",
     )
@@ -472,7 +489,8 @@ def _check_point(numbers: Numbers) -> MainPoint | None:
         number=f"{signed(check.gap, 1)} → {signed(check.gap_weighted, 1)}",
         interval="percentage points off, before and after weighting",
         headline=checks_headline(numbers),
-        sentence=f"{check.label}: {percent(check.answers, 1)} of those who answered, {percent(check.weighted, 1)} weighted, "
+        sentence=f"{check.label}: {percent(check.answers, 1)} of those who answered, {percent(check.weighted, 1)} "
+        "weighted, "
         f"{percent(check.everyone, 1)} of everyone invited.",
         figure="checks",
     )
@@ -487,7 +505,8 @@ def _plan_point(numbers: Numbers) -> MainPoint | None:
         number=count(plan.n),
         interval="follow-up answers",
         headline=f"Answers from a random {count(plan.n)} of those who stayed silent would settle it",
-        sentence=f"To within {say.rough_gap(plan.precision, 1)}, whatever decides who answers. If only part of those asked reply, the "
+        sentence=f"To within {say.rough_gap(plan.precision, 1)}, whatever decides who answers. If only part of those "
+        "asked reply, the "
         "rest stays open.",
         figure="plan",
     )
@@ -517,7 +536,8 @@ def need_to_know(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...
         else " Who was invited is not in the data."
     )
     known = (
-        f"{capitalised(join_words([in_sentence(v) for v in numbers.variables]))}, known before the invitation, answered or not."
+        f"{capitalised(join_words([in_sentence(v) for v in numbers.variables]))}, known before the invitation, "
+        "answered or not."
         if numbers.variables
         else "Nothing that can be used."
     )
@@ -530,7 +550,8 @@ def need_to_know(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...
         ("Who was asked", asked),
         (
             "Who is in the score",
-            f"{plural(numbers.n, 'answer')} to {numbers.metric.label}; every row that was set aside is [listed with its reason](#ledger).",
+            f"{plural(numbers.n, 'answer')} to {numbers.metric.label}; every row that was set aside is [listed with "
+            "its reason](#ledger).",
         ),
         ("What is known of everyone", known + left),
         ("What would matter", f"A difference of {say.gap(chosen.margin)} or more, set before the analysis."),
@@ -549,7 +570,8 @@ def limits(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...]:
         return (
             (
                 "Whether those who did not answer differ.",
-                "Units with more answers may have happier customers for reasons of their own. One row per invitation, with "
+                "Units with more answers may have happier customers for reasons of their own. One row per "
+                "invitation, with "
                 "facts known of everyone, would tell more.",
             ),
             ("What single customers think.", "Only each unit’s shares are in the data."),
@@ -564,7 +586,7 @@ def limits(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...]:
         )
         rows.append(
             (
-                f"Anything if both ends answer most, or the middle does.",
+                "Anything if both ends answer most, or the middle does.",
                 "The range assumes that response rises or falls with satisfaction throughout. "
                 + _conditions_text(numbers),
             )
@@ -593,7 +615,8 @@ def limits(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...]:
     rows.append(
         (
             "Whether the facts were dated before the invitation.",
-            "A fact recorded after the invitation can be a consequence of it. `as_of:` in survey.yml states the date and has it "
+            "A fact recorded after the invitation can be a consequence of it. `as_of:` in survey.yml states the "
+            "date and has it "
             "checked.",
         )
     )
@@ -618,7 +641,10 @@ def _conditions_text(numbers: Numbers) -> str:
     said = [
         f"{c.condition}: {c.found}{'' if c.holds else ', which fails'}" for c in numbers.unseen.conditions
     ]
-    return f"The checks: {'; '.join(said)}. They see the shape of response only as far as the customer list foretells satisfaction."
+    return (
+        f"The checks: {'; '.join(said)}. They see the shape of response only as far as the customer list "
+        "foretells satisfaction."
+    )
 
 
 def method(numbers: Numbers, survey: Survey) -> tuple[str, ...]:
@@ -632,18 +658,25 @@ def method(numbers: Numbers, survey: Survey) -> tuple[str, ...]:
                 if numbers.units.adjusted
                 else ""
             )
-            + "; heteroskedasticity-robust standard errors (HC3). An association between units identifies no bias (Groves and "
-            "Peytcheva 2008: response rate explains about a tenth of the variation of non-response bias between studies).",
+            + "; heteroskedasticity-robust standard errors (HC3). An association between units identifies no bias "
+            "(Groves and "
+            "Peytcheva 2008: response rate explains about a tenth of the variation of non-response bias between "
+            "studies).",
         )
     said = [
-        f"Estimand: the expected {numbers.metric.short} of those who answer minus that of everyone invited. Response rates: answers by "
-        "everyone invited (AAPOR RR1), Wilson intervals. Propensity: logistic regression on the frame’s categories, main effects. "
+        f"Estimand: the expected {numbers.metric.short} of those who answer minus that of everyone invited. Response "
+        "rates: answers by "
+        "everyone invited (AAPOR RR1), Wilson intervals. Propensity: logistic regression on the frame’s categories, "
+        "main effects. "
         "R-indicator and partial indicators, bias-adjusted (Schouten, Cobben and Bethlehem 2009; Shlomo, Skinner and "
         "Schouten 2012). Data defect correlation: Meng 2018.",
-        "Weighting: calibration to the margins of everyone invited (Deville and Särndal 1992; raking, linear and bounded are "
-        "one solver), inverse propensities, and a cross-fitted doubly robust estimate. Standard errors re-make the weights in every "
+        "Weighting: calibration to the margins of everyone invited (Deville and Särndal 1992; raking, linear and "
+        "bounded are "
+        "one solver), inverse propensities, and a cross-fitted doubly robust estimate. Standard errors re-make the "
+        "weights in every "
         "replicate of a delete-a-part jackknife over customers.",
-        "Range over φ: proxy pattern-mixture (Andridge and Little 2011; Little and others 2020; Andridge and others 2019), on one "
+        "Range over φ: proxy pattern-mixture (Andridge and Little 2011; Little and others 2020; Andridge and others "
+        "2019), on one "
         "latent scale with the metric’s cut points, so that shares stay shares; φ = 0 is weighting, φ = 1 response by "
         "satisfaction alone. Uncertainty region: Imbens and Manski 2004. Worst case: Manski 1989. Follow-up: Hansen and "
         "Hurwitz 1946.",
@@ -654,12 +687,14 @@ def method(numbers: Numbers, survey: Survey) -> tuple[str, ...]:
         said.append(" ".join(numbers.reach.warnings))
     if chosen.smallest_group < 10:
         said.append(
-            f"Groups are shown from {plural(chosen.smallest_group, 'answer')} on, fewer than the usual 10: the threshold was "
+            f"Groups are shown from {plural(chosen.smallest_group, 'answer')} on, fewer than the usual 10: the "
+            "threshold was "
             "lowered for this report."
         )
     said.append(
         f"Verdict at {level_text(chosen.level)}, by a rule stated before any data: material where the whole region lies "
-        "beyond the margin and the checks hold; negligible where it lies within, the checks hold, and the two-ended tipping "
+        "beyond the margin and the checks hold; negligible where it lies within, the checks hold, and the two-ended "
+        "tipping "
         "curve agrees; otherwise this data cannot say, or there are too few answers."
     )
     return tuple(said)
@@ -696,7 +731,10 @@ def ladder_headline(numbers: Numbers) -> str:
     if numbers.n == numbers.invited:
         return f"Everyone invited answered: {name} is {published}"
     if numbers.follow_up is not None:
-        return f"With the follow-up, {name} of everyone is {say.value(numbers.follow_up.value)}; {published} was published"
+        return (
+            f"With the follow-up, {name} of everyone is {say.value(numbers.follow_up.value)}; {published} was "
+            "published"
+        )
     if region is None:
         return f"Without an assumption, {name} of everyone invited could be {say.span(*numbers.worst)}"
     first, last = region.assumption
@@ -705,7 +743,10 @@ def ladder_headline(numbers: Numbers) -> str:
         edge = f"about {say.value(high)} at most" if first > 0 else f"about {say.value(low)} at least"
         return f"Among everyone invited {name} is {edge}, not the published {published}"
     if numbers.verdict is Verdict.NEGLIGIBLE:
-        return f"Among everyone invited {name} stays within {say.gap(numbers.settings.margin)} of the published {published}"
+        return (
+            f"Among everyone invited {name} stays within {say.gap(numbers.settings.margin)} of the published "
+            f"{published}"
+        )
     if numbers.verdict is Verdict.INCONCLUSIVE:
         return f"Chance leaves open whether {name} of everyone lies near the published {published}"
     return f"Whether {name} of everyone lies near the published {published} cannot be told from this data"
@@ -721,11 +762,14 @@ def ladder_note(numbers: Numbers) -> str:
 def stages_headline(numbers: Numbers) -> str:
     """Where most invitations were lost."""
     stages = numbers.stages
-    lost = [(a.n - b.n, a, b) for a, b in zip(stages, stages[1:], strict=False)]
+    lost = [(a.n - b.n, a, b) for a, b in pairwise(stages)]
     if not lost:
         return f"{share(numbers.rate, 1)} of those invited answered"
     _, before, after = max(lost, key=lambda item: item[0])
-    return f"Most are lost between “{in_sentence(before.label)}” and “{in_sentence(after.label)}”: {percent(before.value)} get to the one, {percent(after.value)} to the other"
+    return (
+        f"Most are lost between “{in_sentence(before.label)}” and “{in_sentence(after.label)}”: "
+        f"{percent(before.value)} get to the one, {percent(after.value)} to the other"
+    )
 
 
 def rates_headline(numbers: Numbers) -> str:
@@ -741,7 +785,10 @@ def partials_headline(numbers: Numbers) -> str:
     """Which fact decides most who answers."""
     reach, say = numbers.reach, Speech(numbers.metric)
     strongest = max(reach.partials, key=lambda p: p.conditional)
-    return f"{strongest.title} decides most who answers; what the list shows could move a score by up to {say.rough_gap(reach.largest)}"
+    return (
+        f"{strongest.title} decides most who answers; what the list shows could move a score by up to "
+        f"{say.rough_gap(reach.largest)}"
+    )
 
 
 def balance_headline(numbers: Numbers) -> str:
@@ -751,8 +798,14 @@ def balance_headline(numbers: Numbers) -> str:
     if not before:
         return "Those who answered are a mix much like everyone invited, in what the list knows"
     if not after:
-        return f"{capitalised(number_word(len(before)))} {'kind' if len(before) == 1 else 'kinds'} of customer are off balance; weighting repairs {'it' if len(before) == 1 else 'all of them'}"
-    return f"{capitalised(number_word(len(before)))} kinds of customer are off balance; after weighting {number_word(len(after))} still are"
+        return (
+            f"{capitalised(number_word(len(before)))} {'kind' if len(before) == 1 else 'kinds'} of customer are "
+            f"off balance; weighting repairs {'it' if len(before) == 1 else 'all of them'}"
+        )
+    return (
+        f"{capitalised(number_word(len(before)))} kinds of customer are off balance; after weighting "
+        f"{number_word(len(after))} still are"
+    )
 
 
 def strip_headline(numbers: Numbers) -> str:
@@ -814,7 +867,8 @@ def defect_words(numbers: Numbers) -> str:
         return ""
     worst = min(found, key=lambda d: d.effective)
     return (
-        f"**{count(worst.n)} answers are not {count(worst.n)} random answers.** They know “{in_sentence(worst.label)}” as well as a "
+        f"**{count(worst.n)} answers are not {count(worst.n)} random answers.** They know "
+        f"“{in_sentence(worst.label)}” as well as a "
         f"random sample of {count(worst.effective)} ({count(worst.effective_low)} to {count(worst.effective_high)})."
     )
 
@@ -866,8 +920,14 @@ def tipping_headline(numbers: Numbers) -> str:
     if tipping.at_margin is None:
         return f"However many {bad} there are among the silent, the score stays within {say.gap(numbers.settings.margin)}"
     if tipping.at_margin <= 1:
-        return f"Even if the silent answered like people of their kind, the score would be off by {say.gap(numbers.settings.margin)} or more"
-    return f"If the odds of {bad} are {number(tipping.at_margin, 1)} times as high among the silent, the score is off by {say.gap(numbers.settings.margin)}"
+        return (
+            "Even if the silent answered like people of their kind, the score would be off by "
+            f"{say.gap(numbers.settings.margin)} or more"
+        )
+    return (
+        f"If the odds of {bad} are {number(tipping.at_margin, 1)} times as high among the silent, the score is "
+        f"off by {say.gap(numbers.settings.margin)}"
+    )
 
 
 def tipping_note(numbers: Numbers) -> str:
@@ -876,10 +936,16 @@ def tipping_note(numbers: Numbers) -> str:
     low, high = tipping.ends_at_margin
     said = "The second curve multiplies the odds of both ends of the scale against the middle. "
     if low is not None or high is not None:
-        said += f"It reaches the margin at {join_words([f'× {number(x, 2)}' for x in (low, high) if x is not None], 'and')}. "
+        said += (
+            "It reaches the margin at "
+            f"{join_words([f'× {number(x, 2)}' for x in (low, high) if x is not None], 'and')}. "
+        )
     if tipping.supported is not None:
         a, b = tipping.supported
-        said += f"As the customer list foretells satisfaction, both ends’ odds may lie from × {number(a, 2)} to × {number(b, 2)}: "
+        said += (
+            f"As the customer list foretells satisfaction, both ends’ odds may lie from × {number(a, 2)} to × "
+            f"{number(b, 2)}: "
+        )
         said += "within the margin." if tipping.agrees else "that reaches beyond the margin."
     return said.strip()
 
@@ -889,15 +955,24 @@ def robustness_headline(numbers: Numbers) -> str:
     found, margin, say = numbers.robustness, numbers.settings.margin, Speech(numbers.metric)
     strongest = max(found.benchmarks, key=lambda b: abs(b[1]))
     if abs(strongest[1]) > margin:
-        return f"An unknown fact as telling as {in_sentence(strongest[0])} would move the weighted score by more than {say.gap(margin)}"
-    return f"An unknown fact as telling as any at hand would move the weighted score by {say.rough_gap(abs(strongest[1]), 1)} at most"
+        return (
+            f"An unknown fact as telling as {in_sentence(strongest[0])} would move the weighted score by more "
+            f"than {say.gap(margin)}"
+        )
+    return (
+        "An unknown fact as telling as any at hand would move the weighted score by "
+        f"{say.rough_gap(abs(strongest[1]), 1)} at most"
+    )
 
 
 def instrument_headline(numbers: Numbers) -> str:
     """What harder asking shows."""
     found, say = numbers.instruments[0], Speech(numbers.metric)
     if found.low <= 0 <= found.high:
-        return f"Those whom more asking brought in answer no differently, as far as can be told ({say.gap_span(found.low, found.high)})"
+        return (
+            "Those whom more asking brought in answer no differently, as far as can be told "
+            f"({say.gap_span(found.low, found.high)})"
+        )
     lower = "lower" if found.difference < 0 else "higher"
     return f"More asking brings in {lower} scores: {say.gap_span(found.low, found.high)}"
 
@@ -909,7 +984,8 @@ def instrument_note(numbers: Numbers, found: Instrument) -> str:
     )
     return (
         f"{found.title}: {how}. Difference of the scores, last arm minus first: "
-        f"{Speech(numbers.metric).gap_span(found.low, found.high)} (p = {number(found.p_value, 3)}). A difference shows that response depends "
+        f"{Speech(numbers.metric).gap_span(found.low, found.high)} (p = {number(found.p_value, 3)}). A difference "
+        "shows that response depends "
         "on satisfaction beyond the list’s facts; none does not show that it does not."
     )
 
@@ -920,13 +996,19 @@ def early_headline(numbers: Numbers) -> str:
     if found.trend_low <= 0 <= found.trend_high:
         return "Those who answered late score much as those who answered at once; that says little of those who never did"
     lower = "lower" if found.trend < 0 else "higher"
-    return f"Those who answered late score {lower} ({say.gap_span(found.trend_low, found.trend_high)}); those who never did may differ more, or less"
+    return (
+        f"Those who answered late score {lower} ({say.gap_span(found.trend_low, found.trend_high)}); those who "
+        "never did may differ more, or less"
+    )
 
 
 def plan_headline(numbers: Numbers) -> str:
     """What a follow-up takes."""
     plan, say = numbers.plan, Speech(numbers.metric)
-    return f"{count(plan.n)} answers from people who stayed silent would tell the score of everyone to within {say.rough_gap(plan.precision)}"
+    return (
+        f"{count(plan.n)} answers from people who stayed silent would tell the score of everyone to within "
+        f"{say.rough_gap(plan.precision)}"
+    )
 
 
 def plan_note(numbers: Numbers) -> str:
@@ -934,7 +1016,8 @@ def plan_note(numbers: Numbers) -> str:
     plan = numbers.plan
     invited = math.ceil(plan.n / plan.rate_assumed)
     return (
-        f"Everyone drawn has to be reached: those of the follow-up who stay silent again are left open, from the worst case to the "
+        "Everyone drawn has to be reached: those of the follow-up who stay silent again are left open, from the "
+        "worst case to the "
         f"best. If {share(plan.rate_assumed)} of those drawn answer, {count(invited)} have to be drawn."
     )
 
@@ -944,17 +1027,20 @@ def plan_note(numbers: Numbers) -> str:
 
 def _units_answer(numbers: Numbers) -> Finding:
     u, say = numbers.units, Speech(numbers.metric)
-    slope = say.gap_span(u.low, u.high)
+    clear = u.low > 0 or u.high < 0
+    small, large = sorted((abs(u.low), abs(u.high)))
     goes = (
-        f"{capitalised(u.noun)} where ten points more of those asked answer score {slope} "
-        if u.low > 0 or u.high < 0
-        else f"{capitalised(u.noun)} with more answers score much as others ({slope} per ten points of response)"
+        f"{capitalised(u.noun)} where ten points more of those asked answer score {number(small, 1)} to "
+        f"{number(large, 1)} "
+        f"{say.gap_unit} {'higher' if u.slope > 0 else 'lower'}; "
+        if clear
+        else f"{capitalised(u.noun)} where more people answer score much as others; "
     )
-    tail = "differently; " if u.low > 0 or u.high < 0 else "; "
     return Finding(
         question=question(numbers),
         verdict=Verdict.NOT_ANSWERABLE,
-        answer=f"{goes}{tail}that does not tell how those who stayed silent differ. There is one row per unit, and none per person.",
+        answer=f"{goes}that does not tell how those who stayed silent differ. There is one row per unit, and none "
+        "per person.",
         rule="A comparison of units identifies no bias: places where more people answer differ in many ways.",
         margin=numbers.settings.margin,
         unit=say.gap_unit,
@@ -1010,7 +1096,8 @@ def units_note(numbers: Numbers) -> str:
     said = [f"{why}: {count(n)}." for why, n in u.left_out]
     if u.few:
         said.append(
-            f"{count(u.few)} {u.noun} state only that their number of answers is small; they count with the lowest weight."
+            f"{count(u.few)} {u.noun} state only that their number of answers is small; they count with the lowest "
+            "weight."
         )
     return " ".join(said)
 
@@ -1021,7 +1108,8 @@ def section_notes(numbers: Numbers) -> dict[str, str]:
     if numbers.reach is not None:
         say = Speech(numbers.metric)
         notes["who"] = (
-            f"**What this can and cannot bound.** If answering followed these facts and nothing else, no score could be off by more "
+            "**What this can and cannot bound.** If answering followed these facts and nothing else, no score could "
+            "be off by more "
             f"than {say.rough_gap(numbers.reach.largest, 1)}. What they do not show is in the sections below."
         )
     if words := defect_words(numbers):

@@ -45,6 +45,7 @@ from cxstats.studies.response_rate_bias.numbers import (
     Tipping,
     Unseen,
 )
+from cxstats.studies.response_rate_bias.units import LEAST_UNITS, measure_units
 
 if TYPE_CHECKING:
     from cxstats.metrics import Metric
@@ -144,6 +145,8 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
     Numbers. What the data cannot fill is None or empty, with the reason in ``missing``.
     """
     metric = survey.metric(chosen.metric)
+    if survey.units is not None:
+        return _of_units(survey, metric, chosen)
     frame = frame_of(survey, score=metric.key, variables=chosen.variables, wave=chosen.wave, seed=chosen.seed)
     known = survey.n_invited is not None and frame.waves_known
     n = frame.n_answered
@@ -169,6 +172,22 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
     if n == frame.n_invited:
         return Numbers(verdict=Verdict.NEGLIGIBLE, **shared)
     return _judged(survey, frame, metric, chosen, shared)
+
+
+def _of_units(survey: Survey, metric: Metric, chosen: Settings) -> Numbers:
+    """One row per hospital, store or branch: an association, and no verdict on bias whatever it is."""
+    table = survey.units
+    shared: dict[str, Any] = {
+        "settings": chosen,
+        "metric": metric,
+        "n": int(table["completed"].sum()) if "completed" in table.columns else len(table),
+        "invited": None,
+        "wave": "",
+        "verdict": Verdict.NOT_ANSWERABLE,
+    }
+    if len(table) < LEAST_UNITS:
+        return Numbers(**shared, reasons=(f"there are only {len(table)} {survey.description.units.called}",))
+    return Numbers(**shared, units=measure_units(survey, metric, chosen))
 
 
 def decide(

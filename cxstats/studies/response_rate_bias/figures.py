@@ -52,7 +52,7 @@ def all_figures(numbers: Numbers, source: Source) -> dict[str, Figure]:
     makers: tuple[tuple[bool, Callable[[Numbers, Source], Figure]], ...] = (
         (numbers.published is not None, _ladder),
         (bool(numbers.stages), _stages),
-        (bool(numbers.rates), _rates),
+        (any(len(table.rows) > 1 for table in numbers.rates), _rates),
         (numbers.coverage is not None, _coverage),
         (numbers.reach is not None, _partials),
         (bool(numbers.balance), _balance),

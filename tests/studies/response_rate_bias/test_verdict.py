@@ -1,0 +1,67 @@
+"""The rule, stated before any data: what each verdict needs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cxstats.findings import Verdict
+from cxstats.studies.response_rate_bias.numbers import FollowUp, Region, Tipping, Trust, Unseen
+from cxstats.studies.response_rate_bias.study import followed_up, verdict
+
+
+def region(low: float, lowest: float, highest: float, high: float) -> Region:
+    return Region(lowest, highest, lowest, highest, low, high)
+
+
+def unseen(*holds: bool) -> Unseen:
+    conditions = tuple(Trust(f"c{i}", "", "", held) for i, held in enumerate(holds))
+    empty = np.empty(0)
+    return Unseen(0.6, 1.0, (), empty, empty, empty, empty, conditions)
+
+
+def tipping(agrees: bool) -> Tipping:
+    empty = np.empty(0)
+    return Tipping(empty, empty, 1.5, empty, empty, agrees=agrees)
+
+
+WORST = (-60.0, 80.0)
+
+
+@pytest.mark.parametrize(
+    ("found", "trusted", "agrees", "expected"),
+    [
+        (region(5.8, 7, 35, 40), True, False, Verdict.MATERIAL),
+        (region(-40, -35, -7, -5.1), True, True, Verdict.MATERIAL),
+        (region(5.8, 7, 35, 40), False, True, Verdict.NOT_ANSWERABLE),  # the range cannot be trusted
+        (region(-3, -1, 2, 4), True, True, Verdict.NEGLIGIBLE),
+        (region(-3, -1, 2, 4), True, False, Verdict.NOT_ANSWERABLE),  # both ends may answer more
+        (region(-3, -1, 2, 4), False, True, Verdict.NOT_ANSWERABLE),
+        (region(4, 6, 9, 11), True, True, Verdict.INCONCLUSIVE),  # sampling error alone crosses
+        (region(-6, -1, 2, 4), True, True, Verdict.INCONCLUSIVE),
+        (region(2, 4, 9, 11), True, True, Verdict.NOT_ANSWERABLE),  # the assumption alone crosses
+    ],
+)
+def test_each_verdict_needs_what_the_rule_says(found, trusted, agrees, expected) -> None:
+    assert verdict(found, unseen(trusted), tipping(agrees), margin=5, worst=WORST) is expected
+
+
+def test_without_a_range_nothing_is_said() -> None:
+    assert verdict(None, None, None, margin=5, worst=WORST) is Verdict.NOT_ANSWERABLE
+
+
+def test_a_worst_case_on_one_side_needs_no_assumption() -> None:
+    assert verdict(None, None, None, margin=5, worst=(-1.0, 3.0)) is Verdict.NEGLIGIBLE
+    assert verdict(None, None, None, margin=5, worst=(6.0, 30.0)) is Verdict.MATERIAL
+
+
+def follow_up(low: float, high: float, low_unbounded: float, high_unbounded: float) -> FollowUp:
+    return FollowUp(100, 80, (low + high) / 2, low, high, low_unbounded, high_unbounded)
+
+
+def test_a_follow_up_is_firm_only_whatever_the_rest_would_say() -> None:
+    # published +37; everyone +20 to +26 by the follow-up
+    assert followed_up(follow_up(20, 26, 15, 31), 37, 5) is Verdict.MATERIAL
+    assert followed_up(follow_up(20, 26, 10, 36), 37, 5) is Verdict.NOT_ANSWERABLE
+    assert followed_up(follow_up(35, 39, 33, 41), 37, 5) is Verdict.NEGLIGIBLE
+    assert followed_up(follow_up(25, 40, 10, 50), 37, 5) is Verdict.INCONCLUSIVE

@@ -122,6 +122,17 @@ class Calibration:
         result[p.rows] = self.weights[p.rows] * (z[p.rows] - p.patterns.linear(slopes)[p.pattern])
         return result * left_to_chance(self.weights, p.n, population)
 
+    def leverage(self) -> np.ndarray:
+        """How much of its own prediction an answer decides, 0 to 1 per row of cells, shape (rows,).
+
+        Residuals are too small by √(1 − leverage), which matters where a category holds few answers.
+        """
+        p = self.problem
+        inverse = pseudo_solve(p.patterns.gram(p.mass(p.n)), np.eye(p.patterns.size))
+        result = np.zeros(len(self.weights))
+        result[p.rows] = p.base[p.rows] * p.patterns.quadratic(inverse)[p.pattern]
+        return np.clip(result, 0, 1)
+
     def reweighted(self, counts: np.ndarray, expansion: float = 1.0, *, redraw: bool = False) -> np.ndarray:
         """The weights for other counts of the same cells: a replicate.
 

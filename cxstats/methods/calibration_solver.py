@@ -181,6 +181,20 @@ class Patterns:
                 result[columns, rows] = block.T
         return result
 
+    def quadratic(self, matrix: np.ndarray) -> np.ndarray:
+        """x′·matrix·x per pattern, shape (K,)."""
+        result: np.ndarray | float = 0.0
+        places = self._slices()
+        for first, rows in zip(self.blocks, places, strict=True):
+            for second, columns in zip(self.blocks, places, strict=True):
+                block = matrix[rows, columns]
+                left = 0 if first.code is None else first.code
+                right = 0 if second.code is None else second.code
+                term = block[left, right]
+                term = term * (1 if first.number is None else first.number)
+                result = result + term * (1 if second.number is None else second.number)
+        return np.asarray(result)
+
     def matrix(self):
         """x itself, sparse, shape (K, p): for the linear programs that explain a failure."""
         from scipy import sparse

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -22,6 +22,9 @@ from cxstats.methods.replicates import Replicates
 from cxstats.metrics import Metric
 from cxstats.parameters import Level, checked
 from cxstats.show import definition_html
+
+_MOST_LEVERAGE = 0.9
+"""An answer that decides its own prediction alone has no residual: its error is taken as if it decided nine tenths."""
 
 __all__ = ["MeanParts", "WeightedEstimate", "Weights", "mean_parts", "weighted_estimate"]
 
@@ -169,7 +172,9 @@ def weighted_estimate(
     -----
     Linearised as survey software does: Var = Σ(w·e)²·n/(n − 1), centred, e the residuals of (y − θ)/Σw on the
     calibration variables (Deville & Särndal 1992; Särndal, Swensson & Wretman 1992, 6.6). Answers are random
-    given the margins' variables; the frame is fixed. The interval: Korn & Graubard 1998.
+    given the margins' variables; the frame is fixed. The interval: a score interval for the effective number of
+    answers (Korn & Graubard 1998), from residuals over √(1 − leverage) (MacKinnon & White 1985), which are not too
+    small where few answers share a category.
 
     Examples
     --------
@@ -199,9 +204,14 @@ def weighted_estimate(
     if population is not None and not population >= size:
         raise ValueError(f"the population is {population:g}, but there are {size:g} answers of it")
     parts = mean_parts(cells, values, weights, population=population)
+    wider = 1.0
     if replicates is None:
         error, bias_error, freedom = _linearised(cells, parts, used, matrix, part, customers)
         source = "linearised"
+        if error > 0 and hasattr(weights, "leverage"):
+            left = np.sqrt(1 - np.minimum(weights.leverage(), _MOST_LEVERAGE))
+            honest = replace(parts, influence=parts.influence / left)
+            wider = _linearised(cells, honest, used, matrix, part, customers)[0] / error
     else:
         error, bias_error, freedom = _replicated(cells, values, weights, replicates, redraw)
         source = replicates.kind
@@ -210,7 +220,9 @@ def weighted_estimate(
     counts = np.bincount(category[answered], weights=mass[answered], minlength=metric.scale.size)
     kish = size * float((_squares(cells, used, n) * answered).sum()) / mass.sum() ** 2
     effective, effect = _worth_of(counts, metric, error, size, kish)
-    low, high = _interval(counts, metric, parts.value, error, effective, size, kish, freedom, level)
+    low, high = _interval(
+        counts, metric, parts.value, error * wider, effective / wider**2, size, kish, freedom, level
+    )
     half = t_quantile(min(freedom, max(size - 1, 1)), level) * bias_error
     bias = parts.raw - parts.value
     return WeightedEstimate(
@@ -310,7 +322,8 @@ def _linearised(
         variance = np.diag(clusters.covariance(scores))
         freedom = clusters.degrees_of_freedom
         if matrix is not None and customers is not None:
-            variance = variance * customers / max(customers - 1, 1)
+            total = clusters.mass @ scores
+            variance = (variance - total**2 / customers) * customers / max(customers - 1, 1)
             freedom = max(customers - 1, 1)
     error, bias_error = np.sqrt(np.maximum(variance, 0.0))
     return float(error), float(bias_error), float(freedom)

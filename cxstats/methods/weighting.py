@@ -218,6 +218,12 @@ class TrimmedWeights:
             return self.untrimmed.influence(kept * z, population=population)
         return self.weights * z * left_to_chance(self.weights, self.n, population)
 
+    def leverage(self) -> np.ndarray:
+        """That of the untrimmed weights."""
+        if hasattr(self.untrimmed, "leverage"):
+            return self.untrimmed.leverage()
+        return np.zeros(len(self.weights))
+
     def reweighted(self, counts: np.ndarray, expansion: float = 1.0, *, redraw: bool = False) -> np.ndarray:
         """The untrimmed weights made anew, and trimmed at the same limits."""
         if hasattr(self.untrimmed, "reweighted"):

@@ -22,6 +22,7 @@ from .model import (
     Completed,
     Description,
     Group,
+    GroupFacts,
     Instrument,
     Item,
     Mark,
@@ -36,6 +37,7 @@ from .model import (
     Source,
     UnitFact,
     Units,
+    Vignette,
     Wave,
     place_text,
 )
@@ -280,6 +282,8 @@ def _model_at(path: tuple[str | int, ...]) -> type[BaseModel]:
         "recovery": Mark,
         "wave": Wave,
         "items": Item,
+        "vignettes": Vignette,
+        "group_facts": GroupFacts,
         "outcomes": Outcome,
         "period": Period,
         "set_aside": SetAside,
@@ -328,16 +332,11 @@ def _check_names(plain: Mapping[str, Any], problems: _Problems) -> None:
     for section in ("scores", "groups", "stages", "instruments", "behaviour", "outcomes"):
         if isinstance(plain.get(section), dict):
             named += [((section, key), key) for key in plain[section]]
-    for i, item in enumerate(plain.get("items") or ()):
-        name = (
-            item
-            if isinstance(item, str)
-            else item.get("name") or item.get("column")
-            if isinstance(item, dict)
-            else None
-        )
-        if isinstance(name, str):
-            named.append((("items", i), name))
+    for section in ("items", "vignettes"):
+        for i, item in enumerate(plain.get(section) or ()):
+            name = item.get("name") or item.get("column") if isinstance(item, dict) else item
+            if isinstance(name, str):
+                named.append(((section, i), name))
     for path, name in named:
         folded = name.casefold()  # the engine does not tell "NPS" from "nps"
         if folded in taken:
@@ -360,13 +359,39 @@ def _check_roles(d: Description, problems: _Problems) -> None:
             problems.add((role,), "needs customer:, the column by which files are joined")
         if source is not None and source.shape == "long":
             problems.add((role, "shape"), "is long", expected="wide: only responses can be long")
+    base = "responses" if d.frame is None else "frame"
     for role, source in d.sources().items():
-        if source.holds is not None and role != "frame":
-            problems.add((role, "holds"), "has a meaning for frame: only", fix="leave it out")
+        if source.holds is not None and role != base:
+            problems.add(
+                (role, "holds"),
+                f"has no meaning here: it is {base}: that lists the survey's people",
+                fix="leave it out",
+            )
     if d.covers_customers and d.invited is None:
         problems.add(
-            ("frame", "holds"),
-            "needs invited:, the column that is blank for customers who were never invited",
+            (base, "holds"), "needs invited:, the column that is blank for customers who were never invited"
+        )
+    scales = {str(vignette.scale) for vignette in d.vignettes}
+    if len(scales) > 1:
+        problems.add(
+            ("vignettes",),
+            f"stand on different scales ({', '.join(sorted(scales))})",
+            "one scale, that of the question they are to anchor",
+        )
+    asked = {score.column: key for key, score in d.scores.items() if score.column is not None}
+    for i, vignette in enumerate(d.vignettes):
+        if vignette.column in asked:
+            problems.add(
+                ("vignettes", i),
+                f"column {quoted(vignette.column)} is the answer to scores.{asked[vignette.column]}, not a vignette",
+            )
+        asked.setdefault(vignette.column, f"vignettes.{i}")
+    if d.group_facts is not None and d.group_facts.group not in d.groups:
+        group = d.group_facts.group
+        problems.add(
+            ("group_facts", "group"),
+            f"there is no group {quoted(group)}",
+            fix=did_you_mean(group, list(d.groups)),
         )
     for section in ("groups", "behaviour"):
         for key, entry in getattr(d, section).items():
@@ -385,7 +410,8 @@ def _check_roles(d: Description, problems: _Problems) -> None:
                 ("outcomes", key, "on"),
                 "needs invited: or responded:, from which the days are counted",
             )
-    for role, source in [*d.sources().items(), *([("units", d.units)] if d.units is not None else [])]:
+    beside = {"units": d.units, "group_facts": d.group_facts}
+    for role, source in {**d.sources(), **{role: s for role, s in beside.items() if s is not None}}.items():
         if source.time_zone is not None:
             _check_zone((role, "time_zone"), source.time_zone, problems)
         if source.encoding is not None:

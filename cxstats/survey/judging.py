@@ -213,7 +213,8 @@ def rows_in_use(
         return identifier(name) if name in columns else "NULL::VARCHAR"
 
     chosen = {key: f"CASE WHEN NOT _early THEN {kept(key)} END" for key in d.scores}
-    chosen |= {item.key: f"CASE WHEN NOT _early THEN {kept(item.key)} END" for item in d.items}
+    rated = (*d.items, *d.vignettes)
+    chosen |= {item.key: f"CASE WHEN NOT _early THEN {kept(item.key)} END" for item in rated}
     chosen |= {key: kept(key) for key in (*d.groups, *d.instruments)}
     chosen |= stages_sql(d, columns)
     chosen |= {key: _number(key, columns, stages) for key in d.behaviour}

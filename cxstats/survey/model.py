@@ -32,6 +32,7 @@ __all__ = [
     "Completed",
     "Description",
     "Group",
+    "GroupFacts",
     "Instrument",
     "Item",
     "Mark",
@@ -45,6 +46,7 @@ __all__ = [
     "Source",
     "UnitFact",
     "Units",
+    "Vignette",
     "Wave",
     "columns_by_role",
     "place_text",
@@ -317,6 +319,21 @@ class Item(_Part):
         return self.name or self.column
 
 
+class Vignette(_Part):
+    """An imagined case that everybody rates on one scale; listed from the worst case to the best."""
+
+    column: Text
+    scale: ScaleText
+    name: Name | None = None
+    missing: Texts = ()
+    label: Text | None = None
+
+    @property
+    def key(self) -> str:
+        """The vignette's name in a table of cells."""
+        return self.name or self.column
+
+
 class Cause(_Part):
     """The column that says why, or in which way, an event happened."""
 
@@ -478,6 +495,24 @@ class Units(Source):
         return replace(made, **{name: value for name, value in named.items() if value is not None})
 
 
+class GroupFacts(Source):
+    """A table with a number of facts about each group, such as a country's individualism."""
+
+    group: Name
+    columns: dict[Name, Text]
+
+    @model_validator(mode="after")
+    def _keyed(self) -> GroupFacts:
+        if self.key is None:
+            raise ValueError("needs key:, the column with the group's value or label")
+        odd = sorted({"shape", "metric", "score", "holds"} & self.model_fields_set)
+        if odd:
+            raise ValueError(f"{', '.join(name + ':' for name in odd)} has no meaning for facts about groups")
+        if not self.columns:
+            raise ValueError("names no column under columns:, such as {individualism: idv}")
+        return self
+
+
 class Period(_Part):
     """The days the survey covers, both included."""
 
@@ -525,6 +560,8 @@ class Description(_Part):
     follow_up: MarkRole | None = None
     recovery: MarkRole | None = None
     items: tuple[Annotated[Item, BeforeValidator(_as_column)], ...] = ()
+    vignettes: tuple[Vignette, ...] = ()
+    group_facts: GroupFacts | None = None
     outcomes: dict[Name, Outcome] = {}
     value: ColumnRole | None = None
     weight: ColumnRole | None = None
@@ -555,8 +592,15 @@ class Description(_Part):
 
     @property
     def covers_customers(self) -> bool:
-        """Whether the frame lists customers who were never invited, too."""
-        return self.frame is not None and self.frame.holds == "customers"
+        """Whether the file that lists the survey's people lists customers who were never invited, too."""
+        base = self.frame or self.responses
+        return base is not None and base.holds == "customers"
+
+    @property
+    def knows_invited(self) -> bool:
+        """Whether there is a record of everyone invited."""
+        listed = self.responses is not None and self.responses.holds is not None
+        return self.frame is not None or self.invited is not None or listed
 
     @property
     def wave_name(self) -> str | None:
@@ -580,6 +624,8 @@ class Description(_Part):
         plain = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
         for role in self.sources():
             plain[role].pop("file", None)
+        if self.group_facts is not None:
+            plain["group_facts"].pop("file", None)
         if self.units is not None:
             plain["units"].pop("file", None)
             for facts in ("adjust", "outcomes"):
@@ -611,6 +657,7 @@ def columns_by_role(d: Description) -> Iterator[tuple[tuple[str | int, ...], str
             if entry.as_of is not None:
                 yield (section, key, "as_of"), entry.as_of
     yield from (((("items", i), item.column)) for i, item in enumerate(d.items))
+    yield from (((("vignettes", i), vignette.column)) for i, vignette in enumerate(d.vignettes))
     for key, outcome in d.outcomes.items():
         if outcome.column is not None:
             yield ("outcomes", key), outcome.column

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from ..metrics import Scale
 from .errors import Problem, quoted
-from .model import Cause, Description
+from .model import Cause, Description, Item, Score, Vignette
 from .outcomes import never_problem
 from .stage import missing_codes
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Answers", "Recoder", "as_text", "is_number", "judge_answers", "other_scale"]
+__all__ = ["Answers", "Recoder", "as_text", "is_number", "judge_answers", "other_scale", "tallied"]
 
 _NUMBER = re.compile(r"[+-]?[0-9]{1,15}([.,][0-9]{1,15})?")
 _WHOLE = re.compile(r"[+-]?[0-9]{1,15}([.,]0{1,15})?")
@@ -178,7 +178,7 @@ class Recoder:
             return judge_answers(
                 texts, score.metric(name).scale, self.codes(name, score.missing), score.codes, decimal
             )
-        item = next(item for item in self.d.items if item.key == name)
+        item = self._rated[name]
         return judge_answers(texts, item.scale, self.codes(name, item.missing), {}, decimal)
 
     def knows(self, name: str) -> bool:
@@ -186,9 +186,13 @@ class Recoder:
         d = self.d
         if name in d.outcomes:
             return d.outcomes[name].on is None  # a dated one has been judged, row by row
-        if name == "wave" or name in self._causes or any(item.key == name for item in d.items):
+        if name == "wave" or name in self._causes or name in self._rated:
             return True
         return any(name in named for named in (d.scores, d.groups, d.instruments))
+
+    @cached_property
+    def _rated(self) -> dict[str, Item | Vignette]:
+        return {item.key: item for item in (*self.d.items, *self.d.vignettes)}
 
     @cached_property
     def _causes(self) -> dict[str, Cause]:
@@ -208,7 +212,7 @@ class Recoder:
 
     def _values(self, name: str, texts: Sequence[str | None]) -> tuple[list[Any], str]:
         known = [t for t in texts if t is not None]
-        if name in self.d.scores or any(item.key == name for item in self.d.items):
+        if name in self.d.scores or name in self._rated:
             scores = self.answers(name, known).scores
             return [None if t is None else scores.get(t) for t in texts], "Int64"
         if name in self.d.outcomes:
@@ -255,14 +259,16 @@ class Recoder:
 
     def scale_problem(self, name: str, raw: pd.Series, n: pd.Series, where: str) -> Problem | None:
         """A problem if the answers in ``raw`` (with counts ``n``) are another scale's."""
-        score = self.d.scores[name]
-        scale = score.metric(name).scale
+        asked: Score | Item | Vignette = self.d.scores[name] if name in self.d.scores else self._rated[name]
+        scale = asked.metric(name).scale if isinstance(asked, Score) else asked.scale
+        if scale is None:
+            return None
         tally = tallied(raw, n)
         why = other_scale(tally, self.answers(name, list(tally)), scale)
         if not why:
             return None
         return Problem(
-            f"column {score.column or name}: {why}",
+            f"column {asked.column or name}: {why}",
             where,
             expected=f"whole numbers from {scale.low} to {scale.high}, and the codes under missing:",
             fix="bring all answers to one scale, correct scale:, or declare codes that mean no answer under missing:",

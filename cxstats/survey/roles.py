@@ -49,6 +49,7 @@ class Roles:
 _ORDER = {
     "scores": ("responses",),
     "items": ("responses", "frame"),
+    "vignettes": ("responses", "frame"),
     "responded": ("responses", "frame"),
     "long": ("responses",),
     "outcomes": ("outcomes_from", "frame", "responses"),

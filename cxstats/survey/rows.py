@@ -108,6 +108,8 @@ def _as_it_is(engine: Engine, d: Description, reader: Reader, roles: Roles, prob
             columns[f"{path[1]}_cause"] = event.ifelse(column, None)
         elif path[0] == "items":
             columns[d.items[int(path[1])].key] = column
+        elif path[0] == "vignettes":
+            columns[d.vignettes[int(path[1])].key] = column
         elif path[0] in ("weight", "value"):
             columns[str(path[0])] = column
         elif path[0] in ("follow_up", "recovery"):
@@ -188,8 +190,9 @@ def _numbers(
 def _sections_as_it_is(
     d: Description, reader: Reader, source: ibis.Table, aside: Sequence[Any]
 ) -> list[LedgerLine]:
+    used = "Invited" if d.knows_invited else _USED
     if not aside and reader.n_rows is not None:
-        return section("responses", (read_label("responses", reader), reader.n_rows), (), _USED)
+        return section("responses", (read_label("responses", reader), reader.n_rows), (), used)
     import ibis
 
     tallies = {"total": source.count()}
@@ -202,7 +205,7 @@ def _sections_as_it_is(
         (f"Set aside: {rule.reason}", int(found[f"a{i}"] or 0), "set aside")
         for i, rule in enumerate(d.set_aside)
     ]
-    return section("responses", (read_label("responses", reader), int(found["total"])), parts, _USED)
+    return section("responses", (read_label("responses", reader), int(found["total"])), parts, used)
 
 
 def _check_numeric_weights(
@@ -282,7 +285,7 @@ def _check_days(
 
 
 def _main_section(engine: Engine, d: Description, base: Stage, has_frame: bool) -> list[LedgerLine]:
-    invited = has_frame or d.invited is not None
+    invited = d.knows_invited
     label = read_label(base.role, base.reader)
     if d.responses.shape == "long" and base.role == "responses":
         label = "Customers in these answers" if d.customer else "Answers"

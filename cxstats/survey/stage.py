@@ -132,6 +132,8 @@ def _columns(
             out[str(path[1])] = marked_sql(sql, d.stages[str(path[1])].values, source.missing)
         elif section == "items":
             out[d.items[int(path[1])].key] = sql
+        elif section == "vignettes":
+            out[d.vignettes[int(path[1])].key] = sql
         elif path[-1] == "on":
             out[f"_on_{path[1]}"] = sql
         elif path[-1] == "as_of":

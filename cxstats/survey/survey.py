@@ -16,6 +16,7 @@ from ..words import count, period_text
 from .description import parse_description, read_description
 from .engine import Engine, spellings
 from .errors import Problem, SurveyError, did_you_mean, quoted
+from .group_facts import match_facts, read_facts
 from .known import Kind as KnownKind
 from .known import Known, known
 from .ledger import Kind, Ledger, LedgerLine
@@ -23,9 +24,10 @@ from .marks import stages_of
 from .model import Description, columns_by_role
 from .pseudonym import fill_parts
 from .readers import DatabaseReader, Reader, open_reader
-from .recode import Recoder, as_text, is_number
+from .recode import Recoder, as_text, is_number, tallied
 from .roles import Roles, find_roles
 from .rows import Rows, build_rows
+from .small_files import SmallFiles
 from .units import UnitRows, read_units
 
 if TYPE_CHECKING:
@@ -121,6 +123,7 @@ class Survey:
         self._collecting = self._has_parts = False
         self._engine = Engine()
         self._readers: dict[str, Reader] = {}
+        self._beside: dict[str, Reader] = {}
         self._open()
 
     def _open(self) -> None:
@@ -129,6 +132,7 @@ class Survey:
         self._unit_rows: UnitRows | None = None
         if d.units is not None:  # a few thousand rows: read at once
             self._unit_rows = read_units(d, self._folder, self._engine, self._problems, self.notes)
+            self._beside = {} if self._unit_rows is None else self._unit_rows.readers
             return
         named = [column for _, column in columns_by_role(d)]
         for role, source in d.sources().items():
@@ -140,6 +144,11 @@ class Survey:
             except SurveyError as error:
                 self._problems += error.problems
         self._roles: Roles = find_roles(d, self._readers, self._problems)
+        self._facts: pd.DataFrame | None = None
+        if d.group_facts is not None:
+            files = SmallFiles(d, self._folder, self._engine, self._problems, self.notes)
+            self._facts = read_facts(files)
+            self._beside = files.readers
 
     def check(self) -> None:
         """Raise everything that can be found wrong now; see :func:`open_survey` for what is left for later."""
@@ -157,7 +166,7 @@ class Survey:
     @property
     def readers(self) -> Mapping[str, Reader]:
         """The opened sources by role."""
-        return self._readers if self._unit_rows is None else self._unit_rows.readers
+        return {**self._readers, **self._beside}
 
     @property
     def _is_complete(self) -> bool:
@@ -177,6 +186,11 @@ class Survey:
             for name in self.description.scores:
                 if name in self._built.table.columns:
                     self._add(self._scale_problem(name, self._raw([name])))
+            for name in self.vignettes:
+                if name in self._built.table.columns:
+                    self._add(self._scale_problem(name, self._raw([name])))
+            if self._facts is not None and self.description.group_facts is not None and not self._problems:
+                _ = self.group_facts
             for name in self._undated_outcomes:
                 if name in self._built.table.columns:
                     self._add(self._event_problem(name, self._raw([name])))
@@ -274,12 +288,13 @@ class Survey:
 
     @cached_property
     def group_labels(self) -> dict[str, str]:
-        """How readers know groups, outcomes, stages, instruments and behaviour: name -> label."""
+        """How readers know groups, outcomes, stages, instruments, behaviour, vignettes: name -> label."""
         d = self.description
         if d.units is not None:
             facts = {**d.units.adjust, **d.units.outcomes}
             return {name: entry.label or name.replace("_", " ").capitalize() for name, entry in facts.items()}
         named = {**d.groups, **d.outcomes, **d.stages, **d.instruments, **d.behaviour}
+        named |= {vignette.key: vignette for vignette in d.vignettes}
         return {name: entry.label or name.replace("_", " ").capitalize() for name, entry in named.items()}
 
     @property
@@ -304,6 +319,31 @@ class Survey:
     def items(self) -> tuple[str, ...]:
         """Names of the items of the multi-topic battery."""
         return tuple(item.key for item in self.description.items)
+
+    @property
+    def vignettes(self) -> tuple[str, ...]:
+        """Names of the anchoring vignettes, from the worst case to the best; their ratings are in :meth:`cells`."""
+        return tuple(vignette.key for vignette in self.description.vignettes)
+
+    @cached_property
+    def group_facts(self) -> pd.DataFrame | None:
+        """Facts about the groups themselves, such as a country's individualism; None where none are described.
+
+        One row per group of the survey, in the order of their names: the group (text), then every fact (Float64),
+        missing where the table does not know the group.
+
+        Raises
+        ------
+        SurveyError : not one group of the survey stands in the table.
+        """
+        if self._facts is None or self.description.group_facts is None:
+            return None
+        group = self.description.group_facts.group
+        shown = sorted(self.cells(group)[group].dropna().tolist())
+        table, problem = match_facts(self.description, self._facts, shown, self.notes)
+        if problem is not None:
+            raise SurveyError(problem)
+        return table
 
     @property
     def stages(self) -> tuple[str, ...]:
@@ -434,7 +474,7 @@ class Survey:
     @property
     def n_invited(self) -> int | None:
         """Number of invitations, or None where there is no record of them."""
-        if self.description.frame is None and self.description.invited is None:
+        if not self.description.knows_invited:
             return None
         return self.n_rows
 
@@ -482,7 +522,7 @@ class Survey:
         invited = ("invited",) if self.description.covers_customers else ()
         plain = (*self.stages, *invited, *marks, *self._derived, *part)
         return (
-            *(*self.groups, *wave, *self.metrics, *self.items, "responded", *self.outcomes),
+            *(*self.groups, *wave, *self.metrics, *self.items, *self.vignettes, "responded", *self.outcomes),
             *(*self.instruments, *self._later, *plain),
         )
 
@@ -523,7 +563,7 @@ class Survey:
         ----------
         by : any of :attr:`columns`:
 
-            * groups, instruments, the wave (text); metrics and items (their answers, Int64);
+            * groups, instruments, the wave (text); metrics, items and vignettes (their answers, Int64);
             * "responded", stages, "follow_up", "recovery" (boolean); "invited" (boolean) where the frame holds
               customers who were never invited, who are in the count only if it is asked for;
             * outcomes (boolean); of a dated one "<outcome>_days", calendar days from the invitation to the
@@ -640,9 +680,42 @@ class Survey:
     def ledger(self) -> Ledger:
         """What became of every row read; its sections add up."""
         lines = list(self._row_lines)
-        for name in self.metrics if self.description.units is None else ():
-            lines += self._metric_lines(name)
+        if self.description.units is None:
+            lines += self._rated_lines()
+            for name in self.metrics:
+                lines += self._metric_lines(name)
         return Ledger(tuple(lines))
+
+    def _rated_lines(self) -> list[LedgerLine]:
+        """Answers to items and vignettes that are none of their scale; one pass tells where there are any."""
+        table, d = self._rows.table, self.description
+        off: dict[str, Any] = {}
+        for entry in (*d.items, *d.vignettes):
+            if entry.scale is not None and entry.key in table.columns:
+                text = table[entry.key].cast("string").strip()
+                categories = [str(category) for category in entry.scale.categories]
+                plain = ["", "nan", *categories, *(f"{c}.0" for c in categories)]
+                gone = spellings(self._recoder.codes(entry.key, entry.missing))
+                off[entry.key] = (text.notnull() & text.notin([*plain, *gone])).fill_null(False).sum()  # noqa: PD004 (ibis's name)
+        if not off:
+            return []
+        found = self._guarded(lambda: table.agg(**off).to_pyarrow().to_pylist()[0])
+        of, lines = self._row_lines[0].of, []
+        for entry in (*d.items, *d.vignettes):
+            if not found.get(entry.key):
+                continue
+            raw = self._raw([entry.key])
+            tally = tallied(raw[entry.key], raw["n"])
+            texts = self._recoder.answers(entry.key, list(tally)).off
+            strange = {text: tally[text] for text in texts}
+            if strange:
+                kind = "vignette" if entry in d.vignettes else "statement"
+                label = (
+                    f"{entry.label or entry.key}: not an answer from {entry.scale.low} to {entry.scale.high} "
+                    f"({_listing(_shown(strange))}), left out of this {kind}"
+                )
+                lines.append(LedgerLine(label, sum(strange.values()), "note", self._main, of))
+        return lines
 
     @property
     def _main(self) -> str:
@@ -697,8 +770,8 @@ class Survey:
         for path, place in places.items():
             if path == ("wave",):
                 source_of["wave"] = place.source
-            elif path[0] == "items":
-                source_of[self.description.items[int(path[1])].key] = place.source
+            elif path[0] in ("items", "vignettes"):
+                source_of[getattr(self.description, path[0])[int(path[1])].key] = place.source
             elif len(path) == 2:
                 source_of[str(path[1])] = place.source
             elif path[-1] == "cause":
@@ -758,7 +831,7 @@ class Survey:
 
         raw = self._raw(by, weighted=self.weighted)
         for name in by:
-            if name in self.description.scores:
+            if name in self.description.scores or name in self.vignettes:
                 self._check_scale(name, raw)
             elif name in self._undated_outcomes and (problem := self._event_problem(name, raw)) is not None:
                 raise SurveyError(problem)

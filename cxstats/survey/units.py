@@ -6,18 +6,18 @@ or set aside for a reason that the ledger counts.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
 from .engine import Engine, spellings
-from .errors import Problem, SurveyError, did_you_mean, quoted
+from .errors import Problem, quoted
 from .ledger import LedgerLine, section
 from .marks import unused_values_problem
 from .model import Description, Source, UnitFact, Units
-from .readers import Reader, open_reader
+from .readers import Reader
+from .small_files import SmallFiles, is_plain_number
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["UnitRows", "read_units"]
 
-_NUMBER = re.compile(r"[+-]?[0-9]{1,15}(\.[0-9]{1,15})?")
 _ROUNDING = 2.0
 _MOST = 0.5
 
@@ -51,7 +50,7 @@ def read_units(
 ) -> UnitRows | None:
     """Read the units of ``d``; what is wrong is added to ``problems``. None where nothing can be read."""
     assert d.units is not None
-    work = _Work(d, d.units, folder, engine, problems, notes)
+    work = _Work(d, folder, engine, problems, notes)
     raw = work.read("units", d.units, _columns(d))
     if raw is None:
         return None
@@ -87,83 +86,13 @@ def _columns(d: Description) -> dict[tuple[str | int, ...], str]:
     return {path: column for path, column in named.items() if column is not None}
 
 
-@dataclass
-class _Work:
-    """What reading and judging share."""
+class _Work(SmallFiles):
+    """Reading units, and facts about them from other files."""
 
-    d: Description
-    units: Units
-    folder: FilePath
-    engine: Engine
-    problems: list[Problem]
-    notes: list[str]
-    readers: dict[str, Reader] = field(default_factory=dict)
-
-    def read(
-        self, role: str, source: Source, named: Mapping[tuple[str | int, ...], str]
-    ) -> pd.DataFrame | None:
-        """The named columns of a source as stripped texts, blanks and its codes missing, with "_row"."""
-        import numpy as np
-        import pandas as pd
-
-        try:
-            reader = open_reader(role, source, self.folder, self.engine, list(named.values()))
-        except SurveyError as error:
-            self.problems += error.problems
-            return None
-        self.readers[role] = reader
-        lacking = {path: column for path, column in named.items() if column not in reader.columns}
-        for path, column in lacking.items():
-            known = [name for name in reader.columns if name.strip()]
-            self.add(
-                path,
-                f"there is no column {quoted(column)} in {reader.where}",
-                fix=did_you_mean(column, known),
-            )
-        if lacking:
-            return None
-        columns = list(dict.fromkeys(named.values()))
-        table = f"units_{len(self.readers)}"
-        idents = reader.load(self.engine, table, columns, self.problems)
-        has_row = "_row" in self.engine.columns(table)
-        chosen = ", ".join(f"nullif(trim({idents[c]}::VARCHAR), '') AS c{i}" for i, c in enumerate(columns))
-        rows = self.engine.run(
-            f"SELECT {'_row' if has_row else '0'}, {chosen} FROM {table}", where=reader.where
-        )
-        out = pd.DataFrame(rows, columns=["_row", *columns], dtype=object)
-        out["_row"] = out["_row"] if has_row else np.arange(1, len(out) + 1)
-        codes = {"nan", *spellings(source.missing)}
-        for column in columns:
-            out[column] = out[column].where(out[column].notna() & ~out[column].isin(codes), None)
-        return out
-
-    def add(self, path: tuple[str | int, ...], what: str, expected: str = "", fix: str = "") -> None:
-        self.problems.append(Problem(what, self.d.where(path), expected, fix))
-
-    def numbers(
-        self, path: tuple[str | int, ...], texts: pd.Series, rows: pd.Series, source: Source, role: str
-    ) -> np.ndarray:
-        """The texts as numbers, NaN where missing; texts that are none are a problem."""
-        import numpy as np
-
-        plain = texts.str.replace(",", ".", regex=False) if source.decimal == "," else texts
-        is_number = np.array([t is not None and _NUMBER.fullmatch(t) is not None for t in plain.tolist()])
-        wrong = texts.notna().to_numpy() & ~is_number
-        if wrong.any():
-            first = [f"{quoted(texts[i], 30)} in row {rows[i]:,}" for i in np.flatnonzero(wrong)[:3]]
-            where = self.readers[role].where
-            number = int(wrong.sum())
-            are = "1 value that is no number" if number == 1 else f"{number:,} values that are no numbers"
-            self.add(
-                path,
-                f"column {texts.name} of {where} has {are} ({', '.join(first)})",
-                expected="a number in every row, or a blank",
-                fix="declare what means not published under missing:"
-                + (", and what means a small number under completed.few:" if path[-1] == "completed" else ""),
-            )
-        out = np.full(len(texts), np.nan)
-        out[is_number] = [float(plain[i]) for i in np.flatnonzero(is_number)]
-        return out
+    @property
+    def units(self) -> Units:
+        assert self.d.units is not None
+        return self.d.units
 
     def fact(self, part: str, key: str, fact: UnitFact, raw: pd.DataFrame) -> pd.Series | None:
         """A fact about every unit, as numbers or texts, aligned with ``raw``."""
@@ -202,7 +131,7 @@ class _Work:
 
     def _guessed(self, texts: pd.Series, source: Source) -> str:
         known = [t.replace(",", ".") if source.decimal == "," else t for t in texts.dropna().tolist()]
-        numbers = sum(_NUMBER.fullmatch(t) is not None for t in known)
+        numbers = sum(map(is_plain_number, known))
         return "number" if 2 * numbers > len(known) else "category"
 
     def _elsewhere(self, path: tuple[str | int, ...], fact: UnitFact, role: str) -> pd.DataFrame | None:
@@ -270,7 +199,8 @@ def _judge(
     def numbers(path: tuple[str | int, ...], column: str, keep: Sequence[str] = ()) -> np.ndarray:
         # rows set aside may hold anything
         texts = raw[column].where((status == "") & ~raw[column].isin(spellings(keep)), None)
-        return work.numbers(path, texts, raw["_row"], units, "units")
+        hint = ", and what means a small number under completed.few:" if path[-1] == "completed" else ""
+        return work.numbers(path, texts, raw["_row"], units, "units", hint=hint)
 
     out: dict[str, Any] = {"unit": raw[units.unit].astype("string")}
     rate = numbers(("units", "response_rate"), units.response_rate.column)

@@ -17,6 +17,8 @@ from cxstats.survey import model
         model.Instrument,
         model.Behaviour,
         model.Mark,
+        model.Vignette,
+        model.GroupFacts,
         model.Units,
         model.Rate,
         model.Completed,

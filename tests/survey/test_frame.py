@@ -209,7 +209,25 @@ def test_a_frame_of_customers_needs_invitations(folder, text, words):
     folder.file("customers.csv", "id,sent\n1,2025-01-01\n")
     folder.file("data.csv", "id,ltr\n1,9\n")
     assert words in folder.refused(text)
-    assert "has a meaning for frame: only" in folder.refused(responses="{file: data.csv, holds: customers}")
+    said = folder.refused(
+        "customer: id\nframe: {file: customers.csv}\n", responses="{file: data.csv, holds: invited}"
+    )
+    assert "responses.holds: has no meaning here: it is frame: that lists" in said
+
+
+def test_one_file_of_everyone_invited_or_of_all_customers(folder):
+    folder.file("data.csv", "id,ltr,sent\n1,9,2025-01-01\n2,,2025-01-01\n3,,\n")
+    survey = folder.open(responses="{file: data.csv, holds: invited}")
+    assert (survey.n_invited, survey.response_rate("nps")) == (3, pytest.approx(1 / 3))
+    assert line(survey, "Invited") == 3
+    assert line(survey, "Did not answer") == 2
+    survey = folder.open("invited: sent\n", responses="{file: data.csv, holds: customers}")
+    assert survey.n_invited == 2
+    assert survey.cells("invited").values.tolist() == [[False, 1], [True, 2]]
+    duckdb.sql(f"COPY (SELECT 9 AS ltr UNION ALL SELECT NULL) TO '{folder.path / 'data.parquet'}'")
+    survey = folder.open(responses="{file: data.parquet, holds: invited}")
+    assert (survey.n_invited, survey.n_answered("nps")) == (2, 1)
+    assert line(survey, "Invited") == 2
 
 
 # ------------------------------------------------------------------ marks

@@ -196,7 +196,10 @@ def doubly_robust(
     variance = np.diag(grouped.covariance(np.column_stack([influence, plain - influence])))
     error, bias_error = (float(x) for x in np.sqrt(np.maximum(variance, 0.0)))
     freedom = min(grouped.degrees_of_freedom, max(n[answered].sum() - 1, 1))
-    low, high, effective = _interval(shares, metric, value, error, float(n[answered].sum()), freedom, level)
+    size = float(n[answered].sum())
+    # what unequal propensities leave of the answers, for when all of them agree
+    kish = float(got.sum() * (got @ (1 / rho**2)) / (got @ (1 / rho)) ** 2)
+    low, high, effective = _interval(shares, metric, value, error, size, size / kish, freedom, level)
     half = t_quantile(freedom, level) * bias_error
     return DoublyRobust(
         value=value,
@@ -245,13 +248,20 @@ def _predicted(
 
 
 def _interval(
-    shares: np.ndarray, metric: Metric, value: float, error: float, size: float, freedom: float, level: float
+    shares: np.ndarray,
+    metric: Metric,
+    value: float,
+    error: float,
+    size: float,
+    carriers: float,
+    freedom: float,
+    level: float,
 ) -> tuple[float, float, float]:
     spread = float(shares @ np.asarray(metric.values) ** 2 - value**2)
-    if not error > 0:
-        # all answers agree: the number of answers is all there is to go by
-        result = estimate(np.clip(shares, 0, None) * size, metric, level=level, effective_n=size)
-        return result.low, result.high, size
+    if spread <= 1e-12 * (metric.high - metric.low) ** 2 or not error > 0:
+        # all answers agree: how many carry the weight is all there is to go by
+        result = estimate(np.clip(shares, 0, None) * size, metric, level=level, effective_n=carriers)
+        return result.low, result.high, carriers
     effective = spread * size / max(size - 1, 1) / error**2
     if (shares < -1e-12).any() or size < 3:
         half = t_quantile(freedom, level) * error

@@ -265,7 +265,7 @@ def trim(
     cells : the rows the weights are for, with ``n``.
     upper, lower : limits of a weight.
     times_average : the upper limit as a multiple of the average weight, in place of ``upper``. Without either
-        the limit is the median plus six interquartile ranges of the weights.
+        the limit is the median plus six interquartile ranges of the weights, at least 1.5 times the average.
     strict : repeat until no answer is beyond the limits, which spreading may have caused again.
 
     Returns
@@ -303,9 +303,7 @@ def trim(
         upper = times_average * average
     elif upper is None:
         low, middle, high = _quantiles(before[there], n[there], (0.25, 0.5, 0.75))
-        upper = middle + 6 * (high - low)
-        if not upper > average:
-            upper = float("inf")  # weights that are nearly all alike: nothing to trim
+        upper = max(middle + 6 * (high - low), 1.5 * average)
     if not (lower < upper and lower <= average <= upper):
         raise ValueError(
             f"limits of {lower:g} to {upper:g} leave no room for weights whose average is {average:.4g}"
@@ -732,10 +730,10 @@ def merge_small(
     if not (yes > 0 and no > 0):
         who = "nobody" if not yes > 0 else "everybody"
         raise ValueError(f"{who} answered: there is nothing to weight for")
-    variables, notes = frame_variables(cells, by, n, answered)
+    variables, codes, notes = frame_variables(cells, by, n, answered)
     result = cells.copy()
-    for variable in variables:
-        labels = np.array(variable.categories, dtype=object)[variable.codes(cells[variable.name])]
+    for variable, code in zip(variables, codes, strict=True):
+        labels = np.array(variable.categories, dtype=object)[code]
         result[variable.name] = pd.array(labels, dtype="string")
     return result, [variable.name for variable in variables], tuple(notes)
 

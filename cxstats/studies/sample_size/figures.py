@@ -10,8 +10,9 @@ import numpy as np
 
 from cxstats.display import plots
 from cxstats.display.parts import Figure, Table
-from cxstats.studies.sample_size.sentences import Speech, in_sentence, league_table, rank_headline
+from cxstats.studies.sample_size.sentences import league_table, rank_headline
 from cxstats.studies.sample_size.study import GroupTable, Numbers
+from cxstats.studies.speech import Speech, in_sentence
 from cxstats.words import (
     amount,
     capitalised,

@@ -32,7 +32,7 @@ from cxstats.methods.intervals import Estimate, estimate
 from cxstats.methods.ranks import RankSets, rank_groups
 from cxstats.metrics import Metric
 from cxstats.parameters import Count, Level, Margin, Power, Seed, Share, checked
-from cxstats.studies.sample_size.disclosure import hidden_groups
+from cxstats.studies.disclosure import hidden_groups
 from cxstats.words import amount
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 import cxstats as cx
-from cxstats.studies.sample_size.disclosure import hidden_groups
+from cxstats.studies.disclosure import hidden_groups
 
 REGION = {"IT": "South", "MT": "South", "ES": "South", "PL": "North", "SE": "North", "DE": "North"}
 

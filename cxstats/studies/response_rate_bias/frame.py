@@ -21,7 +21,16 @@ from cxstats.words import join_words, number, share
 if TYPE_CHECKING:
     from cxstats.survey import Survey
 
-__all__ = ["MOST_CATEGORIES", "Frame", "LeftOut", "frame_of", "numeric_facts", "wave_cells"]
+__all__ = [
+    "MOST_CATEGORIES",
+    "Frame",
+    "LeftOut",
+    "asked",
+    "before_follow_up",
+    "frame_of",
+    "numeric_facts",
+    "wave_cells",
+]
 
 MOST_CATEGORIES = 200  # a variable with more says who somebody is, not what kind of customer
 LEAST_ANSWERS = 5  # answers without which a category cannot be stood for, in the survey less one part as well
@@ -242,19 +251,20 @@ def _counted(survey: Survey, score: str, chosen: list[str], wave: str, *, keep: 
     numbers = numeric_facts(survey)
     wanted = [name for name in chosen if name in numbers]
     groups = [name for name in chosen if name not in numbers]
-    held = ["invited"] if "invited" in survey.columns else []
+    held = [name for name in ("invited", "follow_up") if name in survey.columns]
     has_part = "part" in survey.columns
     if not wanted and (has_part or not survey.weighted):
-        cells = _asked(wave_cells(survey, [score, *groups, *(["part"] if has_part else []), *held], wave))
-        cells = cells if has_part else _dealt(cells, seed)
-        outcomes = _asked(wave_cells(survey, [score, *groups, *survey.outcomes, *held], wave))
+        cells = asked(wave_cells(survey, [score, *groups, *(["part"] if has_part else []), *held], wave))
+        cells = before_follow_up(cells if has_part else _dealt(cells, seed), score)
+        outcomes = asked(wave_cells(survey, [score, *groups, *survey.outcomes, *held], wave))
+        outcomes = before_follow_up(outcomes, score)
         return _Counted(_labelled(cells, score, groups), _labelled(outcomes, score, groups), [], [])
     columns = [score, *groups, *survey.outcomes, *wanted, *(["part"] if has_part else []), *held]
     columns += [*(["weight"] if survey.weighted else []), *([survey.wave] if wave else [])]
     rows = survey.rows(list(dict.fromkeys(columns)))
     if wave:
         rows = rows[_of_wave(rows[survey.wave], wave)].drop(columns=survey.wave)
-    rows = _asked(rows)
+    rows = before_follow_up(asked(rows), score)
     if not has_part:
         rows["part"] = np.random.default_rng(seed).integers(0, PARTS, len(rows))
     notes, left_out, bands = [], [], []
@@ -281,12 +291,21 @@ def _counted(survey: Survey, score: str, chosen: list[str], wave: str, *, keep: 
     )
 
 
-def _asked(cells: pd.DataFrame) -> pd.DataFrame:
+def asked(cells: pd.DataFrame) -> pd.DataFrame:
     """Without customers who were never invited, where the list holds such."""
     if "invited" not in cells.columns:
         return cells
     asked = cells["invited"].fillna(False).to_numpy(dtype=bool)
     return cells[asked].drop(columns="invited").reset_index(drop=True)
+
+
+def before_follow_up(cells: pd.DataFrame, score: str) -> pd.DataFrame:
+    """First answers only: those of a follow-up, drawn among the silent, are not what was published."""
+    if "follow_up" not in cells.columns:
+        return cells
+    later = cells["follow_up"].fillna(False).to_numpy(dtype=bool)
+    first = cells[score].mask(later)
+    return cells.assign(**{score: first}).drop(columns="follow_up")
 
 
 def _labelled(cells: pd.DataFrame, score: str, by: list[str]) -> pd.DataFrame:

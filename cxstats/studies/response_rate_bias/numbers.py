@@ -28,6 +28,7 @@ __all__ = [
     "Reach",
     "Region",
     "Robustness",
+    "SelectionFound",
     "Settings",
     "Stage",
     "Tipping",
@@ -294,9 +295,10 @@ class Tipping:
 
 @dataclass(frozen=True, slots=True)
 class Robustness:
-    """Strength an omitted variable needs, and what the variables at hand have for comparison.
+    """How far an unknown fact as telling as each known one would move the weighted score.
 
-    ``benchmarks`` are (title, share of the weights' variance, correlation with the score).
+    ``benchmarks`` are (title, move in the metric's unit, correlation with the score); ``value`` is the robustness value
+    for ``target``.
     """
 
     value: float
@@ -305,8 +307,18 @@ class Robustness:
 
 
 @dataclass(frozen=True, slots=True)
+class SelectionFound:
+    """Score of everyone under a selection model, and the correlation of what moves answering and score."""
+
+    everyone: float
+    low: float
+    high: float
+    correlation: float
+
+
+@dataclass(frozen=True, slots=True)
 class Instrument:
-    """A randomised nudge to answer: response and score in each arm."""
+    """A nudge to answer: response and score in each arm, last arm minus first, and the model a random one allows."""
 
     title: str
     randomised: bool
@@ -315,11 +327,13 @@ class Instrument:
     low: float
     high: float
     p_value: float
+    model: SelectionFound | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class EarlyLate:
-    """Score of those who answered early and late, from the first to the last."""
+    """Score by time to answer: (when, answers, value, low, high) from first to last, and the trend per step."""
 
     groups: tuple[tuple[str, int, float, float, float], ...]
     trend: float
@@ -329,19 +343,25 @@ class EarlyLate:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A follow-up of ``n`` customers drawn from those who did not answer, for an interval of ±``precision``."""
+    """A follow-up of ``n`` answers from customers drawn from the silent, for an interval of ±``precision``.
+
+    If only ``rate_assumed`` of those drawn answer, ``drawn`` have to be drawn, and what the rest would have said moves the
+    score by up to ``unbounded`` either way.
+    """
 
     n: int
     precision: float
     rate_assumed: float
+    drawn: int | None
+    unbounded: float
     curve: tuple[tuple[int, float], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class FollowUp:
-    """A follow-up that was done: selected, answered, and the bias it shows.
+    """A follow-up that was done: selected, answered, the score of everyone and the bias it shows.
 
-    ``low_unbounded`` and ``high_unbounded`` leave open what the selected who stayed silent would have said.
+    The ``_unbounded`` ends leave open what the selected who stayed silent again would have said.
     """
 
     selected: int
@@ -351,6 +371,11 @@ class FollowUp:
     high: float
     low_unbounded: float
     high_unbounded: float
+    bias: float
+    bias_low: float
+    bias_high: float
+    bias_low_unbounded: float
+    bias_high_unbounded: float
 
 
 @dataclass(frozen=True, slots=True)

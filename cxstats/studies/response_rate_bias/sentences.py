@@ -134,8 +134,6 @@ def _no_range(numbers: Numbers) -> Finding:
 
 def _followed(numbers: Numbers) -> Finding:
     say, f, published = Speech(numbers.metric), numbers.follow_up, numbers.published
-    bias = (published.value - f.value, published.value - f.high, published.value - f.low)
-    outer = (published.value - f.high_unbounded, published.value - f.low_unbounded)
     name, now, before = numbers.metric.short, say.value(f.value), say.value(published.value)
     asked = f"Those who had stayed silent were asked again, a random {count(f.selected)} of them: {name} of everyone is {now}"
     if numbers.verdict is Verdict.MATERIAL:
@@ -149,22 +147,27 @@ def _followed(numbers: Numbers) -> Finding:
             else "there are too few answers to it"
         )
         text = (
-            f"A follow-up of {count(f.selected)} puts {name} of everyone at {now}, against the published {before}, but {why} "
+            f"A follow-up of {count(f.selected)} puts {name} of everyone at {now}, against the published {before}, "
+            f"but {why} "
             "to settle it."
         )
+    open_verdict = numbers.verdict is Verdict.NOT_ANSWERABLE
+    outer = (f.bias_low_unbounded, f.bias_high_unbounded)
+    low, high = outer if open_verdict else (f.bias_low, f.bias_high)
     return _finding(
         numbers,
         text,
-        f"The {level_text(numbers.settings.level)} interval of the difference is "
-        f"{say.gap_span(bias[1], bias[2], edge=numbers.settings.margin)}; "
-        f"whatever the {count(f.selected - f.answered)} who stayed silent again would say, {say.gap_span(*outer)}. "
-        f"It is judged against {say.gap(numbers.settings.margin)}.",
+        f"The {level_text(numbers.settings.level)} interval of published minus everyone is "
+        f"{say.gap_span(f.bias_low, f.bias_high, edge=numbers.settings.margin)}; whatever the "
+        f"{count(f.selected - f.answered)} "
+        f"who stayed silent again would say, {say.gap_span(*outer)}. It is judged against "
+        f"{say.gap(numbers.settings.margin)}.",
         needed=_needed(numbers)
         if numbers.verdict in (Verdict.NOT_ANSWERABLE, Verdict.INCONCLUSIVE)
         else None,
-        value=bias[0],
-        low=min(outer) if numbers.verdict is Verdict.NOT_ANSWERABLE else bias[1],
-        high=max(outer) if numbers.verdict is Verdict.NOT_ANSWERABLE else bias[2],
+        value=f.bias,
+        low=low,
+        high=high,
     )
 
 
@@ -443,7 +446,8 @@ def _range_point(numbers: Numbers) -> MainPoint | None:
     failed = [c for c in numbers.unseen.conditions if not c.holds] if numbers.unseen else []
     far = low if abs(last) >= abs(first) else high
     headline = (
-        f"If satisfaction itself decides who answers, {numbers.metric.short} could be as {'low' if far == low else 'high'} as "
+        f"If satisfaction itself decides who answers, {numbers.metric.short} could be as "
+        f"{'low' if far == low else 'high'} as "
         f"{say.value(far)}"
     )
     sentence = (
@@ -979,14 +983,31 @@ def instrument_headline(numbers: Numbers) -> str:
 
 def instrument_note(numbers: Numbers, found: Instrument) -> str:
     """What the contrast of arms can say."""
+    say = Speech(numbers.metric)
     how = (
         "set at random" if found.randomised else "not set at random, so the arms may differ for other reasons"
     )
+    said = (
+        f"{found.title}: {how}. Last arm minus first: {say.gap_span(found.low, found.high)} (p = "
+        f"{number(found.p_value, 3)}). A "
+        "difference shows that response goes with satisfaction; none does not show that it does not."
+    )
+    return " ".join([said, *found.notes])
+
+
+def selection_words(numbers: Numbers) -> str:
+    """What a selection model makes of a randomised nudge; empty where there is none."""
+    say = Speech(numbers.metric)
+    models = [(found.title, found.model) for found in numbers.instruments if found.model is not None]
+    if not models:
+        return ""
+    title, model = models[0]
     return (
-        f"{found.title}: {how}. Difference of the scores, last arm minus first: "
-        f"{Speech(numbers.metric).gap_span(found.low, found.high)} (p = {number(found.p_value, 3)}). A difference "
-        "shows that response depends "
-        "on satisfaction beyond the list’s facts; none does not show that it does not."
+        f"**A model that uses the randomised {in_sentence(title)}** (normal selection) puts {numbers.metric.short} "
+        "of everyone at "
+        f"{say.value(model.everyone)}, anywhere from {say.span(model.low, model.high)}. It stands on a bell curve as "
+        "much as on "
+        "the reminders; the verdict does not use it."
     )
 
 
@@ -1013,13 +1034,21 @@ def plan_headline(numbers: Numbers) -> str:
 
 def plan_note(numbers: Numbers) -> str:
     """What the plan assumes."""
-    plan = numbers.plan
-    invited = math.ceil(plan.n / plan.rate_assumed)
-    return (
-        "Everyone drawn has to be reached: those of the follow-up who stay silent again are left open, from the "
-        "worst case to the "
-        f"best. If {share(plan.rate_assumed)} of those drawn answer, {count(invited)} have to be drawn."
+    plan, say = numbers.plan, Speech(numbers.metric)
+    said = (
+        "Planned for the largest spread that answers can have, because nothing is known of the silent (Hansen and "
+        "Hurwitz "
+        "1946). "
     )
+    if plan.drawn is not None:
+        said += (
+            f"If {share(plan.rate_assumed)} of those drawn answer, {count(plan.drawn)} have to be drawn, and what "
+            "the others "
+            f"would have said still leaves {say.gap(round(plan.unbounded, 1))} open either way: raising the share "
+            "that answers is "
+            "worth more than a larger number."
+        )
+    return said
 
 
 # ---------------------------------------------------------------------------------- one row per unit
@@ -1112,6 +1141,8 @@ def section_notes(numbers: Numbers) -> dict[str, str]:
             "be off by more "
             f"than {say.rough_gap(numbers.reach.largest, 1)}. What they do not show is in the sections below."
         )
+    if words := selection_words(numbers):
+        notes["instrument"] = words
     if words := defect_words(numbers):
         notes["benchmark"] = words
     return notes

@@ -119,16 +119,16 @@ def verdict(
     return found
 
 
-def followed_up(found: FollowUp, published: float, margin: float) -> Verdict:
+def followed_up(found: FollowUp, margin: float) -> Verdict:
     """The verdict where a random part of the silent was asked again.
 
-    Judged as published minus everyone: by the interval if all who were asked again had answered like those who did; firm
-    only where it stays so whatever those who stayed silent again would say.
+    Judged by the interval of the bias if those of them who stayed silent again are like those who answered; firm only where
+    it stays on that side whatever they would have said.
     """
-    inner = judge(published - found.high, published - found.low, margin)
-    outer = judge(published - found.high_unbounded, published - found.low_unbounded, margin)
+    inner = judge(found.bias_low, found.bias_high, margin)
     if inner is Verdict.INCONCLUSIVE:
         return inner
+    outer = judge(found.bias_low_unbounded, found.bias_high_unbounded, margin)
     return inner if outer is inner else Verdict.NOT_ANSWERABLE
 
 
@@ -221,13 +221,16 @@ def _judged(
 ) -> Numbers:
     repeated = evidence.repeats_here(survey, frame, metric)
     decided, found, made, missing = decide(frame, metric, chosen, repeated=repeated)
-    found |= evidence.stronger_designs(survey, frame, metric, chosen, shared["published"], missing)
+    found |= evidence.stronger_designs(survey, frame, metric, chosen, missing)
     if frame.by:
         found |= evidence.who_answers(frame, metric, chosen, missing)
     if made is not None:
         found |= evidence.weighting(survey, made, chosen)
+        found["robustness"] = (
+            evidence.robustness(made, shared["published"], chosen) if found["choices"] else None
+        )
     if found.get("follow_up") is not None:
-        decided = followed_up(found["follow_up"], shared["published"].value, chosen.margin)
+        decided = followed_up(found["follow_up"], chosen.margin)
     return Numbers(
         verdict=decided,
         reasons=_reasons(

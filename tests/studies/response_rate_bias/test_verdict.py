@@ -56,12 +56,11 @@ def test_a_worst_case_on_one_side_needs_no_assumption() -> None:
 
 
 def follow_up(low: float, high: float, low_unbounded: float, high_unbounded: float) -> FollowUp:
-    return FollowUp(100, 80, (low + high) / 2, low, high, low_unbounded, high_unbounded)
+    return FollowUp(100, 80, 20, 17, 23, 10, 30, (low + high) / 2, low, high, low_unbounded, high_unbounded)
 
 
 def test_a_follow_up_is_firm_only_whatever_the_rest_would_say() -> None:
-    # published +37; everyone +20 to +26 by the follow-up
-    assert followed_up(follow_up(20, 26, 15, 31), 37, 5) is Verdict.MATERIAL
-    assert followed_up(follow_up(20, 26, 10, 36), 37, 5) is Verdict.NOT_ANSWERABLE
-    assert followed_up(follow_up(35, 39, 33, 41), 37, 5) is Verdict.NEGLIGIBLE
-    assert followed_up(follow_up(25, 40, 10, 50), 37, 5) is Verdict.INCONCLUSIVE
+    assert followed_up(follow_up(11, 17, 6, 22), 5) is Verdict.MATERIAL
+    assert followed_up(follow_up(11, 17, 1, 27), 5) is Verdict.NOT_ANSWERABLE
+    assert followed_up(follow_up(-2, 2, -4, 4), 5) is Verdict.NEGLIGIBLE
+    assert followed_up(follow_up(-3, 12, -13, 27), 5) is Verdict.INCONCLUSIVE

@@ -88,14 +88,13 @@ def match_facts(
     if found or merged or not len(shown) or not len(facts):
         return out, None
     codes = facts["code"].tolist()
-    near = did_you_mean(shown[0], codes) if len(shown) else ""
+    hints = (did_you_mean(name, codes) for name in shown[:100])
+    near = next((hint for hint in hints if hint.startswith("Did you")), "")
     return out, Problem(
         f"not one group of {entry.group} stands in column {entry.key} of the table of facts",
         d.where(("group_facts", "key")),
         expected=f"the survey's values or labels ({_listed(shown)}), where the table has {_listed(codes)}",
-        fix=near
-        if near.startswith("Did you")
-        else "name the column with the same codes, or translate them under labels:",
+        fix=near or "name the column with the same codes, or translate them under labels:",
     )
 
 

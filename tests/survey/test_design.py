@@ -116,9 +116,7 @@ def test_what_lacks_facts_is_named_by_the_check(folder):
     path = folder.describe(FACTS + "groups: {country: c}\n")
     report = check(path)
     assert 'group_facts: nothing about "UK"' in report.text
-    assert (
-        "group_facts: facts.csv (2 rows, 2 columns)" in report.text or "group_facts: facts.csv" in report.text
-    )
+    assert "group_facts: facts.csv (2 rows, 2 columns)" in report.text
 
 
 @pytest.mark.parametrize(
@@ -139,7 +137,7 @@ def test_what_lacks_facts_is_named_by_the_check(folder):
         ),
         ("code,idv\nDE,1\n", FACTS.replace("key: code, ", ""), "group_facts: needs key:"),
         ("code,idv\nDE,1\n", FACTS.replace("group: country", "group: contry"), 'Did you mean "country"?'),
-        ("code,idv\nDE,1\n", FACTS.replace("facts.csv", "fact.csv"), 'Did you mean "facts.csv"?'),
+        ("code,idv\nDE,1\n", FACTS.replace("facts.csv", "fact.csv"), 'Did you mean "facts.csv"'),
         (
             "code,idv\nDE,1\n",
             FACTS.replace("columns: {individualism: idv}", "columns: {}"),

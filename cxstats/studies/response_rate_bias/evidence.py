@@ -849,7 +849,7 @@ def _early_late(survey: Survey, frame: Frame, metric: Metric, chosen: Settings) 
     return EarlyLate(
         groups=tuple(
             (
-                f"after {r.step} days" if r.step != "0" else "on the same day",
+                _when(r.step),
                 int(r.answered),
                 r.value,
                 r.low,
@@ -861,6 +861,12 @@ def _early_late(survey: Survey, frame: Frame, metric: Metric, chosen: Settings) 
         trend_low=found.trend_low,
         trend_high=found.trend_high,
     )
+
+
+def _when(step: str) -> str:
+    if step == "0":
+        return "on the same day"
+    return f"after {step} day{'' if step == '1' else 's'}"
 
 
 def _plan(frame: Frame, metric: Metric, chosen: Settings, missing: dict[str, str]) -> Plan | None:

@@ -135,7 +135,7 @@ def _no_range(numbers: Numbers) -> Finding:
 def _followed(numbers: Numbers) -> Finding:
     say, f, published = Speech(numbers.metric), numbers.follow_up, numbers.published
     name, now, before = numbers.metric.short, say.value(f.value), say.value(published.value)
-    asked = f"Those who had stayed silent were asked again, a random {count(f.selected)} of them: {name} of everyone is {now}"
+    asked = f"A random {count(f.selected)} of those who had stayed silent were asked again: {name} of everyone is {now}"
     if numbers.verdict is Verdict.MATERIAL:
         text = f"{asked}, not the published {before}."
     elif numbers.verdict is Verdict.NEGLIGIBLE:

@@ -152,7 +152,7 @@ def _gaps(numbers: Numbers, source: Source) -> Figure:
     return Figure(
         key="gaps",
         headline=_gaps_headline(numbers),
-        subtitle=f"{numbers.metric.short} compared with {ref}: as measured"
+        subtitle=f"{capitalised(numbers.metric.short)} compared with {ref}: as measured"
         + (f", {stage}," if stage else "")
         + f" and after allowing for scale use ({style_share_text(numbers)} of the difference in spread)",
         alt=_told(
@@ -382,10 +382,11 @@ def _steps(numbers: Numbers, source: Source) -> Figure:
     )
     most = max(abs(styled.step_low), abs(styled.step_high))
     small = max((abs(g.value - pair.raw.value) for g in (pair.mixed, pair.answered) if g), default=0.0)
+    and_silence, matter = (" and who answered", "matter") if pair.answered else ("", "matters")
     first = (
-        "Customer mix and who answered hardly matter"
+        f"Customer mix{and_silence} hardly {matter}"
         if small < numbers.settings.margin / 2
-        else "Customer mix and who answered matter"
+        else f"Customer mix{and_silence} {matter}"
     )
     if most < numbers.settings.margin / 2:
         headline = (
@@ -998,7 +999,7 @@ def facts_table(numbers: Numbers) -> Table:
             (
                 fact.title,
                 kinds[fact.kind],
-                "yes" if fact.used else "no",
+                ("yes, but for " + join_words(fact.not_in) if fact.not_in else "yes") if fact.used else "no",
                 fact.why,
                 share(fact.overlap),
             )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -25,11 +25,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Answers", "Tables", "answers_of", "kind_of", "replicates_of", "tables"]
 
-RARE = 0.02  # a category with a smaller share of the answers is put together with the other rare ones
-LEAST_ANSWERS = 5  # answers a category needs in every group for the groups to be made alike in it
+RARE = 0.05  # categories with a smaller share of the answers keep the share they have in each group
+LEAST_ANSWERS = (
+    10  # answers that every other category needs in a group for it to be weighted to the common mix
+)
 MOST_CATEGORIES = 30  # a fact with more says who somebody is, not what kind of customer
 LEAK = 0.2  # a fact known so much more often of those who answered serves the mix, not who answered
-LARGEST_EFFECT = 3.0  # design effect of the weights in a group from which on the answers left are too few
+LARGEST_EFFECT = 2.0  # design effect of the weights in a group from which on the answers left are too few
+MOST = 0.5  # share of the other groups' answers that must be in groups made alike, for a fact to be used
 OVERLAP = 0.5  # a fact of whose answers fewer lie in shared categories goes with the group
 NOT_KNOWN, OTHER = "not known", "other (put together)"
 
@@ -50,6 +53,8 @@ class Answers:
     place : position of each cell's group among ``labels``; −1 for groups not shown, shape (N,).
     category : position of each cell's answer on the scale; −1 where there is none, shape (N,).
     codes : per fact in use, its category per cell, shape (N,).
+    alike : per fact in use, which groups have answers enough to be weighted to the common mix of it, shape (G,).
+    for_response : facts in use that are known of those who stayed silent too.
     replicates : of the column ``n``.
     how : how the replicates were made, in words.
     facts : every fact there is, with what became of it.
@@ -61,6 +66,7 @@ class Answers:
     place: np.ndarray
     category: np.ndarray
     codes: dict[str, np.ndarray]
+    alike: dict[str, np.ndarray]
     for_response: tuple[str, ...]
     replicates: Replicates
     how: str
@@ -112,88 +118,114 @@ def answers_of(
         score.notna(), score.fillna(metric.scale.low).to_numpy(dtype=int) - metric.scale.low, -1
     )
     known = survey.n_invited is not None
-    facts, codes, for_response = [], {}, []
-    for name in names:
-        fact, code, everyone = _fact(
-            survey, cells, name, place, category, labels, reference, known, asked=mix is None or name in mix
-        )
-        if mix is not None and name in mix and not fact.used:
-            raise ValueError(f"groups cannot be made alike in {name!r}: {fact.why}")
-        facts.append(fact)
-        if fact.used:
-            codes[name] = code
-            if everyone:
-                for_response.append(name)
+    seen = _Seen(cells, place, category, tuple(labels), list(labels).index(reference), known)
+    made = [_fact(survey, seen, name, asked=mix is None or name in mix) for name in names]
     keep = place >= 0
-    cells, place, category = cells[keep].reset_index(drop=True), place[keep], category[keep]
-    codes = {name: code[keep] for name, code in codes.items()}
-    replicates, how = replicates_of(cells, n_replicates, seed)
+    used = [candidate for candidate in made if candidate.fact.used]
+    replicates, how = replicates_of(cells[keep].reset_index(drop=True), n_replicates, seed)
     answers = Answers(
-        cells,
+        cells[keep].reset_index(drop=True),
         tuple(labels),
-        place,
-        category,
-        codes,
-        tuple(for_response),
+        place[keep],
+        category[keep],
+        {candidate.fact.name: candidate.code[keep] for candidate in used},
+        {candidate.fact.name: candidate.alike for candidate in used},
+        tuple(candidate.fact.name for candidate in used if candidate.everyone),
         replicates,
         how,
-        tuple(facts),
+        tuple(candidate.fact for candidate in made),
         known,
     )
-    return _feasible(answers, asked=mix is not None)
+    answers = _feasible(answers, seen.reference)
+    refused = [fact for fact in answers.facts if mix is not None and fact.name in mix and not fact.used]
+    if refused:
+        raise ValueError("; ".join(f"groups cannot be made alike in {f.name!r}: {f.why}" for f in refused))
+    return answers
 
 
-def _feasible(answers: Answers, *, asked: bool) -> Answers:
-    """The answers with as many facts as weights of sensible size exist for; the thinnest facts go first."""
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What facts are looked at in: cells, each one's group and answer, the groups, and whether the silent are known."""
+
+    cells: pd.DataFrame
+    place: np.ndarray
+    category: np.ndarray
+    labels: tuple[str, ...]
+    reference: int
+    known: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A fact, its category per cell, the groups that can be weighted to it, and whether the silent have it too."""
+
+    fact: Fact
+    code: np.ndarray
+    alike: np.ndarray
+    everyone: bool
+
+
+def _feasible(answers: Answers, reference: int) -> Answers:
+    """The answers with as many facts per group as weights of sensible size exist for; the thinnest facts go first."""
     held = answers.category >= 0
     mass = (answers.cells["n"] * answers.cells["base"]).to_numpy(dtype=float)
-    thin = {
-        name: np.bincount(answers.place[held] * (code.max() + 1) + code[held], weights=mass[held]).min()
-        for name, code in answers.codes.items()
-    }
-    order = sorted(answers.codes, key=lambda name: -thin[name])
-    dropped: dict[str, str] = {}
-    while order:
-        why = ""
-        for names, everyone in ((order, False), ([x for x in order if x in answers.for_response], True)):
-            if names and (not everyone or answers.invited_known):
-                why = why or _trouble(answers, names, mass, held, everyone=everyone)
-        if not why:
-            break
-        name = order.pop()
-        if asked:
-            raise ValueError(f"groups cannot be made alike in {name!r} beside the other facts: {why}")
-        dropped[name] = why
+    alike = {name: mask.copy() for name, mask in answers.alike.items()}
+    why: dict[str, str] = {}
+    for g, label in enumerate(answers.labels):
+        here = held & (answers.place == g)
+        thin = {
+            name: np.bincount(code[here], weights=mass[here], minlength=code.max() + 1)[1:].min()
+            for name, code in answers.codes.items()
+        }
+        order = sorted((name for name in alike if alike[name][g]), key=lambda name: -thin[name])
+        while order and (trouble := _trouble(answers, order, mass, here, label)):
+            name = order.pop()
+            alike[name][g] = False
+            why.setdefault(name, trouble)
+    size = np.bincount(answers.place[held], weights=mass[held], minlength=len(answers.labels))
+    kept = [name for name, mask in alike.items() if mask[reference] and _mostly(mask, size, reference)]
     return replace(
         answers,
-        codes={name: code for name, code in answers.codes.items() if name in order},
-        for_response=tuple(name for name in answers.for_response if name in order),
-        facts=tuple(
-            replace(fact, used=False, why=dropped[fact.name]) if fact.name in dropped else fact
-            for fact in answers.facts
-        ),
+        codes={name: answers.codes[name] for name in kept},
+        alike={name: alike[name] for name in kept},
+        for_response=tuple(name for name in answers.for_response if name in kept),
+        facts=tuple(_settled(fact, alike, kept, why, answers.labels) for fact in answers.facts),
     )
 
 
-def _trouble(
-    answers: Answers, names: Sequence[str], mass: np.ndarray, held: np.ndarray, *, everyone: bool
-) -> str:
-    """Why the groups' answers cannot get this mix; "" where they can."""
-    target = _targets(answers, names, mass, everyone=everyone)
-    raking = Raking.of(
-        answers.place[held], [answers.codes[x][held] for x in names], target, len(answers.labels)
-    )
-    own = np.bincount(raking.pattern, weights=mass[held], minlength=raking.size)
-    try:
-        factors, _ = raking.solve(own, None)
-    except NotMet:
-        return "no weights give every group the same mix of all facts together"
-    group = raking.group
-    after = np.bincount(group, weights=own * factors**2) * np.bincount(group, weights=own)
-    effect = after / np.maximum(np.bincount(group, weights=own * factors) ** 2, 1e-300)
-    if effect.max() > LARGEST_EFFECT:
-        where = answers.labels[int(np.argmax(effect))]
-        return f"weights to the same mix would leave too few of the answers in {where}"
+def _mostly(mask: np.ndarray, size: np.ndarray, reference: int) -> bool:
+    """Whether the groups beside the reference that can be weighted hold most of their answers."""
+    others = np.arange(len(size)) != reference
+    return bool(size[others & mask].sum() >= MOST * size[others].sum())
+
+
+def _settled(
+    fact: Fact, alike: dict[str, np.ndarray], kept: Sequence[str], why: dict[str, str], labels: Sequence[str]
+) -> Fact:
+    if not fact.used:
+        return fact
+    if fact.name not in kept:
+        return replace(fact, used=False, why=why.get(fact.name, "too few groups have answers enough"))
+    return replace(fact, not_in=tuple(x for x, can in zip(labels, alike[fact.name], strict=True) if not can))
+
+
+def _trouble(answers: Answers, names: Sequence[str], mass: np.ndarray, here: np.ndarray, label: str) -> str:
+    """Why one group's answers cannot get the common mix of these facts; "" where they can."""
+    for everyone in (False, True):
+        chosen = [name for name in names if not everyone or name in answers.for_response]
+        if not chosen or (everyone and not answers.invited_known):
+            continue
+        target = _targets(answers, chosen, mass, everyone=everyone)
+        codes = [answers.codes[name][here] for name in chosen]
+        alike = [np.ones(1, dtype=bool)] * len(chosen)
+        raking = Raking.of(np.zeros(here.sum(), dtype=int), codes, target, alike)
+        own = np.bincount(raking.pattern, weights=mass[here], minlength=raking.size)
+        try:
+            factors, _ = raking.solve(own, None)
+        except NotMet:
+            return f"no weights give the answers in {label} the same mix of all facts together"
+        if (own * factors**2).sum() * own.sum() > LARGEST_EFFECT * (own * factors).sum() ** 2:
+            return f"weights to the same mix would leave too few of the answers in {label}"
     return ""
 
 
@@ -205,7 +237,7 @@ class Raking:
     pattern: np.ndarray
     group: np.ndarray
     target: tuple[np.ndarray, ...]
-    n_groups: int
+    alike: tuple[np.ndarray, ...]
 
     @property
     def size(self) -> int:
@@ -214,15 +246,19 @@ class Raking:
 
     @classmethod
     def of(
-        cls, place: np.ndarray, codes: Sequence[np.ndarray], target: Sequence[np.ndarray], n_groups: int
+        cls,
+        place: np.ndarray,
+        codes: Sequence[np.ndarray],
+        target: Sequence[np.ndarray],
+        alike: Sequence[np.ndarray],
     ) -> Raking:
         """The patterns that occur among these cells."""
         distinct, pattern = np.unique(np.stack([place, *codes]), axis=1, return_inverse=True)
         blocks = tuple(
-            Block(n_groups * len(share), code=distinct[0] * len(share) + row)
-            for share, row in zip(target, distinct[1:], strict=True)
+            Block(len(mask) * len(share), code=distinct[0] * len(share) + row)
+            for share, mask, row in zip(target, alike, distinct[1:], strict=True)
         )
-        return cls(Patterns(blocks), pattern.ravel(), distinct[0], tuple(target), n_groups)
+        return cls(Patterns(blocks), pattern.ravel(), distinct[0], tuple(target), tuple(alike))
 
     def solve(self, mass: np.ndarray, start: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         """Factor of each pattern's weight, and the coefficients to start a similar problem from.
@@ -231,9 +267,13 @@ class Raking:
         ------
         NotMet : there are no such weights.
         """
-        size = np.bincount(self.group, weights=mass, minlength=self.n_groups)
-        totals = np.concatenate([np.outer(size, share).ravel() for share in self.target])
-        found = solve(self.patterns, mass, totals, family("raking", None), start=start)
+        totals = []
+        for block, share, mask in zip(self.patterns.blocks, self.target, self.alike, strict=True):
+            own = np.bincount(block.code, weights=mass, minlength=block.size).reshape(len(mask), -1)
+            # rare categories keep their share, and a group that is not weighted to this fact the mix it has
+            wanted = np.hstack([own[:, :1], own[:, 1:].sum(axis=1, keepdims=True) * share[None, 1:]])
+            totals.append(np.where(mask[:, None], wanted, own).ravel())
+        found = solve(self.patterns, mass, np.concatenate(totals), family("raking", None), start=start)
         return found.factors, found.coefficients
 
 
@@ -264,40 +304,29 @@ def kind_of(name: str, title: str) -> str:
     return next((kind for kind, pattern in _KINDS if pattern.search(text)), "other")
 
 
-def _fact(
-    survey: Survey,
-    cells: pd.DataFrame,
-    name: str,
-    place: np.ndarray,
-    category: np.ndarray,
-    labels: Sequence[str],
-    reference: str,
-    known: bool,
-    *,
-    asked: bool,
-) -> tuple[Fact, np.ndarray, bool]:
-    """What becomes of one fact, its category per cell, and whether it is known of the silent too."""
+def _fact(survey: Survey, seen: _Seen, name: str, *, asked: bool) -> _Candidate:
+    """What becomes of one fact."""
     title = survey.group_labels[name]
-    n = cells["n"].to_numpy(dtype=float)
-    label = cells[name].fillna(NOT_KNOWN).to_numpy(dtype=object)
-    here = (category >= 0) & (place >= 0)
+    n = seen.cells["n"].to_numpy(dtype=float)
+    label = seen.cells[name].fillna(NOT_KNOWN).to_numpy(dtype=object)
+    here = (seen.category >= 0) & (seen.place >= 0)
     code, found = pd.factorize(label)
     size = np.bincount(code[here], weights=n[here], minlength=len(found))
-    # rare categories, and those that only the silent have, stand together
     rare = size < max(RARE * size.sum(), LEAST_ANSWERS)
-    merged = tuple(sorted(str(found[i]) for i in np.flatnonzero(rare))) if rare.sum() > 1 else ()
-    if merged:
-        first = int(np.flatnonzero(rare)[0])
-        code = np.where(rare[code], first, code)
-        code, _ = pd.factorize(code)
-    n_categories = code.max(initial=-1) + 1
-    counts = np.zeros((len(labels), n_categories))
-    np.add.at(counts, (place[here], code[here]), n[here])
-    overlap = _overlap(counts, list(labels).index(reference))
+    merged = tuple(sorted(str(found[i]) for i in np.flatnonzero(rare)))
+    # 0 for what is rare, or what only the silent have; the others from 1 on
+    place_of = np.where(rare, 0, np.cumsum(~rare))
+    code = place_of[code]
+    n_categories = int((~rare).sum())
+    counts = np.zeros((len(seen.labels), n_categories + 1))
+    np.add.at(counts, (seen.place[here], code[here]), n[here])
+    counts = counts[:, 1:]
+    overlap = _overlap(counts, seen.reference)
     kind = kind_of(name, title)
+    enough = counts.min(axis=1, initial=np.inf) >= LEAST_ANSWERS
 
-    def left_out(why: str) -> tuple[Fact, np.ndarray, bool]:
-        return Fact(name, title, kind, False, why, overlap), code, False
+    def left_out(why: str) -> _Candidate:
+        return _Candidate(Fact(name, title, kind, False, why, overlap), code, enough, False)
 
     if not asked:
         return left_out("not asked for")
@@ -307,19 +336,19 @@ def _fact(
         return left_out("only one of its categories has answers enough")
     if overlap < OVERLAP:
         return left_out("it goes with the groups: hardly any of its categories is found in two of them")
-    thin = counts.min(axis=0) < LEAST_ANSWERS
-    if thin.any():
-        worst = int(np.argmin(counts.min(axis=0)))
-        where = list(labels)[int(np.argmin(counts[:, worst]))]
-        which = _name_of(found, code, label, worst)
-        return left_out(f"too few answers in {where} for {which}")
-    everyone = known and not _leaks(label, category, n)
-    return Fact(name, title, kind, True, "", overlap, merged), code, everyone
+    if not enough[seen.reference] or not _mostly(enough, counts.sum(axis=1), seen.reference):
+        # named after the largest group that lacks a category
+        lacking = np.flatnonzero(~enough)
+        g = seen.reference if not enough[seen.reference] else lacking[np.argmax(counts.sum(axis=1)[lacking])]
+        worst = int(np.argmin(counts[g])) + 1
+        which = _name_of(code, label, worst)
+        return left_out(f"too few answers in {seen.labels[g]} for {which}")
+    everyone = seen.known and not _leaks(label, seen.category, n)
+    return _Candidate(Fact(name, title, kind, True, "", overlap, merged), code, enough, everyone)
 
 
-def _name_of(found: Any, code: np.ndarray, label: np.ndarray, which: int) -> str:
-    names = sorted({str(x) for x in label[code == which]})
-    return f"“{names[0]}”" if len(names) == 1 else "its rare categories"
+def _name_of(code: np.ndarray, label: np.ndarray, which: int) -> str:
+    return f"“{label[np.argmax(code == which)]}”"
 
 
 def _overlap(counts: np.ndarray, reference: int) -> float:
@@ -362,7 +391,8 @@ def tables(answers: Answers, metric: Metric, step: str) -> Tables:
     raking = None
     if names:
         target = _targets(answers, names, counts * base, everyone=step == "answered")
-        raking = Raking.of(answers.place[held], [answers.codes[x][held] for x in names], target, shape[0])
+        codes = [answers.codes[name][held] for name in names]
+        raking = Raking.of(answers.place[held], codes, target, [answers.alike[name] for name in names])
 
     def table(n: np.ndarray, start: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
         mass, coefficients = (n * base)[held], start
@@ -388,12 +418,13 @@ def tables(answers: Answers, metric: Metric, step: str) -> Tables:
 
 
 def _targets(answers: Answers, names: Sequence[str], mass: np.ndarray, *, everyone: bool) -> list[np.ndarray]:
-    """Wanted share of each category of each fact, over all groups."""
+    """Wanted share of each category of each fact among those that are not rare, over all groups; 0 for the rare."""
     who = np.ones(len(mass), dtype=bool) if everyone else answers.category >= 0
     shares = []
     for name in names:
         size = np.bincount(
             answers.codes[name][who], weights=mass[who], minlength=answers.codes[name].max() + 1
         )
+        size[0] = 0.0
         shares.append(size / size.sum())
     return shares

@@ -59,6 +59,7 @@ class Fact:
     why : if not, why not.
     overlap : share of answers whose category has answers in the reference and in another group too, [0, 1].
     merged : categories that were put together because they are rare.
+    not_in : groups that have too few answers in some category, and keep the mix they have.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Fact:
     why: str = ""
     overlap: float = 1.0
     merged: tuple[str, ...] = ()
+    not_in: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +255,8 @@ class Missing:
 class Culture:
     """The claim that style goes with a trait of countries, tested as it is stated.
 
-    ``points`` are (label, trait, index value, index standard error).
+    ``points`` are (label, trait, index value, index standard error); ``smallest_clear`` is the correlation that so few
+    countries need to be clearly different from 0.
     """
 
     fact: str
@@ -269,6 +272,8 @@ class Culture:
     loo_high: float
     loo_widest: str
     points: tuple[tuple[str, float, float, float], ...]
+    smallest_clear: float = float("nan")
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

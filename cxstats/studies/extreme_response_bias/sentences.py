@@ -601,9 +601,16 @@ def _design_notes(numbers: Numbers) -> tuple[str, ...]:
 
 
 def _culture_notes(numbers: Numbers) -> tuple[str, ...]:
+    culture = numbers.culture
     return (
-        "These are countries, not customers: even a perfect correlation here would not say that a customer who is more "
-        "individualistic gives more extreme answers.",
+        f"**How much {culture.n} countries can show.** A correlation must be beyond "
+        f"±{number(culture.smallest_clear, 2)} to be "
+        f"clearly different from none. Leaving out one country at a time it runs from {signed(culture.loo_low, 2)} to "
+        f"{signed(culture.loo_high, 2)}; {culture.loo_widest} matters most.",
+        "**No leap to customers.** These are countries: even a perfect correlation here would not say that a "
+        "customer who "
+        "is more individualistic gives more extreme answers.",
+        *culture.warnings,
     )
 
 
@@ -661,7 +668,7 @@ def limits(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...]:
     )
     unadjusted = [fact for fact in numbers.facts if not fact.used and fact.why != "not asked for"]
     for fact in unadjusted[:3]:
-        rows.append((f"What {in_sentence(fact.title)} contributes.", f"{capitalised(fact.why)}."))
+        rows.append((f"What “{fact.title}” contributes.", f"{capitalised(fact.why)}."))
     if not numbers.invited:
         rows.append(
             (
@@ -735,6 +742,6 @@ def method(numbers: Numbers, survey: Survey) -> tuple[str, ...]:
     said.append(
         f"Verdicts at {level_text(chosen.level)}: one question per group, stated beforehand; all hold together. The "
         "headline is the "
-        "group whose measured gap is widest."
+        "group whose measured gap is clearest."
     )
     return tuple(said)

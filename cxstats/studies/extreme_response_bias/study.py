@@ -19,8 +19,8 @@ data cannot say.
 A group whose spread cannot be estimated (answers in fewer than three categories) gets "this data cannot say", one with
 fewer than ``FEWEST`` answers "too few answers to say".
 
-The headline is the group whose measured gap to the reference is widest; that it was chosen for being widest is
-allowed for, because all verdicts hold together.
+The headline is the group whose measured gap to the reference is clearest (widest for its interval); that it was
+chosen for that is allowed for, because all verdicts hold together.
 
 Assumptions: a uniform shift of all answers (leniency) counts as substance; the question means the same everywhere.
 """
@@ -189,7 +189,7 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
     )  # fmt: skip
     gaps = Gaps(metric, chosen, answers, labels, reference, means)
     pairs = gaps.pairs()
-    ranked = sorted(pairs, key=lambda p: (not p.fitted, -abs(p.raw.value)))
+    ranked = sorted(pairs, key=lambda p: (not p.fitted, -abs(p.raw.value) / (p.raw.high - p.raw.low)))
     headline = ranked[0]
     groups = tuple(
         (label, int(means.n[i]), _estimate(means, i, metric, chosen)) for i, label in enumerate(labels)
@@ -264,7 +264,16 @@ def verdicts_of_counts(
         seed=seed,
     )
     answers = mix.Answers(
-        cells, tuple(labels), place, category, {}, (), *mix.replicates_of(cells, replicates, seed), (), False
+        cells,
+        tuple(labels),
+        place,
+        category,
+        {},
+        {},
+        (),
+        *mix.replicates_of(cells, replicates, seed),
+        (),
+        False,
     )
     means = group_means(cells, metric, score=metric.key, group="group", labels=labels, level=chosen.level)
     gaps = Gaps(metric, chosen, answers, labels, labels[0], means)

@@ -104,7 +104,7 @@ def equate_on_behaviour(
     group, outcome, reference : columns, and the group whose scores are the yardstick.
     score : column of the answers; the metric's key by default.
     basis : "contrast" (default): a score of a group equals the reference's score whose log-odds lie as far from the
-        group's own average. It compares within groups only, so differences in base rates between markets play no part.
+        group's own average log-odds. It compares within groups only, so base rates of markets play no part.
         "level": the same probability of the outcome. Every difference in base rates then counts as scale use.
     matrix : M of ``cells.cluster_matrix`` over the rows of ``cells``, for repeated customers.
     level : of the intervals.
@@ -122,7 +122,7 @@ def equate_on_behaviour(
     Notes
     -----
     logit P(outcome | s, g) = a_g + b_g·s. The equivalent s* of the reference's score s solves a_g + b_g·s* − L_g =
-    a_r + b_r·s − L_r, with L the groups' own log-odds of the outcome ("contrast") or 0 ("level"); its interval is
+    a_r + b_r·s − L_r, with L the groups' own mean log-odds a + b·(mean score) ("contrast") or 0 ("level"); its interval is
     Fieller's (1954), which is honest where b_g is near 0. The metric's boundaries (6.5 and 8.5 for NPS) are mapped so, and
     the group's answers counted beyond them, an answer k being spread evenly over k − ½ to k + ½ (Kolen & Brennan
     2014); errors by linearisation.
@@ -283,19 +283,28 @@ class _Line:
     intercept: float
     slope: float
     rate: float
-    influence: np.ndarray  # per used row: of intercept, slope and log-odds of the outcome, shape (rows, 3)
+    centre: float  # mean score
+    influence: np.ndarray  # per used row: of intercept, slope and mean score, shape (rows, 3)
     fitted: np.ndarray  # per used row of the group
 
 
 def _line(data: _Data, g: int) -> _Line:
     """Logistic regression of the outcome on the score within one group."""
+    import warnings
+
     import statsmodels.api as sm
+    from statsmodels.tools.sm_exceptions import PerfectSeparationWarning
 
     inside = data.group == g
     x = np.column_stack([np.ones(inside.sum()), data.score[inside]])
     y, mass = data.event[inside], data.mass[inside]
-    fit = sm.GLM(y, x, family=sm.families.Binomial(), freq_weights=mass).fit(tol=1e-12, maxiter=100)
-    if not fit.converged or np.abs(fit.params[1]) > 20:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", PerfectSeparationWarning)
+        try:
+            fit = sm.GLM(y, x, family=sm.families.Binomial(), freq_weights=mass).fit(tol=1e-12, maxiter=100)
+        except PerfectSeparationWarning:
+            fit = None
+    if fit is None or not fit.converged or np.abs(fit.params[1]) > 20:
         raise ValueError(
             f"{data.labels[g]}: one score separates those with the outcome from those without, so the slope has no end; "
             "leave the group out or take a longer window"
@@ -304,9 +313,10 @@ def _line(data: _Data, g: int) -> _Line:
     bread = np.linalg.inv((x * (mass * p * (1 - p))[:, None]).T @ x)
     influence = np.zeros((len(inside), 3))
     influence[inside, :2] = (x * (y - p)[:, None]) @ bread
+    centre = float(mass @ data.score[inside] / mass.sum())
+    influence[inside, 2] = (data.score[inside] - centre) / mass.sum()
     rate = float(mass @ y / mass.sum())
-    influence[inside, 2] = (y - rate) / (mass.sum() * rate * (1 - rate))
-    return _Line(float(fit.params[0]), float(fit.params[1]), rate, influence, p)
+    return _Line(float(fit.params[0]), float(fit.params[1]), rate, centre, influence, p)
 
 
 def _linearity(data: _Data, g: int, line: _Line) -> float:
@@ -337,11 +347,14 @@ def _variance(data: _Data, influence: np.ndarray) -> float:
 
 
 def _offset(line: _Line, basis: str) -> float:
-    return line.intercept - (np.log(line.rate / (1 - line.rate)) if basis == "contrast" else 0.0)
+    """Where the line starts: its intercept, or the intercept less the group's mean log-odds."""
+    return line.intercept if basis == "level" else -line.slope * line.centre
 
 
 def _offset_influence(line: _Line, basis: str) -> np.ndarray:
-    return line.influence[:, 0] - (line.influence[:, 2] if basis == "contrast" else 0.0)
+    if basis == "level":
+        return line.influence[:, 0]
+    return -line.centre * line.influence[:, 1] - line.slope * line.influence[:, 2]
 
 
 def _equivalent(

@@ -46,6 +46,8 @@ _ROOMS = {
         "relative_efficiency",
         "scale_check",
     ],
+    "methods.calibration": ["Calibration", "calibrate", "margins_of", "weighted_estimate"],
+    "methods.doubly_robust": ["DoublyRobust", "doubly_robust"],
     "methods.representativity": ["Representativity", "representativity"],
     "methods.discrimination": ["Discrimination", "discrimination"],
     "studies.extreme_response_bias": ["ExtremeResponseBiasStudy", "extreme_response_bias"],

@@ -6,14 +6,24 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.special import ndtri
 
+from cxstats.findings import judge
+from cxstats.methods.chopit import chopit
+from cxstats.methods.equating import equate_on_behaviour
+from cxstats.methods.latent_metric import net_score
 from cxstats.methods.style_residuals import residualise
+from cxstats.methods.vignettes import c_ranks
 from cxstats.studies.extreme_response_bias import items as statements_of
 from cxstats.studies.extreme_response_bias.numbers import Design, Gap, Missing, Numbers
-from cxstats.words import number, plural, share
+from cxstats.studies.speech import in_sentence
+from cxstats.words import join_words, number, plural, share
 
 if TYPE_CHECKING:
+    from cxstats.methods.chopit import Chopit
     from cxstats.methods.style_indices import StyleIndices
+    from cxstats.methods.vignettes import CRanks
+    from cxstats.metrics import Metric
     from cxstats.studies.extreme_response_bias.items import Battery
     from cxstats.studies.extreme_response_bias.study import Gaps
     from cxstats.survey import Survey
@@ -44,6 +54,13 @@ def with_evidence(survey: Survey, numbers: Numbers, gaps: Gaps) -> Numbers:
                 designs.append(_from_spread(numbers, gaps, battery, value, error))
         if len(battery.items) >= ENOUGH_ITEMS:
             designs += _residuals(numbers, battery, found)
+    stories = _stories(survey, numbers)
+    if stories is not None and stories.gaps:
+        numbers = _judged_by_stories(numbers, stories)
+        designs.insert(0, stories)
+    designs += [stories] if stories is not None and not stories.gaps else []
+    behaviour = _behaviour(survey, numbers)
+    designs += [behaviour] if behaviour is not None else []
     return replace(numbers, designs=tuple(designs), to_add=_to_add(numbers, designs, battery))
 
 
@@ -132,6 +149,160 @@ def _residuals(numbers: Numbers, battery: Battery, found: StyleIndices) -> list[
             f"same share, without allowing for customer mix.{detail}",
         )
     ]
+
+
+def _stories(survey: Survey, numbers: Numbers) -> Design | None:
+    """Anchoring vignettes: everybody rates the same stories, so what differs between groups there is scale use."""
+    if not survey.vignettes:
+        return None
+    metric, group = numbers.metric, numbers.settings.group
+    name = "Anchoring vignettes"
+    scales = {v.key: v.scale for v in survey.description.vignettes}
+    names = [
+        key
+        for key in survey.vignettes
+        if (scales[key].low, scales[key].high) == (metric.scale.low, metric.scale.high)
+    ]
+    if not names:
+        return Design(
+            "vignettes",
+            name,
+            "",
+            (),
+            "",
+            f"They are rated on another scale than {metric.short}, {metric.scale}.",
+        )
+    rows = statements_of.answered_rows(survey, numbers, [metric.key, *names])
+    labels = [label for label, _, _ in numbers.groups]
+    # the reference first: its thresholds are the yardstick
+    order = {label: f"{int(label != numbers.reference)}{k:05d}" for k, label in enumerate(labels)}
+    rows = rows.assign(_group=rows[group].astype("string").map(order).astype(object))
+    customer = "customer" if "customer" in rows.columns and survey.repeats else None
+    try:
+        ranks = c_ranks(
+            rows, metric.key, names, scale=metric.scale, group="_group", level=numbers.settings.level
+        )
+        model = chopit(
+            rows,
+            metric.key,
+            names,
+            location=["_group"],
+            scale=metric.scale,
+            customer=customer,
+            level=numbers.settings.level,
+        )
+    except ValueError as error:
+        return Design("vignettes", name, "", (), "", f"They could not be used: {error}.")
+    gaps = []
+    for label in labels:
+        if label == numbers.reference:
+            continue
+        found = model.location[model.location["term"].str.contains(order[label], regex=False)]
+        if len(found):
+            row = found.iloc[0]
+            value, low, high = (_on_scale(model, metric, float(row[k])) for k in ("estimate", "low", "high"))
+            gaps.append((label, Gap(value, low, high)))
+    said = list(dict.fromkeys((*ranks.order.warnings, *ranks.warnings, *model.warnings)))
+    for label, code in order.items():
+        said = [text.replace(f"_group: {code}", label).replace(code, label) for text in said]
+    return Design(
+        key="vignettes",
+        name=name,
+        how=f"{plural(len(names), 'story', 'stories')}, CHOPIT",
+        short="By the stories that everybody rated",
+        gaps=tuple(gaps),
+        caveat="Assumes that everybody sees the same thing in a story, and rates stories as they rate themselves.",
+        text=_stories_text(numbers, ranks, names, order) + (" " + " ".join(said) if said else ""),
+    )
+
+
+def _judged_by_stories(numbers: Numbers, stories: Design) -> Numbers:
+    """Verdicts on what the vignettes say, where they say something: they see leniency too, which the range does not."""
+    single = float(ndtri((1 + numbers.settings.level) / 2))
+    family = float(ndtri((1 + numbers.settings.level ** (1 / len(numbers.pairs))) / 2))
+    gaps = dict(stories.gaps)
+    pairs = []
+    for pair in numbers.pairs:
+        gap = gaps.get(pair.label)
+        if gap is not None:
+            # wider by as much as holding together takes
+            low, high = (gap.value + (end - gap.value) * family / single for end in (gap.low, gap.high))
+            verdict = judge(low, high, numbers.settings.margin)
+            pair = replace(pair, anchored=Gap(gap.value, low, high), verdict=verdict, needed=None, why="")
+        pairs.append(pair)
+    main = next(pair for pair in pairs if pair.label == numbers.headline)
+    return replace(numbers, pairs=tuple(pairs), verdict=main.verdict, why=main.why)
+
+
+def _on_scale(model: Chopit, metric: Metric, location: float) -> float:
+    """What a latent difference is worth in the metric, with the reference's thresholds."""
+    base = model.thresholds[model.thresholds["term"].isin(["constant", "const"])]["estimate"].to_numpy(
+        dtype=float
+    )
+    cuts = np.cumsum([base[0], *np.exp(base[1:])])
+    here, there = (float(net_score(cuts, at, 0.0, metric)) for at in (0.0, location))
+    return there - here
+
+
+def _stories_text(numbers: Numbers, ranks: CRanks, names: list[str], order: dict[str, str]) -> str:
+    best = ranks.groups[ranks.groups["vignette"] == names[-1]].set_index("group")
+    said = []
+    for label in dict.fromkeys((numbers.headline, numbers.reference)):
+        if order.get(label) in best.index:
+            row = best.loc[order[label]]
+            said.append(f"{share(row['surely_above'])} to {share(row['possibly_above'])} in {label}")
+    return (
+        f"Rating themselves above the best story: {join_words(said)} (the range is what ties leave open)."
+        if said
+        else ""
+    )
+
+
+def _behaviour(survey: Survey, numbers: Numbers) -> Design | None:
+    """Which score goes with the same later behaviour, relative to each group's own average."""
+    metric, group = numbers.metric, numbers.settings.group
+    if not survey.outcomes or not numbers.headline or not numbers.main.fitted:
+        return None
+    top = metric.scale.high - 1 if metric.key == "nps" else metric.scale.high
+    name = "Behaviour equating"
+    said = []
+    for outcome in survey.outcomes:
+        cells, matrix = statements_of.answered_cells(survey, numbers, outcome)
+        try:
+            found = equate_on_behaviour(
+                cells,
+                metric,
+                group=group,
+                outcome=outcome,
+                reference=numbers.reference,
+                matrix=matrix,
+                level=numbers.settings.level,
+            )
+        except ValueError as error:
+            said.append(f"{survey.group_labels[outcome]}: {error}.")
+            continue
+        title = in_sentence(survey.group_labels[outcome])
+        rows = found.scores[(found.scores[group] == numbers.headline) & (found.scores["score"] == top)]
+        if rows.empty or not found.lines.loc[[numbers.reference, numbers.headline], "usable"].all():
+            said.append(f"For “{title}” the link to the score is too weak to read scores by it.")
+            continue
+        row = rows.iloc[0]
+        said.append(
+            f"For “{title}” a {top} in {numbers.reference} goes with the same behaviour, relative to each group’s "
+            "own average, as "
+            f"{number(row['equivalent'], 1)} ({number(row['low'], 1)} to {number(row['high'], 1)}) in "
+            f"{numbers.headline}."
+        )
+    return Design(
+        key="behaviour",
+        name=name,
+        how="score against later behaviour, within groups",
+        gaps=(),
+        caveat="It compares within each group, so it says how scores map, not who is more satisfied; and it assumes "
+        "that "
+        "behaviour depends on satisfaction equally strongly everywhere.",
+        text=" ".join(said),
+    )
 
 
 def _to_add(numbers: Numbers, designs: list[Design], battery: Battery | None) -> tuple[Missing, ...]:

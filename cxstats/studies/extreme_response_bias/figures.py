@@ -193,6 +193,11 @@ def _gaps(numbers: Numbers, source: Source) -> Figure:
                 if any(p.fitted for p in numbers.pairs)
                 else ()
             ),
+            *(
+                (("keeps", "by the stories that everybody rated"),)
+                if any(p.anchored for p in numbers.pairs)
+                else ()
+            ),
             ("band", "too small to matter"),
         ),
     )
@@ -251,10 +256,25 @@ def _gap_row(numbers: Numbers, pair: Pair, stage: str, place: str, roomy: bool, 
         )
     if box is not None:
         lines.append(plots.Line((box,), label="after scale use" if first else ""))
+    if pair.anchored is not None:
+        told = plots.Mark("keeps", pair.anchored.value, pair.anchored.low, pair.anchored.high)
+        lines.append(plots.Line((told,), label="by the stories" if first else ""))
     return plots.Row(pair.label, tuple(lines), values=(place,), verdict=verdict)
 
 
 def _gaps_headline(numbers: Numbers) -> str:
+    if any(pair.anchored for pair in numbers.pairs):
+        main = numbers.main
+        turned = (
+            main.anchored and main.anchored.value * main.raw.value < 0 and main.verdict is Verdict.MATERIAL
+        )
+        return (
+            f"{main.label} turns from above to below {numbers.reference} once the stories are allowed for"
+            if turned and main.raw.value > 0
+            else f"{main.label} turns from below to above {numbers.reference} once the stories are allowed for"
+            if turned
+            else f"What is left of the gaps to {numbers.reference} once the stories are allowed for"
+        )
     ref, margin = numbers.reference, Speech(numbers.metric).gap(numbers.settings.margin)
     differ = [p.label for p in numbers.pairs if p.verdict is Verdict.MATERIAL]
     alike = [p.label for p in numbers.pairs if p.verdict is Verdict.NEGLIGIBLE]

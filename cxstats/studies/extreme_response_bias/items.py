@@ -21,7 +21,15 @@ if TYPE_CHECKING:
     from cxstats.methods.style_indices import StyleIndices
     from cxstats.survey import Survey
 
-__all__ = ["Battery", "battery", "spread_in_items", "stand_ins", "style_of"]
+__all__ = [
+    "Battery",
+    "answered_cells",
+    "answered_rows",
+    "battery",
+    "spread_in_items",
+    "stand_ins",
+    "style_of",
+]
 
 LEAST_ITEMS = 2
 PARTS = 64  # parts of the persons that the jackknife leaves out one at a time
@@ -86,15 +94,7 @@ def battery(survey: Survey, numbers: Numbers) -> Battery | None:
     names = tuple(name for name in entries if name in scales)
     if len(names) < LEAST_ITEMS:
         return None
-    columns = [*names, numbers.metric.key, numbers.settings.group]
-    columns += [name for name in ("part",) if name in survey.columns]
-    columns += ["customer"] if "part" in survey.columns else []
-    columns += [survey.wave] if numbers.settings.wave else []
-    rows = survey.rows(columns)
-    if numbers.settings.wave:
-        rows = rows[rows[survey.wave].astype("string").eq(numbers.settings.wave).fillna(False)]
-    shown = [label for label, _, _ in numbers.groups]
-    rows = rows[rows[numbers.settings.group].astype("string").isin(shown)]
+    rows = answered_rows(survey, numbers, [*names, numbers.metric.key])
     rows = rows[rows[list(names)].notna().any(axis=1)]
     if rows.empty:
         return None
@@ -106,6 +106,37 @@ def battery(survey: Survey, numbers: Numbers) -> Battery | None:
         {name: Scale(scales[name].low, scales[name].high) for name in names},
         tuple(warnings),
     )
+
+
+def answered_rows(survey: Survey, numbers: Numbers, columns: list[str]) -> pd.DataFrame:
+    """Rows of the groups shown and the waves reported on, with the customer and the jackknife's part where known."""
+    group = numbers.settings.group
+    wanted = [*columns, group]
+    wanted += ["part", "customer"] if "part" in survey.columns else []
+    wanted += [survey.wave] if numbers.settings.wave else []
+    rows = survey.rows(wanted)
+    if numbers.settings.wave:
+        rows = rows[rows[survey.wave].astype("string").eq(numbers.settings.wave).fillna(False)]
+    shown = [label for label, _, _ in numbers.groups]
+    return rows[rows[group].astype("string").isin(shown)].reset_index(drop=True)
+
+
+def answered_cells(survey: Survey, numbers: Numbers, outcome: str) -> tuple[pd.DataFrame, np.ndarray | None]:
+    """Cells of score, group and a later event, for the groups shown, and how customers repeat among them."""
+    group, metric = numbers.settings.group, numbers.metric
+    by = [metric.key, group, outcome] + ([survey.wave] if numbers.settings.wave else [])
+    cells = survey.cells(by=by)
+    shown = [label for label, _, _ in numbers.groups]
+    keep = (cells[metric.key].notna() & cells[group].astype("string").isin(shown)).to_numpy(dtype=bool)
+    if numbers.settings.wave:
+        keep &= (
+            cells[survey.wave].astype("string").eq(numbers.settings.wave).fillna(False).to_numpy(dtype=bool)
+        )
+    if not survey.repeats:
+        return cells[keep].reset_index(drop=True), None
+    at = np.flatnonzero(keep)
+    matrix = survey.cluster_matrix(by=by, weighted=survey.weighted)[np.ix_(at, at)]
+    return cells[keep].reset_index(drop=True), matrix if isinstance(matrix, np.ndarray) else matrix.toarray()
 
 
 def _quoted(names: list[str]) -> str:

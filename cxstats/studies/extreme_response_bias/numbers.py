@@ -122,6 +122,7 @@ class Pair:
     verdict, why : the verdict, and why there is no firm one where the group cannot be fitted.
     warning : gap after the naive correction (spread reset, mean kept); None with ``styled``.
     style_share : Shapley split at λ = 1: points of the gap that are scale use, per neutral point.
+    anchored : gap by anchoring vignettes, familywise; where there is one the verdict judges it, not the range.
     needed : answers in this group, at its share of all, with which the verdict would be firm if the estimates stay;
         None where no number of answers would do.
     """
@@ -137,6 +138,7 @@ class Pair:
     warning: float | None = None
     split: tuple[Gap, ...] = ()
     needed: int | None = None
+    anchored: Gap | None = None
 
     @property
     def before_style(self) -> Gap:

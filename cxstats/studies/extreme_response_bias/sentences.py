@@ -188,6 +188,8 @@ def _question(numbers: Numbers, pair: Pair) -> str:
 def _finding(numbers: Numbers, pair: Pair) -> Finding:
     metric, chosen, ref = numbers.metric, numbers.settings, numbers.reference
     say = Speech(metric)
+    if pair.anchored is not None:
+        return _anchored(numbers, pair)
     if not pair.fitted:
         return Finding(
             question=_question(numbers, pair),
@@ -220,6 +222,44 @@ def _finding(numbers: Numbers, pair: Pair) -> Finding:
         assumption_high=styled.high,
         effect=f"{metric.short} of {pair.label} minus {ref}",
         needed=_needed(numbers, pair),
+    )
+
+
+def _anchored(numbers: Numbers, pair: Pair) -> Finding:
+    """What the vignettes say of a pair."""
+    metric, chosen, ref, gap = numbers.metric, numbers.settings, numbers.reference, pair.anchored
+    say, margin = Speech(metric), _margin(numbers)
+    span = say.gap_span(gap.low, gap.high, edge=chosen.margin)
+    here, raw = gap_words(numbers, gap.value, ref), gap_words(numbers, pair.raw.value, ref)
+    measured = f"As measured it is {raw}."
+    if gap.value * pair.raw.value < 0 and pair.verdict is Verdict.MATERIAL:
+        measured = f"As measured it is {raw}: the order turns round."
+    text = {
+        Verdict.MATERIAL: f"Judged by the stories that everybody rated, {pair.label} is {here}, beyond the "
+        f"{say.that_matter(chosen.margin)}. {measured}",
+        Verdict.NEGLIGIBLE: f"Judged by the stories that everybody rated, {pair.label} and {ref} are less than "
+        f"{margin} apart. {measured}",
+        Verdict.INCONCLUSIVE: f"Judged by the stories that everybody rated, {pair.label} is {here}, but with chance "
+        f"it could be anywhere from {_from_to(numbers, gap.low, gap.high)}. {measured}",
+    }[pair.verdict]
+    together = f", {count(len(numbers.pairs))} comparisons together" if len(numbers.pairs) > 1 else ""
+    return Finding(
+        question=f"Does {pair.label} differ from {ref} by {margin} or more in {metric.short}, if both are held to "
+        "the same "
+        "stories?",
+        verdict=pair.verdict,
+        answer=text,
+        rule=f"Everybody rated the same stories, so what differs there is scale use, leniency included. With {ref}’s "
+        "thresholds "
+        f"the {level_text(chosen.level)} interval{together} is {span}: {_where(numbers, pair)} the {margin} set as the "
+        "smallest difference that matters.",
+        margin=chosen.margin,
+        unit=say.gap_unit,
+        value=gap.value,
+        low=gap.low,
+        high=gap.high,
+        effect=f"{metric.short} of {pair.label} minus {ref}, by the stories",
+        needed="More people who rate the stories." if pair.verdict is Verdict.INCONCLUSIVE else None,
     )
 
 
@@ -357,6 +397,15 @@ def _range_point(numbers: Numbers) -> MainPoint:
             sentence=pair.why,
             figure="gaps",
         )
+    if pair.anchored is not None:
+        return MainPoint(
+            number=signed(pair.anchored.value, _digits(numbers, 1)),
+            interval=say.gap_span(pair.anchored.low, pair.anchored.high),
+            headline=f"By the stories that everybody rated, {pair.label} is "
+            f"{gap_words(numbers, pair.anchored.value, ref)}",
+            sentence=f"As measured it is {gap_words(numbers, pair.raw.value, ref, 1)}.",
+            figure="gaps",
+        )
     styled = pair.styled
     most = max(abs(styled.step_low), abs(styled.step_high))
     base = abs(pair.before_style.value)
@@ -397,8 +446,10 @@ def _firm_point(numbers: Numbers) -> MainPoint:
     if alike:
         parts.append(f"{_few(alike)} {'does' if len(alike) == 1 else 'do'} not")
     firm = len(differ) + len(alike)
+    anchored = any(p.anchored for p in numbers.pairs)
+    whatever = "by the stories" if anchored else "whatever scale use explains"
     headline = (
-        f"Against {ref}, {', '.join(parts)}, whatever scale use explains"
+        f"Against {ref}, {', '.join(parts)}, {whatever}"
         if firm
         else f"For no group is it sure whether it differs from {ref} by {_margin(numbers)}"
     )
@@ -425,7 +476,7 @@ def _evidence_point(numbers: Numbers) -> MainPoint | None:
     main = numbers.main
     for design in numbers.designs:
         gap = dict(design.gaps).get(main.label)
-        if gap is not None:
+        if gap is not None and design.key != "vignettes":
             say = Speech(numbers.metric)
             low, high = gap.box or (gap.value, gap.value)
             return MainPoint(
@@ -481,7 +532,7 @@ def _mix_point(numbers: Numbers) -> MainPoint | None:
 
 def _leniency_point(numbers: Numbers) -> MainPoint | None:
     spread = numbers.spread
-    if spread is None:
+    if spread is None or numbers.main.anchored is not None:
         return None
     say = Speech(numbers.metric)
     return MainPoint(
@@ -657,7 +708,12 @@ def limits(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...]:
             (
                 "Whether a group is lenient.",
                 f"A shift of all answers by {LENIENCY:g} standard deviations is worth "
-                f"{Speech(metric).rough_gap(numbers.spread.leniency)} and counts as a real difference.",
+                f"{Speech(metric).rough_gap(numbers.spread.leniency)}. "
+                + (
+                    "The stories allow for it, if everybody sees the same thing in them; the range does not."
+                    if any(pair.anchored for pair in numbers.pairs)
+                    else "It counts as a real difference."
+                ),
             ),
         ]
     rows.append(

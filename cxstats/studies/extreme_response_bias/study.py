@@ -16,6 +16,10 @@ assumptions, so it contains the truth wherever in the class it lies. It is judge
 estimates over the assumptions alone lie on both sides of an edge, no number of answers would settle it: then this
 data cannot say.
 
+Where the survey has anchoring vignettes on the same scale, they take the place of the range: they show leniency too,
+which the range cannot. The effect is then CHOPIT's difference with the reference's thresholds, and its
+interval, made to hold for all groups together, is judged.
+
 A group whose spread cannot be estimated (answers in fewer than three categories) gets "this data cannot say", one with
 fewer than ``FEWEST`` answers "too few answers to say".
 

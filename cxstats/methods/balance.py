@@ -20,7 +20,15 @@ from cxstats.parameters import Level, checked
 from cxstats.show import definition_html
 from cxstats.words import count, number, percent
 
-__all__ = ["Balance", "DataDefect", "balance", "data_defect", "data_defects"]
+__all__ = [
+    "Balance",
+    "DataDefect",
+    "balance",
+    "data_defect",
+    "data_defects",
+    "error_of_defect",
+    "n_worth",
+]
 
 NUMBER = 20
 """A column of numbers with more distinct values than this is compared by its mean."""
@@ -286,6 +294,66 @@ def data_defects(
     frame = pd.DataFrame(rows, columns=["variable", "category", *_FIELDS])
     effective = dict.fromkeys(("effective_n", "effective_low", "effective_high"), "Float64")
     return frame.astype({"variable": "string", "category": "string", **effective})
+
+
+def n_worth(correlation: float, response_rate: float) -> float:
+    """Answers of a random sample that err as much as a survey with this data defect correlation: f/(1 − f)/ρ².
+
+    Parameters
+    ----------
+    correlation : data defect correlation, −1 to 1, not 0: the median of the facts one has, say, for a fact one has not.
+    response_rate : share f of the customers who answered, between 0 and 1.
+
+    Raises
+    ------
+    ValueError : a correlation or a rate out of range.
+
+    Notes
+    -----
+    Meng (2018), equation 3.5. Does not depend on how many customers there are.
+
+    Examples
+    --------
+    >>> round(n_worth(0.005, 0.01))  # Meng's example: 2.3 million answers in the 2016 US election
+    404
+    """
+    _require_defect(correlation, response_rate)
+    if correlation == 0:
+        raise ValueError("a correlation of 0 is no defect: the answers are worth their number")
+    return response_rate / (1 - response_rate) / correlation**2
+
+
+def error_of_defect(correlation: float, response_rate: float, standard_deviation: float) -> float:
+    """Error of the mean of those who answered that a data defect correlation makes: ρ·√((1 − f)/f)·σ.
+
+    Parameters
+    ----------
+    correlation, response_rate : as in :func:`n_worth`. standard_deviation : of the quantity among all customers.
+
+    Returns
+    -------
+    The error in the unit of the standard deviation, with the correlation's sign.
+
+    Raises
+    ------
+    ValueError : a correlation, rate or standard deviation out of range.
+
+    Examples
+    --------
+    >>> round(error_of_defect(0.37664, 0.1, 71.687), 1)  # NPS of +50 in a company at −31
+    81.0
+    """
+    _require_defect(correlation, response_rate)
+    if not standard_deviation >= 0:
+        raise ValueError(f"a standard deviation is 0 or more, but is {standard_deviation}")
+    return correlation * float(np.sqrt((1 - response_rate) / response_rate)) * standard_deviation
+
+
+def _require_defect(correlation: float, response_rate: float) -> None:
+    if not -1 <= correlation <= 1:
+        raise ValueError(f"correlation must lie in −1 to 1, but is {correlation}")
+    if not 0 < response_rate < 1:
+        raise ValueError(f"response_rate must be a share between 0 and 1, but is {response_rate}")
 
 
 _FIELDS = (

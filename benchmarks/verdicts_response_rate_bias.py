@@ -231,7 +231,8 @@ def failures(cells: list[Cell]) -> list[str]:
             f"{c.response}, correlation {c.foretelling:g}, {c.rate:.0%} of {c.n:,}, bias {c.effect:g} margins"
         )
         if c.assumed and c.wrong_limit > 0.05:
-            broken.append(f"{name}: wrong in {c.wrong} of {c.companies}")
+            few = " (so few companies cannot prove 5 %)" if not c.wrong else ""
+            broken.append(f"{name}: wrong in {c.wrong} of {c.companies}{few}")
         owed = c.error <= 0.2 and (c.effect == 0 or (c.effect >= 2 and c.response == "the frame"))
         if c.assumed and c.foretelling >= 0.5 and owed and c.right < 0.8:
             broken.append(f"{name}: firm and right in only {c.right:.0%}")

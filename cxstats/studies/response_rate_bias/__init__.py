@@ -38,15 +38,15 @@ SECTIONS: dict[str, tuple[tuple[str, ...], str]] = {
     "weighting": (("strip",), _NOTHING_KNOWN),
     "benchmark": (
         ("checks",),
-        "No outcome is known for everyone invited. Declare one under outcomes: in survey.yml (who left, who bought "
-        "again), and weighting can be tested on it.",
+        "No outcome is known for everyone invited. Declare one under outcomes: in survey.yml (who left, who "
+        "bought again), and weighting can be tested on it.",
     ),
     "beyond": (("proxy", "phi", "tipping", "robustness"), _NOTHING_KNOWN),
     "instrument": (
         ("instrument", "early"),
         "Nothing was varied at random (reminders, the hour of sending), and when people answered is not known. "
-        "Randomised reminders, declared under instruments: in survey.yml, would test whether harder asking brings in "
-        "other scores.",
+        "Randomised reminders, declared under instruments: in survey.yml, would test whether harder asking brings "
+        "in other scores.",
     ),
     "follow_up": (("plan",), "There is nobody to follow up, or too few answers to plan from."),
 }

@@ -197,7 +197,7 @@ def _moment(survey: Survey, frame: Frame, metric: Metric, chosen: Settings) -> t
         invited_weekday=pd.array(days, dtype="string"),
         **{ANSWERED: cells[metric.key].notna().to_numpy(dtype=bool)},
     )
-    return (_rate_table(cells, "invited_weekday", "Invited on a", set(), chosen, WEEKDAYS),)
+    return (_rate_table(cells, "invited_weekday", "Weekday of the invitation", set(), chosen, WEEKDAYS),)
 
 
 def _wave_rates(survey: Survey, metric: Metric, chosen: Settings) -> tuple[Rate, ...]:
@@ -679,8 +679,8 @@ def _conditions(model: nonignorable.NetScoreBias) -> tuple[Trust, ...]:
             f"{number(row.found, 2)}, 0.4 needed)",
             "variance": "those who answered vary "
             + ("more" if row.found > 1 else "less")
-            + f" in what is known of them than the others (variance ratio {number(row.found, 2)}): both ends, or the "
-            "middle, seem to answer more",
+            + f" in what is known of them than the others (variance ratio {number(row.found, 2)}): both ends, or "
+            "the middle, seem to answer more",
             "monotone": "response neither rises nor falls throughout with what is known of customers",
         }[key]
         holds, blunt = bool(row.holds), not row.sharp
@@ -837,12 +837,13 @@ def _selection(cells: pd.DataFrame, metric: Metric, name: str, chosen: Settings)
 def _early_late(survey: Survey, frame: Frame, metric: Metric, chosen: Settings) -> EarlyLate | None:
     if "days_to_answer" not in survey.columns or not metric.variance(counts_of(frame, metric)) > 0:
         return None
-    cells = _first_answers(survey, frame, metric, ["days_to_answer"])
+    facts = [name for name in frame.by if name in survey.groups]
+    cells = _first_answers(survey, frame, metric, ["days_to_answer", *facts])
     held = cells[cells[metric.key].notna() & cells["days_to_answer"].notna()]
     if held["n"].sum() < 5 * chosen.smallest_group or len(held["days_to_answer"].unique()) < 2:
         return None
     found = selection.early_late(
-        cells, metric, score=metric.key, order="days_to_answer", steps=5, level=chosen.level
+        cells, metric, score=metric.key, order="days_to_answer", by=facts, steps=5, level=chosen.level
     )
     if (found.table["answered"] < chosen.smallest_group).any():
         return None
@@ -876,8 +877,8 @@ def _plan(frame: Frame, metric: Metric, chosen: Settings, missing: dict[str, str
     found = follow_up.plan(counts, metric, mass, answer_rate=1.0, **wanted)
     if found.selected is None:
         missing["follow_up"] = (
-            f"No follow-up would tell the score of everyone to within {number(chosen.margin, 2)}: too few answered at "
-            "first, and their own error is too large. Invite more."
+            f"No follow-up would tell the score of everyone to within {number(chosen.margin, 2)}: too few answered "
+            "at first, and their own error is too large. Invite more."
         )
         return None
     part = follow_up.plan(counts, metric, mass, answer_rate=ANSWER_RATE, **wanted)

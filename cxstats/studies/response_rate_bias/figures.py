@@ -222,8 +222,8 @@ def _ladder(numbers: Numbers, source: Source) -> Figure:
     return Figure(
         key="ladder",
         headline=sentences.ladder_headline(numbers),
-        subtitle=f"{numbers.metric.label} under {sentences.assumption_count(len(rows))}, from the mildest at the top to "
-        f"{'none at all' if worst is not None else 'the strongest'} at the bottom",
+        subtitle=f"{numbers.metric.label} under {sentences.assumption_count(len(rows))}, from the mildest at the "
+        f"top to {'none at all' if worst is not None else 'the strongest'} at the bottom",
         alt=_told(
             f"{numbers.metric.short} under each assumption, against {say.gap(margin)} around the published score",
             [f"{row[0]}: {row[2]}" + (f" ({row[3]})" if row[3] else "") for row in table],
@@ -330,7 +330,7 @@ def _rates(numbers: Numbers, source: Source) -> Figure:
         drawn.append(plots.Heading(table.title))
         drawn += [_rate_row(rate) for rate in _ends(table.rows)]
     rest = [in_sentence(t.title) for t in numbers.rates if t not in told and len(t.rows) > 1]
-    more = f" {capitalised(join_words(rest))}: in the table." if rest else ""
+    more = f" Also in the table: {join_words(rest)}." if rest else ""
     hidden = sum(table.hidden for table in numbers.rates)
     note = _hidden(hidden, numbers)
     return Figure(
@@ -382,8 +382,8 @@ def _hidden(hidden: int, numbers: Numbers) -> str:
     if not hidden:
         return ""
     return (
-        f"{plural(hidden, 'group is', 'groups are')} not shown: under {numbers.settings.smallest_group} answers, or one "
-        "that would give such a group away by subtraction."
+        f"{plural(hidden, 'group is', 'groups are')} not shown: under {numbers.settings.smallest_group} answers, "
+        "or one that would give such a group away by subtraction."
     )
 
 
@@ -451,8 +451,8 @@ def _partials(numbers: Numbers, source: Source) -> Figure:
     return Figure(
         key="partials",
         headline=sentences.partials_headline(numbers),
-        subtitle="How far each fact of the customer list spreads the probability of an answer: alone, and with the "
-        "other facts held equal (partial R-indicators, in percentage points of the response rate)",
+        subtitle="How far each fact of the customer list spreads the probability of an answer: alone, and with "
+        "the other facts held equal (partial R-indicators, in percentage points of the response rate)",
         alt=_told(
             "Spread of response by each fact, alone and with the others held equal",
             [
@@ -474,11 +474,11 @@ def _partials(numbers: Numbers, source: Source) -> Figure:
             ("Fact", "Alone", "Others held equal"),
             tuple(rows),
             notes=f"R-indicator {number(reach.r, 3)} ({number(reach.r_low, 3)} to {number(reach.r_high, 3)}; 1: "
-            "everyone equally "
-            f"likely to answer). Coefficient of variation {number(reach.cv, 3)} ({number(reach.cv_low, 3)} to "
-            f"{number(reach.cv_high, 3)}). Largest bias that a score could have which follows exactly this probability: "
-            f"{say.rough_gap(reach.largest, 1)}; not a bound on the whole bias. AUC of the model {number(reach.auc, 3)}. "
-            "A category’s sign says whether it answers more (+) or less (−).",
+            f"everyone equally likely to answer). Coefficient of variation {number(reach.cv, 3)} "
+            f"({number(reach.cv_low, 3)} to {number(reach.cv_high, 3)}). Largest bias that a score could have "
+            f"which follows exactly this probability: {say.rough_gap(reach.largest, 1)}; not a bound on the whole "
+            f"bias. AUC of the model {number(reach.auc, 3)}. A category’s sign says whether it answers more (+) or "
+            "less (−).",
         ),
         source=source.line(_answers_of(numbers)),
         key_marks=(("observed_hollow", "alone"), ("adjusted", "with the other facts held equal")),
@@ -520,8 +520,8 @@ def _balance(numbers: Numbers, source: Source) -> Figure:
     return Figure(
         key="balance",
         headline=sentences.balance_headline(numbers),
-        subtitle="Difference of those who answered from everyone invited, in standard deviations, before and after "
-        "weighting",
+        subtitle="Difference of those who answered from everyone invited, in standard deviations, before and "
+        "after weighting",
         alt=_told(
             "Differences before and after weighting",
             [
@@ -601,8 +601,7 @@ def _strip(numbers: Numbers, source: Source) -> Figure:
         key="strip",
         headline=sentences.strip_headline(numbers),
         subtitle=f"{numbers.metric.label} under every reasonable choice of weighting, with its {_level(numbers)} "
-        "interval and "
-        "its price: how many times as many answers the same precision now takes (design effect)",
+        "interval and its price: how many times as many answers the same precision now takes (design effect)",
         alt=_told(
             f"{numbers.metric.short} under each choice of weights",
             [f"{c.label}: {say.value(c.value, 1)} ({say.span(c.low, c.high, 1)})" for c in ordered],
@@ -637,8 +636,8 @@ def _strip(numbers: Numbers, source: Source) -> Figure:
                 )
                 for c in ordered
             ),
-            notes="Price: Kish’s design effect 1 + CV² of the weights. What weighting explains of the score can make the "
-            "interval narrower all the same.",
+            notes="Price: Kish’s design effect 1 + CV² of the weights. What weighting explains of the score can "
+            "make the interval narrower all the same.",
         ),
         source=source.line(_answers_of(numbers)),
         key_marks=(
@@ -680,8 +679,8 @@ def _checks(numbers: Numbers, source: Source) -> Figure:
     return Figure(
         key="checks",
         headline=sentences.checks_headline(numbers),
-        subtitle="Percentage points by which those who answered lie off everyone invited, in what customers did later, "
-        "which no weight was made from",
+        subtitle="Percentage points by which those who answered lie off everyone invited, in what customers did "
+        "later, which no weight was made from",
         alt=_told(
             "How far the answers lie off, before and after weighting",
             [
@@ -714,8 +713,7 @@ def _checks(numbers: Numbers, source: Source) -> Figure:
                 for c in numbers.checks
             ),
             notes=f"{level} intervals. That a fact is repaired says nothing sure of {say.metric.short}: it may "
-            "depend on what the "
-            "list does not show in another way.",
+            "depend on what the list does not show in another way.",
         ),
         source=source.line(_answers_of(numbers)),
         key_marks=(
@@ -744,11 +742,9 @@ def defect_table(numbers: Numbers) -> Table | None:
             )
             for d in numbers.defects
         ),
-        notes="Percentage points by which the answers miss the share of everyone invited, and what a random sample "
-        "of as many "
-        "would miss it by at most in 95 of 100 surveys. Where the answers miss by more, the last column is the size "
-        "of a random "
-        "sample with such an error (Meng 2018), and its interval.",
+        notes="Percentage points by which the answers miss the share of everyone invited, and what a random "
+        "sample of as many would miss it by at most in 95 of 100 surveys. Where the answers miss by more, the "
+        "last column is the size of a random sample with such an error (Meng 2018), and its interval.",
     )
 
 
@@ -764,8 +760,7 @@ def _proxy(numbers: Numbers, source: Source) -> Figure:
         key="proxy",
         headline=sentences.proxy_headline(numbers),
         subtitle="Response rate by tenth of everyone invited, from those whose facts foretell the lowest "
-        f"{numbers.metric.short} "
-        "to the highest",
+        f"{numbers.metric.short} to the highest",
         alt=_told("Response rate by tenth", [f"{r.label}: {percent(r.value, 1)}" for r in unseen.deciles]),
         draw=lambda canvas: plots.curves(
             canvas,
@@ -802,8 +797,8 @@ def _phi(numbers: Numbers, source: Source) -> Figure:
     return Figure(
         key="phi",
         headline=sentences.phi_headline(numbers),
-        subtitle="Published score minus that of everyone invited, by how far satisfaction itself, beyond what the frame "
-        "knows, decides who answers",
+        subtitle="Published score minus that of everyone invited, by how far satisfaction itself, beyond what is "
+        "known of customers, decides who answers",
         alt=_told(
             "A curve of the bias over the assumption",
             [
@@ -814,7 +809,7 @@ def _phi(numbers: Numbers, source: Source) -> Figure:
         draw=lambda canvas: plots.curves(
             canvas,
             [plots.Series("", phi, list(unseen.bias), list(unseen.bias_low), list(unseen.bias_high))],
-            x_label="How far satisfaction itself decides (φ), from the frame alone to satisfaction alone",
+            x_label="How far satisfaction itself decides (φ), from the customer list alone to satisfaction alone",
             y_label=f"Published score too high by, {say.gap_unit}",
             x_text=percent,
             x_ticks=(0, 25, 50, 75, 100),
@@ -856,8 +851,8 @@ def _tipping(numbers: Numbers, source: Source) -> Figure:
         key="tipping",
         headline=sentences.tipping_headline(numbers),
         subtitle=f"{numbers.metric.short} of everyone invited, by how many times the odds of "
-        f"{sentences.worst_answers(numbers.metric)} are "
-        "among those who stayed silent, compared with people like them who answered",
+        f"{sentences.worst_answers(numbers.metric)} are among those who stayed silent, compared with people like "
+        "them who answered",
         alt=_told(
             "The score of everyone falls as the odds rise",
             [
@@ -930,9 +925,8 @@ def _robustness(numbers: Numbers, source: Source) -> Figure:
     return Figure(
         key="robustness",
         headline=sentences.robustness_headline(numbers),
-        subtitle="How far one more fact, unknown to the frame, would move the weighted score if it were as telling "
-        "as each of "
-        "the facts at hand",
+        subtitle="How far one more fact, which is not known, would move the weighted score if it were as telling "
+        "as each of the facts at hand",
         alt=_told(
             "Move of the score by an unknown fact as telling as",
             [f"{t}: {signed(b, 1)}" for t, b, _ in ordered],
@@ -952,9 +946,8 @@ def _robustness(numbers: Numbers, source: Source) -> Figure:
             "An unknown fact as telling as one of these",
             ("As telling as", "Moves the score by", "Correlation with the score"),
             tuple((t, signed(b, say.gap_digits + 2), signed(r, 3)) for t, b, r in ordered),
-            notes=f"Robustness value {number(found.value, 3)}: an unknown fact that explains this share both of the "
-            "weights and of "
-            f"the score would bring the weighted score to {say.value(found.target, 1)}.",
+            notes=f"Robustness value {number(found.value, 3)}: an unknown fact that explains this share both of "
+            f"the weights and of the score would bring the weighted score to {say.value(found.target, 1)}.",
         ),
         source=source.line(_answers_of(numbers)),
         key_marks=(("adjusted", "move of the weighted score"), ("band", f"smaller than {say.gap(margin)}")),
@@ -1026,8 +1019,8 @@ def _early(numbers: Numbers, source: Source) -> Figure:
             "Score by time to answer",
             ("Answered", "Answers", numbers.metric.short, f"{_level(numbers)} interval"),
             tuple((g[0], count(g[1]), say.value(g[2], 1), say.span(g[3], g[4], 1)) for g in found.groups),
-            notes="Late is not never: those who answer late need not be like those who never do (Lin and Schaeffer "
-            "1995).",
+            notes="The trend holds equal what is known of customers. Late is not never: those who answer late "
+            "need not be like those who never do (Lin and Schaeffer 1995).",
         ),
         source=source.line(_answers_of(numbers)),
         key_marks=(("observed", f"as answered, with {_level(numbers)} interval"),),
@@ -1041,8 +1034,7 @@ def _plan(numbers: Numbers, source: Source) -> Figure:
         key="plan",
         headline=sentences.plan_headline(numbers),
         subtitle=f"Half the width of the {_level(numbers)} interval of the score of everyone invited, by answers "
-        "from customers "
-        "drawn at random from those who stayed silent",
+        "from customers drawn at random from those who stayed silent",
         alt=_told(
             "A falling curve",
             [

@@ -214,8 +214,8 @@ def _unusable(survey: Survey, name: str, score: str, wave: str) -> str:
     categories = cells[name].nunique(dropna=True) + bool(n[missing].sum())
     if categories > MOST_CATEGORIES:
         return (
-            f"it has {categories:,} categories, and at most {MOST_CATEGORIES} can be used: group them into kinds of "
-            "customer"
+            f"it has {categories:,} categories, and at most {MOST_CATEGORIES} can be used: group them into kinds "
+            "of customer"
         )
     if categories < 2:
         return "it is the same for everyone"
@@ -231,8 +231,8 @@ def _leak(n: np.ndarray, answered: np.ndarray, missing: np.ndarray) -> str:
     if gone_silent - gone <= LEAK:
         return ""
     return (
-        f"it is not known for {share(gone_silent)} of those who did not answer, but for {share(gone)} of those who did: "
-        "knowing it gives the answer away. Take it from the customer list, not from the answers"
+        f"it is not known for {share(gone_silent)} of those who did not answer, but for {share(gone)} of those who "
+        "did: knowing it gives the answer away. Take it from the customer list, not from the answers"
     )
 
 

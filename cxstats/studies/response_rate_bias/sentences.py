@@ -98,11 +98,11 @@ def _too_few(numbers: Numbers) -> Finding:
 def _nobody_known(numbers: Numbers) -> Finding:
     return _finding(
         numbers,
-        f"Who was invited and did not answer is not in the data, so nobody can say how far the "
+        "Who was invited and did not answer is not in the data, so nobody can say how far the "
         f"{numbers.metric.short} of {Speech(numbers.metric).value(numbers.published.value)} is theirs.",
         "Without those who did not answer, no assumption can be tested, and no range be given but the whole scale.",
-        needed="One row per invitation, answered or not (`frame:` or `invited:` in survey.yml), with a few facts known of "
-        "everyone before the invitation.",
+        needed="One row per invitation, answered or not (`frame:` or `invited:` in survey.yml), with a few facts "
+        "known of everyone before the invitation.",
     )
 
 
@@ -125,8 +125,8 @@ def _no_range(numbers: Numbers) -> Finding:
     why = numbers.reasons[0] if numbers.reasons else "nothing is known of those who did not answer"
     return _finding(
         numbers,
-        f"{capitalised(why)}. Without any assumption, {numbers.metric.short} of everyone invited could be anything from "
-        f"{say.span(low, high)}.",
+        f"{capitalised(why)}. Without any assumption, {numbers.metric.short} of everyone invited could be anything "
+        f"from {say.span(low, high)}.",
         f"A firm verdict needs a range that the data can check; {why}.",
         needed=_needed(numbers),
     )
@@ -148,8 +148,7 @@ def _followed(numbers: Numbers) -> Finding:
         )
         text = (
             f"A follow-up of {count(f.selected)} puts {name} of everyone at {now}, against the published {before}, "
-            f"but {why} "
-            "to settle it."
+            f"but {why} to settle it."
         )
     open_verdict = numbers.verdict is Verdict.NOT_ANSWERABLE
     outer = (f.bias_low_unbounded, f.bias_high_unbounded)
@@ -159,9 +158,8 @@ def _followed(numbers: Numbers) -> Finding:
         text,
         f"The {level_text(numbers.settings.level)} interval of published minus everyone is "
         f"{say.gap_span(f.bias_low, f.bias_high, edge=numbers.settings.margin)}; whatever the "
-        f"{count(f.selected - f.answered)} "
-        f"who stayed silent again would say, {say.gap_span(*outer)}. It is judged against "
-        f"{say.gap(numbers.settings.margin)}.",
+        f"{count(f.selected - f.answered)} who stayed silent again would say, {say.gap_span(*outer)}. It is judged "
+        f"against {say.gap(numbers.settings.margin)}.",
         needed=_needed(numbers)
         if numbers.verdict in (Verdict.NOT_ANSWERABLE, Verdict.INCONCLUSIVE)
         else None,
@@ -184,13 +182,12 @@ def _judged(numbers: Numbers) -> Finding:
     elif numbers.verdict is Verdict.NEGLIGIBLE:
         text = (
             f"Who happened to answer moves {numbers.metric.short} by less than {margin}: {published} can stand for "
-            "everyone "
-            "invited."
+            "everyone invited."
         )
     elif numbers.verdict is Verdict.INCONCLUSIVE:
         text = (
-            f"The published {published} could be off by {_off(say, region.low, region.high)}. "
-            f"More answers of the same kind would settle whether that is more than {margin}."
+            f"The published {published} could be off by {_off(say, region.low, region.high)}. More answers of the "
+            f"same kind would settle whether that is more than {margin}."
         )
         needed = _more_answers(numbers)
     else:
@@ -225,7 +222,7 @@ def _judged(numbers: Numbers) -> Finding:
     return _finding(
         numbers,
         text,
-        f"The bias from “the customer list explains who answers” to “satisfaction alone does”, sampling error "
+        "The bias from “the customer list explains who answers” to “satisfaction alone does”, sampling error "
         f"included ({span}), {where} set as the smallest difference that matters{', ' + checks if checks else ''}.",
         needed=needed,
         value=(first + last) / 2,
@@ -274,13 +271,13 @@ def _needed(numbers: Numbers) -> str:
     plan, say = numbers.plan, Speech(numbers.metric)
     if plan is None:
         return (
-            "A follow-up of a random part of those who stayed silent, or a few facts known of everyone before "
-            "the invitation."
+            "A follow-up of a random part of those who stayed silent, or a few facts known of everyone before the "
+            "invitation."
         )
     return (
-        f"A follow-up: answers from {count(plan.n)} customers drawn at random from those who stayed silent would "
-        "tell the score of "
-        f"everyone to within {say.rough_gap(plan.precision, 0)}, whatever decides who answers."
+        f"A follow-up: answers from {count(_two_digits(plan.n))} customers drawn at random from those who stayed "
+        f"silent would tell the score of everyone to within {say.rough_gap(plan.precision, 0)}, whatever decides "
+        "who answers."
     )
 
 
@@ -303,6 +300,8 @@ def least_answering(numbers: Numbers, most: int = 2) -> list[tuple[RateTable, Ra
         return []
     total, found = 100 * numbers.rate, []
     for table in numbers.rates:
+        if table.title not in numbers.variables:
+            continue  # a weekday or a number of reminders is no kind of customer
         rows = [r for r in table.rows if r.high < total and r.of >= 0.02 * numbers.invited]
         if rows:
             lowest = min(rows, key=lambda r: r.value)
@@ -447,8 +446,7 @@ def _range_point(numbers: Numbers) -> MainPoint | None:
     far = low if abs(last) >= abs(first) else high
     headline = (
         f"If satisfaction itself decides who answers, {numbers.metric.short} could be as "
-        f"{'low' if far == low else 'high'} as "
-        f"{say.value(far)}"
+        f"{'low' if far == low else 'high'} as {say.value(far)}"
     )
     sentence = (
         "The truth lies in this range if happier customers answer more, or less, at any strength."
@@ -494,8 +492,7 @@ def _check_point(numbers: Numbers) -> MainPoint | None:
         interval="percentage points off, before and after weighting",
         headline=checks_headline(numbers),
         sentence=f"{check.label}: {percent(check.answers, 1)} of those who answered, {percent(check.weighted, 1)} "
-        "weighted, "
-        f"{percent(check.everyone, 1)} of everyone invited.",
+        f"weighted, {percent(check.everyone, 1)} of everyone invited.",
         figure="checks",
     )
 
@@ -506,12 +503,11 @@ def _plan_point(numbers: Numbers) -> MainPoint | None:
         return None
     say = Speech(numbers.metric)
     return MainPoint(
-        number=count(plan.n),
+        number=count(_two_digits(plan.n)),
         interval="follow-up answers",
-        headline=f"Answers from a random {count(plan.n)} of those who stayed silent would settle it",
-        sentence=f"To within {say.rough_gap(plan.precision, 1)}, whatever decides who answers. If only part of those "
-        "asked reply, the "
-        "rest stays open.",
+        headline=f"Answers from a random {count(_two_digits(plan.n))} of those who stayed silent would settle it",
+        sentence=f"To within {say.rough_gap(plan.precision, 1)}, whatever decides who answers. If only part of "
+        "those asked reply, the rest stays open.",
         figure="plan",
     )
 
@@ -554,15 +550,15 @@ def need_to_know(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...
         ("Who was asked", asked),
         (
             "Who is in the score",
-            f"{plural(numbers.n, 'answer')} to {numbers.metric.label}; every row that was set aside is [listed with "
-            "its reason](#ledger).",
+            f"{plural(numbers.n, 'answer')} to {numbers.metric.label}; every row that was set aside is [listed "
+            "with its reason](#ledger).",
         ),
         ("What is known of everyone", known + left),
         ("What would matter", f"A difference of {say.gap(chosen.margin)} or more, set before the analysis."),
         (
             "What is assumed",
-            "Nothing for the worst case; for weighting, that people of the same kind answer alike; for the range, that "
-            "response rises or falls with satisfaction throughout. [What that leaves open](#limits).",
+            "Nothing for the worst case; for weighting, that people of the same kind answer alike; for the range, "
+            "that response rises or falls with satisfaction throughout. [What that leaves open](#limits).",
         ),
     )
 
@@ -575,8 +571,7 @@ def limits(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...]:
             (
                 "Whether those who did not answer differ.",
                 "Units with more answers may have happier customers for reasons of their own. One row per "
-                "invitation, with "
-                "facts known of everyone, would tell more.",
+                "invitation, with facts known of everyone, would tell more.",
             ),
             ("What single customers think.", "Only each unit’s shares are in the data."),
         )
@@ -620,8 +615,7 @@ def limits(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...]:
         (
             "Whether the facts were dated before the invitation.",
             "A fact recorded after the invitation can be a consequence of it. `as_of:` in survey.yml states the "
-            "date and has it "
-            "checked.",
+            "date and has it checked.",
         )
     )
     if "part" not in survey.columns:
@@ -646,8 +640,8 @@ def _conditions_text(numbers: Numbers) -> str:
         f"{c.condition}: {c.found}{'' if c.holds else ', which fails'}" for c in numbers.unseen.conditions
     ]
     return (
-        f"The checks: {'; '.join(said)}. They see the shape of response only as far as the customer list "
-        "foretells satisfaction."
+        f"The checks: {'; '.join(said)}. They see the shape of response only as far as the customer list foretells "
+        "satisfaction."
     )
 
 
@@ -663,27 +657,22 @@ def method(numbers: Numbers, survey: Survey) -> tuple[str, ...]:
                 else ""
             )
             + "; heteroskedasticity-robust standard errors (HC3). An association between units identifies no bias "
-            "(Groves and "
-            "Peytcheva 2008: response rate explains about a tenth of the variation of non-response bias between "
-            "studies).",
+            "(Groves and Peytcheva 2008: response rate explains about a tenth of the variation of non-response "
+            "bias between studies).",
         )
     said = [
-        f"Estimand: the expected {numbers.metric.short} of those who answer minus that of everyone invited. Response "
-        "rates: answers by "
-        "everyone invited (AAPOR RR1), Wilson intervals. Propensity: logistic regression on the frame’s categories, "
-        "main effects. "
-        "R-indicator and partial indicators, bias-adjusted (Schouten, Cobben and Bethlehem 2009; Shlomo, Skinner and "
-        "Schouten 2012). Data defect correlation: Meng 2018.",
+        f"Estimand: the expected {numbers.metric.short} of those who answer minus that of everyone invited. "
+        "Response rates: answers by everyone invited (AAPOR RR1), Wilson intervals. Propensity: logistic "
+        "regression on the frame’s categories, main effects. R-indicator and partial indicators, bias-adjusted "
+        "(Schouten, Cobben and Bethlehem 2009; Shlomo, Skinner and Schouten 2012). Data defect correlation: Meng "
+        "2018.",
         "Weighting: calibration to the margins of everyone invited (Deville and Särndal 1992; raking, linear and "
-        "bounded are "
-        "one solver), inverse propensities, and a cross-fitted doubly robust estimate. Standard errors re-make the "
-        "weights in every "
-        "replicate of a delete-a-part jackknife over customers.",
-        "Range over φ: proxy pattern-mixture (Andridge and Little 2011; Little and others 2020; Andridge and others "
-        "2019), on one "
-        "latent scale with the metric’s cut points, so that shares stay shares; φ = 0 is weighting, φ = 1 response by "
-        "satisfaction alone. Uncertainty region: Imbens and Manski 2004. Worst case: Manski 1989. Follow-up: Hansen and "
-        "Hurwitz 1946.",
+        "bounded are one solver), inverse propensities, and a cross-fitted doubly robust estimate. Standard "
+        "errors re-make the weights in every replicate of a delete-a-part jackknife over customers.",
+        "Range over φ: proxy pattern-mixture (Andridge and Little 2011; Little and others 2020; Andridge and "
+        "others 2019), on one latent scale with the metric’s cut points, so that shares stay shares; φ = 0 is "
+        "weighting, φ = 1 response by satisfaction alone. Uncertainty region: Imbens and Manski 2004. Worst case: "
+        "Manski 1989. Follow-up: Hansen and Hurwitz 1946.",
     ]
     if numbers.notes:
         said.append(" ".join(numbers.notes))
@@ -692,14 +681,12 @@ def method(numbers: Numbers, survey: Survey) -> tuple[str, ...]:
     if chosen.smallest_group < 10:
         said.append(
             f"Groups are shown from {plural(chosen.smallest_group, 'answer')} on, fewer than the usual 10: the "
-            "threshold was "
-            "lowered for this report."
+            "threshold was lowered for this report."
         )
     said.append(
-        f"Verdict at {level_text(chosen.level)}, by a rule stated before any data: material where the whole region lies "
-        "beyond the margin and the checks hold; negligible where it lies within, the checks hold, and the two-ended "
-        "tipping "
-        "curve agrees; otherwise this data cannot say, or there are too few answers."
+        f"Verdict at {level_text(chosen.level)}, by a rule stated before any data: material where the whole region "
+        "lies beyond the margin and the checks hold; negligible where it lies within, the checks hold, and the "
+        "two-ended tipping curve agrees; otherwise this data cannot say, or there are too few answers."
     )
     return tuple(said)
 
@@ -872,8 +859,8 @@ def defect_words(numbers: Numbers) -> str:
     worst = min(found, key=lambda d: d.effective)
     return (
         f"**{count(worst.n)} answers are not {count(worst.n)} random answers.** They know "
-        f"“{in_sentence(worst.label)}” as well as a "
-        f"random sample of {count(worst.effective)} ({count(worst.effective_low)} to {count(worst.effective_high)})."
+        f"“{in_sentence(worst.label)}” as well as a random sample of {count(worst.effective)} "
+        f"({count(worst.effective_low)} to {count(worst.effective_high)})."
     )
 
 
@@ -929,8 +916,8 @@ def tipping_headline(numbers: Numbers) -> str:
             f"{say.gap(numbers.settings.margin)} or more"
         )
     return (
-        f"If the odds of {bad} are {number(tipping.at_margin, 1)} times as high among the silent, the score is "
-        f"off by {say.gap(numbers.settings.margin)}"
+        f"If the odds of {bad} are {number(tipping.at_margin, 1)} times as high among the silent, the score is off "
+        f"by {say.gap(numbers.settings.margin)}"
     )
 
 
@@ -960,8 +947,8 @@ def robustness_headline(numbers: Numbers) -> str:
     strongest = max(found.benchmarks, key=lambda b: abs(b[1]))
     if abs(strongest[1]) > margin:
         return (
-            f"An unknown fact as telling as {in_sentence(strongest[0])} would move the weighted score by more "
-            f"than {say.gap(margin)}"
+            f"An unknown fact as telling as {in_sentence(strongest[0])} would move the weighted score by more than "
+            f"{say.gap(margin)}"
         )
     return (
         "An unknown fact as telling as any at hand would move the weighted score by "
@@ -989,8 +976,8 @@ def instrument_note(numbers: Numbers, found: Instrument) -> str:
     )
     said = (
         f"{found.title}: {how}. Last arm minus first: {say.gap_span(found.low, found.high)} (p = "
-        f"{number(found.p_value, 3)}). A "
-        "difference shows that response goes with satisfaction; none does not show that it does not."
+        f"{number(found.p_value, 3)}). A difference shows that response goes with satisfaction; none does not show "
+        "that it does not."
     )
     return " ".join([said, *found.notes])
 
@@ -1004,10 +991,8 @@ def selection_words(numbers: Numbers) -> str:
     title, model = models[0]
     return (
         f"**A model that uses the randomised {in_sentence(title)}** (normal selection) puts {numbers.metric.short} "
-        "of everyone at "
-        f"{say.value(model.everyone)}, anywhere from {say.span(model.low, model.high)}. It stands on a bell curve as "
-        "much as on "
-        "the reminders; the verdict does not use it."
+        f"of everyone at {say.value(model.everyone)}, anywhere from {say.span(model.low, model.high)}. It stands "
+        "on a bell curve as much as on the reminders; the verdict does not use it."
     )
 
 
@@ -1015,11 +1000,11 @@ def early_headline(numbers: Numbers) -> str:
     """Whether late answers differ."""
     found, say = numbers.early_late, Speech(numbers.metric)
     if found.trend_low <= 0 <= found.trend_high:
-        return "Those who answered late score much as those who answered at once; that says little of those who never did"
-    lower = "lower" if found.trend < 0 else "higher"
+        return "From early answers to late ones the score shows no trend; that says little of those who never answered"
+    moves = "falls" if found.trend < 0 else "rises"
     return (
-        f"Those who answered late score {lower} ({say.gap_span(found.trend_low, found.trend_high)}); those who "
-        "never did may differ more, or less"
+        f"From early answers to late ones the score {moves} ({say.gap_span(found.trend_low, found.trend_high)} a "
+        "step); those who never answered may differ more, or less"
     )
 
 
@@ -1027,8 +1012,8 @@ def plan_headline(numbers: Numbers) -> str:
     """What a follow-up takes."""
     plan, say = numbers.plan, Speech(numbers.metric)
     return (
-        f"{count(plan.n)} answers from people who stayed silent would tell the score of everyone to within "
-        f"{say.rough_gap(plan.precision)}"
+        f"{count(_two_digits(plan.n))} answers from people who stayed silent would tell the score of everyone to "
+        f"within {say.rough_gap(plan.precision)}"
     )
 
 
@@ -1037,16 +1022,13 @@ def plan_note(numbers: Numbers) -> str:
     plan, say = numbers.plan, Speech(numbers.metric)
     said = (
         "Planned for the largest spread that answers can have, because nothing is known of the silent (Hansen and "
-        "Hurwitz "
-        "1946). "
+        "Hurwitz 1946). "
     )
     if plan.drawn is not None:
         said += (
-            f"If {share(plan.rate_assumed)} of those drawn answer, {count(plan.drawn)} have to be drawn, and what "
-            "the others "
-            f"would have said still leaves {say.gap(round(plan.unbounded, 1))} open either way: raising the share "
-            "that answers is "
-            "worth more than a larger number."
+            f"If {share(plan.rate_assumed)} of those drawn answer, {count(_two_digits(plan.drawn))} have to be "
+            f"drawn, and what the others would have said still leaves {say.gap(round(plan.unbounded, 1))} open "
+            "either way: raising the share that answers is worth more than a larger number."
         )
     return said
 
@@ -1060,8 +1042,7 @@ def _units_answer(numbers: Numbers) -> Finding:
     small, large = sorted((abs(u.low), abs(u.high)))
     goes = (
         f"{capitalised(u.noun)} where ten points more of those asked answer score {number(small, 1)} to "
-        f"{number(large, 1)} "
-        f"{say.gap_unit} {'higher' if u.slope > 0 else 'lower'}; "
+        f"{number(large, 1)} {say.gap_unit} {'higher' if u.slope > 0 else 'lower'}; "
         if clear
         else f"{capitalised(u.noun)} where more people answer score much as others; "
     )
@@ -1137,9 +1118,9 @@ def section_notes(numbers: Numbers) -> dict[str, str]:
     if numbers.reach is not None:
         say = Speech(numbers.metric)
         notes["who"] = (
-            "**What this can and cannot bound.** If answering followed these facts and nothing else, no score could "
-            "be off by more "
-            f"than {say.rough_gap(numbers.reach.largest, 1)}. What they do not show is in the sections below."
+            "**What this can and cannot bound.** If answering followed these facts and nothing else, no score "
+            f"could be off by more than {say.rough_gap(numbers.reach.largest, 1)}. What they do not show is in the "
+            "sections below."
         )
     if words := selection_words(numbers):
         notes["instrument"] = words

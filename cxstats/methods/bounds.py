@@ -494,13 +494,13 @@ def pattern_mixture(
     margin = metric.margin if margin is None else checked("margin", margin, Margin)
     start = share if shares is None else _checked_shares(shares, len(values))
     shifts = np.round(np.linspace(-1, 1, 21), 10) if shift is None else np.asarray(shift, dtype=float)
-    # how far the others' cut-points lie from respondents' counts as given; empty ends stay empty
-    edge = np.clip(np.cumsum(start)[:-1], 0, 1)
-    offset = ndtri(edge) - ndtri(np.clip(np.cumsum(share)[:-1], 0, 1))
-    offset = np.where(np.isfinite(offset), offset, 0.0)
+    # the others' cut-points keep their distance from respondents'; where respondents have none (an empty end), they stay
+    own, given = (ndtri(np.clip(np.cumsum(part)[:-1], 0, 1)) for part in (share, start))
+    movable = np.isfinite(own)
+    offset = np.where(movable, given - np.where(movable, own, 0.0), 0.0)
 
     def others(p: np.ndarray, by: float) -> float:
-        cuts = ndtri(np.clip(np.cumsum(p)[:-1] / p.sum(), 0, 1)) + offset
+        cuts = np.where(movable, ndtri(np.clip(np.cumsum(p)[:-1] / p.sum(), 0, 1)) + offset, given)
         return float(np.diff(ndtr(cuts + by), prepend=0.0, append=1.0) @ values)
 
     value = float(share @ values)

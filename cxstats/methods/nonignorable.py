@@ -569,6 +569,8 @@ def net_score_bias(
     level, seed = checked("level", level, Level), checked("seed", seed, Seed)
     draws = checked("draws", draws, Count)
     wanted = np.atleast_1d(_checked_phi(phi))
+    if proxy_scale not in ("normal", "fitted"):
+        raise ValueError(f'proxy_scale must be "normal" or "fitted", but is {proxy_scale!r}')
     data = proxy_data(cells, metric, by, score=score, responded=responded, part=part, folds=folds, seed=seed)
     counts = data.answered.sum(axis=(0, 1))
     present = counts > 0

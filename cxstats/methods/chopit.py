@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from cxstats.methods.hierarchical_probit import Problem, Solution, Spacing, log_likelihoods, maximise
+from cxstats.methods.ascent import Ascent
+from cxstats.methods.hierarchical_probit import Problem, Spacing, log_likelihoods, maximise
 from cxstats.methods.limits import critical_value
 from cxstats.metrics import Scale
 from cxstats.parameters import Level, checked
@@ -334,7 +335,7 @@ def _scaled(problem: Problem) -> tuple[Problem, np.ndarray]:
     return scaled, factor
 
 
-def _fitted(problem: Problem, cluster: pd.Series | None) -> tuple[Solution, np.ndarray]:
+def _fitted(problem: Problem, cluster: pd.Series | None) -> tuple[Ascent, np.ndarray]:
     """The maximum on the covariates' own scale, and the covariance of the parameters."""
     scaled, factor = _scaled(problem)
     found = maximise(scaled)
@@ -353,7 +354,7 @@ def _fitted(problem: Problem, cluster: pd.Series | None) -> tuple[Solution, np.n
         n_people = len(total)
         covariance = bread @ (total.T @ total) @ bread * n_people / max(n_people - 1, 1)
     at = found.parameters * factor
-    solution = Solution(at, found.log_likelihood, found.hessian, found.scores, found.converged, found.steps)
+    solution = Ascent(at, found.log_likelihood, found.hessian, found.scores, found.converged, found.steps)
     return solution, covariance * np.outer(factor, factor)
 
 
@@ -393,7 +394,7 @@ def _dropped(answers, x, v, mass, n_points, spacing, names, terms, cluster) -> p
 
 
 def _fit_warnings(
-    solution: Solution,
+    solution: Ascent,
     located: pd.DataFrame,
     gamma_error: np.ndarray,
     stories: pd.DataFrame,

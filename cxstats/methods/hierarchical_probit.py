@@ -5,25 +5,21 @@ censored ordered probit (an answer may be known only to lie in a span of categor
 answer lies in [lo, hi] when τ_{lo−1} < y* ≤ τ_hi. The first question has μ = xβ and σ = 1; further questions have
 a mean θ and σ of their own. Thresholds τ_1 = vγ_1 and τ_k = τ_{k−1} + vγ_k ("linear") or + exp(vγ_k) ("exponential").
 
-Maximised with analytic scores: steps by their outer product (Berndt, Hall, Hall & Hausman 1974) until close,
-then Newton steps with the Hessian, whose inverse is the covariance.
+Maximised with analytic scores (``ascent``); the inverse Hessian is the covariance.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-__all__ = ["Problem", "Solution", "Spacing", "log_likelihoods", "maximise", "thresholds"]
+from cxstats.methods.ascent import Ascent, ascend
+
+__all__ = ["Problem", "Spacing", "log_likelihoods", "maximise", "thresholds"]
 
 Spacing = Literal["linear", "exponential"]
-
-_MAX_STEPS = 500
-_CLOSE = 1e-3  # squared Newton decrement per step below which Newton's own steps take over
-_DONE = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +61,6 @@ class Problem:
         gamma = parameters[:n_gamma].reshape(self.n_points - 1, -1)
         rest = parameters[n_gamma:]
         return gamma, rest[:n_theta], rest[n_theta : n_theta + n_sigma], rest[n_theta + n_sigma :]
-
-
-@dataclass(frozen=True, slots=True)
-class Solution:
-    """The maximum: parameters (γ by threshold, θ, log σ, β), their covariance, and how well it was found."""
-
-    parameters: np.ndarray
-    log_likelihood: float
-    hessian: np.ndarray
-    scores: np.ndarray
-    converged: bool
-    steps: int
 
 
 def thresholds(problem: Problem, gamma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -162,29 +146,6 @@ def log_likelihoods(
     return log_p, scores
 
 
-def _value(problem: Problem, parameters: np.ndarray) -> float:
-    log_p, _ = log_likelihoods(problem, parameters, with_scores=False)
-    return float(problem.mass @ log_p.sum(axis=1))
-
-
-def _gradient(problem: Problem, parameters: np.ndarray) -> np.ndarray:
-    _, scores = log_likelihoods(problem, parameters)
-    return np.full(len(parameters), np.nan) if scores is None else problem.mass @ scores
-
-
-def _hessian(problem: Problem, parameters: np.ndarray) -> np.ndarray:
-    """Second derivatives, by central differences of the analytic gradient."""
-    size = len(parameters)
-    out = np.empty((size, size))
-    for i in range(size):
-        step = 1e-5 * max(1.0, abs(parameters[i]))
-        ahead, behind = parameters.copy(), parameters.copy()
-        ahead[i] += step
-        behind[i] -= step
-        out[i] = (_gradient(problem, ahead) - _gradient(problem, behind)) / (2 * step)
-    return (out + out.T) / 2
-
-
 def _start(problem: Problem) -> np.ndarray:
     """Common thresholds from all answers together; each vignette's mean from its own shares."""
     from scipy.special import ndtri
@@ -214,64 +175,15 @@ def _start(problem: Problem) -> np.ndarray:
     )
 
 
-def maximise(problem: Problem, start: Sequence[float] | None = None) -> Solution:
+def maximise(problem: Problem) -> Ascent:
     """The maximum of the likelihood, from a start that is made of the shares.
 
     Columns of the designs should be of ordinary size (spread about 1); the first column of ``shift`` is the
     constant.
     """
-    at = _start(problem) if start is None else np.asarray(start, dtype=float)
-    value = _value(problem, at)
-    newton = False
-    steps, decrement = 0, np.inf
-    for steps in range(1, _MAX_STEPS + 1):  # noqa: B007 (its last value is reported)
-        _, scores = log_likelihoods(problem, at)
-        gradient = problem.mass @ scores
-        information = (scores * problem.mass[:, None]).T @ scores if not newton else -_hessian(problem, at)
-        direction = _solved(information, gradient)
-        decrement = float(gradient @ direction)
-        if decrement <= 0:  # not uphill: the curvature is not that of a maximum here
-            direction, decrement = (
-                gradient / max(1.0, np.linalg.norm(gradient)),
-                float(np.linalg.norm(gradient)),
-            )
-        at_new, value_new = _line_search(problem, at, value, direction, decrement)
-        if value_new <= value:  # no step improves: rounding is all that is left
-            if newton:
-                break
-            newton = True
-            continue
-        gain, at, value = value_new - value, at_new, value_new
-        if newton and decrement < _DONE:  # a Newton step from here squares what was left
-            break
-        newton = newton or gain < _CLOSE
-    hessian = _hessian(problem, at)
-    _, scores = log_likelihoods(problem, at)
-    sound = bool(np.all(np.isfinite(hessian)) and np.linalg.eigvalsh(-hessian)[0] > 0)
-    return Solution(at, value, hessian, scores, bool(sound and abs(decrement) < 1e-6), steps)
 
+    def rows(parameters: np.ndarray, with_scores: bool) -> tuple[np.ndarray, np.ndarray | None]:
+        log_p, scores = log_likelihoods(problem, parameters, with_scores=with_scores)
+        return log_p.sum(axis=1), scores
 
-def _solved(information: np.ndarray, gradient: np.ndarray) -> np.ndarray:
-    """Newton's direction; a ridge relative to the diagonal where the information is singular."""
-    diagonal = np.maximum(np.diag(information), 1e-8)
-    for ridge in (0.0, 1e-8, 1e-4, 1e-2, 1.0):
-        try:
-            direction = np.linalg.solve(information + ridge * np.diag(diagonal), gradient)
-        except np.linalg.LinAlgError:
-            continue
-        if np.all(np.isfinite(direction)) and gradient @ direction > 0:
-            return direction
-    return gradient / diagonal
-
-
-def _line_search(
-    problem: Problem, at: np.ndarray, value: float, direction: np.ndarray, decrement: float
-) -> tuple[np.ndarray, float]:
-    length = min(1.0, 10.0 / max(np.abs(direction).max(), 1e-300))
-    for _ in range(40):
-        candidate = at + length * direction
-        found = _value(problem, candidate)
-        if np.isfinite(found) and found >= value + 1e-4 * length * decrement:
-            return candidate, found
-        length /= 2
-    return at, value
+    return ascend(rows, problem.mass, _start(problem))

@@ -68,8 +68,9 @@ def check(source: str | Path) -> CheckReport:
         blocks += [_distribution(survey, name) for name in survey.metrics]
     else:
         blocks.append(_units(survey))
-    if survey.groups:
+    if survey.groups or survey.instruments:
         blocks.append(_groups(survey))
+    blocks += [block for block in (_later(survey),) if block]
     blocks.append("No problems: this survey can be used.")
     return CheckReport("\n\n".join(blocks) + "\n", (), survey.ledger)
 
@@ -136,9 +137,32 @@ def _units(survey: Survey) -> str:
     return "\n".join(lines)
 
 
+def _later(survey: Survey) -> str:
+    """How far invitations got, what was given and known, and what happened later, in a line each."""
+    if survey.units is not None:
+        return ""
+    lines = []
+    yes = (*survey.stages, *(mark for mark in ("follow_up", "recovery", "invited") if mark in survey.columns))
+    for name in yes:
+        cells = survey.cells([name])
+        total = int(cells["n"].sum())
+        hit = int(cells["n"][cells[name].fillna(False)].sum())
+        lines.append(
+            f"  {name}: {count(hit)} of {count(total)} ({share(hit / total, 1) if total else 'none'})"
+        )
+    for name in survey.outcomes:
+        cells = survey.cells([name]).set_index(name)["n"]
+        known = {answer: int(cells[cells.index.isin([answer])].sum()) for answer in (True, False)}
+        unknown = int(cells.sum()) - sum(known.values())
+        lines.append(
+            f"  {name}: happened {count(known[True])}, did not {count(known[False])}, not known {count(unknown)}"
+        )
+    return "\n".join(["What is known beside the scores", *lines]) if lines else ""
+
+
 def _groups(survey: Survey, most: int = 8) -> str:
     lines = ["Groups"]
-    for name in survey.groups:
+    for name in (*survey.groups, *survey.instruments):
         cells = survey.cells([name]).sort_values("n", ascending=False)
         shown = [
             f"{'(blank)' if value is None or value != value else quoted(value, 30)} {count(n)}"

@@ -187,6 +187,8 @@ def look(engine: Engine, d: Description, dates: Mapping[str, DateColumn], notes:
     last = max((day for day in (answer, *others) if day is not None), default=None)
     if events and d.data_as_of is None and last is not None:
         notes.append(f"data_as_of: not stated; taken as {last}, the last day of an answer or event")
+    if d.data_as_of is not None and answer is not None and answer > d.data_as_of:
+        notes.append(f"data_as_of: {d.data_as_of} is before the last answer, of {answer}")
     return Seen(n_early, answer, d.data_as_of or last)
 
 
@@ -273,6 +275,8 @@ def rows_in_use(
     for event in dated:
         found = event.tally(engine, "invited" if d.covers_customers else "true")
         notes += event.notes(found, base, of)
+        if {"_invited_day", "_answered_day"} <= chosen.keys():
+            notes += event.before_answer(engine, base, of)
         stage = next(s for s in stages.values() if s.has(f"_on_{event.key}_day"))
         problem = event.problem(engine, found, f"{stage.reader.where}, for outcomes.{event.key}")
         problems += [problem] if problem is not None else []

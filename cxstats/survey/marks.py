@@ -23,12 +23,14 @@ __all__ = [
     "marked",
     "marked_sql",
     "stages_of",
+    "strange_words_problem",
     "tally",
     "unused_values_problem",
     "values_text",
 ]
 
-_NO = ("0", "0.0", "false", "no", "n", "nan", "nat")
+_NO = ("0", "0.0", "false", "f", "no", "n", "nan", "nat")
+_YES = ("true", "t", "yes", "y", "x", "✓", "✔")
 _MOST = 1_000
 _FEW = 10
 
@@ -89,7 +91,7 @@ def unused_values_problem(
     ``others`` are values named elsewhere for this column; ``secret`` columns are not quoted. Where no value
     is ``needed``, only a near miss is a problem.
     """
-    if not found or not values:
+    if not found or not values or len(found) >= _MOST:  # of very many values not all were counted
         return None
     lacking = [v for v in values if not any(s in found for s in spellings([v]))]
     named = {s.casefold() for s in (*values, *others)}
@@ -115,9 +117,32 @@ def _near(value: str, found: Mapping[str, int], named: Collection[str]) -> str |
 
 
 def declared_values(d: Description) -> list[tuple[tuple[str | int, ...], str, tuple[str, ...]]]:
-    """Path, column and values of everything in ``d`` that marks rows by declared values."""
+    """Path, column and values of everything in ``d`` that marks rows; () where anything but no marks them."""
     marks = {("follow_up",): d.follow_up, ("recovery",): d.recovery}
     marks = {("stages", key): entry for key, entry in d.stages.items()} | marks
-    return [
-        (path, mark.column, mark.values) for path, mark in marks.items() if mark is not None and mark.values
-    ]
+    return [(path, mark.column, mark.values) for path, mark in marks.items() if mark is not None]
+
+
+def strange_words_problem(
+    table: ibis.Table, name: str, missing: Sequence[str], *, column: str, where: str, secret: bool = False
+) -> Problem | None:
+    """A problem if a column that marks rows by anything but no holds words that may mean no ("never").
+
+    ``name`` is what ``table`` calls the column. Times, other texts with a digit, and yes and no are no problem.
+    """
+    if not table[name].type().is_string():
+        return None
+    text = table[name].cast("string").strip()
+    plain = list(dict.fromkeys(("", *_NO, *_YES, *(code.lower() for code in missing))))
+    words = table.select(text=text).filter(text.lower().notin(plain) & ~text.re_search("[0-9]"))
+    counts = words.group_by("text").agg(n=words.count())
+    rows = counts.order_by([counts.n.desc(), counts.text]).limit(_MOST).to_pyarrow().to_pylist()
+    if not rows:
+        return None
+    found = {row["text"]: int(row["n"]) for row in rows}
+    held = "words" if secret else values_text(found, 4)
+    return Problem(
+        f"column {column} holds {held}, which are neither times nor yes or no",
+        where,
+        fix="name the values that count under values:, or those that mean nothing under missing: of its file",
+    )

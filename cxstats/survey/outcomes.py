@@ -113,6 +113,13 @@ class DatedOutcome:
         ]
         return [LedgerLine(label, n, "note", section, of) for label, n in parts if n]
 
+    def before_answer(self, engine: Engine, section: str, of: int) -> list[LedgerLine]:
+        """A ledger line of events between invitation and answer: their answers may follow from the event."""
+        days = identifier(f"{self.key}_days")
+        n = engine.one(f"SELECT count(*) FROM used WHERE {days} < _answered_day - _invited_day")
+        name = outcome_label(self.key, self.outcome)
+        return [LedgerLine(f"{name}: happened before the answer", n, "note", section, of)] if n else []
+
     def problem(self, engine: Engine, found: Mapping[int, int], where: str) -> Problem | None:
         """A problem if no row in use has the event although some say that it did not happen."""
         without = (_UNKNOWN, _NO, _OPEN_NO)

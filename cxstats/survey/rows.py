@@ -161,21 +161,20 @@ def _numbers(
             continue
         column = source[entry.column]
         codes = missing_codes(d.responses, entry.missing)
-        if column.type().is_numeric() and not codes:
+        if column.type().is_numeric():
             number = column.cast("float64")
-            out[key] = (number.isnan() | number.isinf()).ifelse(None, number)
+            if column.type().is_floating():  # not every database knows of NaN
+                number = (number.isnan() | number.isinf()).ifelse(None, number)
+            out[key] = column.cast("string").isin(spellings(codes)).ifelse(None, number) if codes else number
         elif isinstance(reader, DatabaseReader):
-            out[key] = column.cast("float64") if column.type().is_numeric() else column
-            if codes and column.type().is_numeric():
-                out[key] = column.cast("string").isin(spellings(codes)).ifelse(None, out[key])
-            elif not column.type().is_numeric():
-                problems.append(
-                    Problem(
-                        f"column {entry.column} holds {column.type()}, not numbers",
-                        f"{reader.where}, for behaviour.{key}",
-                        fix="cast it to a number in a view of the database",
-                    )
+            out[key] = column
+            problems.append(
+                Problem(
+                    f"column {entry.column} holds {column.type()}, not numbers",
+                    f"{reader.where}, for behaviour.{key}",
+                    fix="cast it to a number in a view of the database",
                 )
+            )
         else:
             texts[key] = NumberColumn.of(entry.column, identifier(entry.column), codes, d.responses.decimal)
             plain = column.cast("string").strip()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from .dates import DateColumn, read_dates
 from .engine import Engine, identifier, listed, literal
 from .errors import Problem, quoted
-from .marks import declared_values, marked_sql, tally, unused_values_problem
+from .marks import declared_values, marked_sql, strange_words_problem, tally, unused_values_problem
 from .model import Description, Source
 from .numbers import NumberColumn, numbers_problems
 from .readers import Reader
@@ -176,18 +176,21 @@ def check_values(
         (path, column, values) for path, column, values in declared_values(d) if roles.column(path, role)
     ]
     for _, column, values in declared:
-        named.setdefault(column, set()).update(values)
+        if values:
+            named.setdefault(column, set()).update(values)
     found = {column: tally(table, names[column]) for column in named}
     secret = None if d.customer is None else d.customer.column
+    missing = d.sources()[role].missing
     for path, column, values in declared:
-        problem = unused_values_problem(
-            found[column],
-            values,
-            named[column],
-            column=column,
-            where=f"{reader.where}, for {'.'.join(map(str, path))}",
-            secret=column == secret,
-        )
+        told = {
+            "column": column,
+            "where": f"{reader.where}, for {'.'.join(map(str, path))}",
+            "secret": column == secret,
+        }
+        if values:
+            problem = unused_values_problem(found[column], values, named[column], **told)
+        else:
+            problem = strange_words_problem(table, names[column], missing, **told)
         if problem is not None:
             problems.append(problem)
 

@@ -1,5 +1,7 @@
 """Facts of the frame: known before the invitation, known of everyone; who was never invited; marks of rows."""
 
+import shutil
+
 import duckdb
 import numpy as np
 import pandas as pd
@@ -230,6 +232,24 @@ def test_one_file_of_everyone_invited_or_of_all_customers(folder):
     assert line(survey, "Invited") == 2
 
 
+def test_everyone_in_the_sample_of_the_health_interview_survey(shared_data, tmp_path):
+    data = shared_data / "nhis_nonresponse" / "nhis.csv.gz"
+    if not data.is_file():
+        pytest.skip("PUBLIC DATA ABSENT: the health interview survey of 2003; this test did not run")
+    shutil.copy(data, tmp_path)
+    (tmp_path / "survey.yml").write_text(
+        "title: T\nresponses: {file: nhis.csv.gz, holds: invited}\ncustomer: ID\nresponded: resp\n"
+        "scores: {answered: {column: resp, scale: 0-1, missing: '0'}}\nbehaviour: {age: age}\n"
+        "groups: {sex: sex, hisp: hisp, marital: marital, parents: parents_r, educ: educ_r, race: race}\n"
+    )
+    survey = cx.open_survey(tmp_path / "survey.yml")
+    raw = pd.read_csv(data)
+    assert survey.n_invited == len(raw) == 3911
+    assert survey.response_rate("answered") == raw["resp"].mean()
+    assert survey.cells("responded")["n"].tolist() == [(raw["resp"] == 0).sum(), raw["resp"].sum()]
+    assert {survey.group_kind(name) for name in (*survey.groups, "age")} == {"everyone"}
+
+
 # ------------------------------------------------------------------ marks
 
 
@@ -271,10 +291,10 @@ def test_marks_in_other_files_and_as_flags(folder):
 
 def test_marks_of_a_table_counted_as_it_is(folder):
     duckdb.sql(
-        f"COPY (SELECT 9 AS ltr, 'x' AS fu UNION ALL SELECT 8, NULL) TO '{folder.path / 'data.parquet'}'"
+        f"COPY (SELECT 9 AS ltr, 'x' AS fu UNION ALL SELECT 8, NULL UNION ALL SELECT 7, 'f') TO '{folder.path / 'data.parquet'}'"
     )
     survey = folder.open("follow_up: fu\n", responses="{file: data.parquet}")
-    assert survey.cells("follow_up").values.tolist() == [[False, 1], [True, 1]]
+    assert survey.cells("follow_up").values.tolist() == [[False, 2], [True, 1]]
 
 
 def test_the_demo_tells_nothing_of_respondents_alone():

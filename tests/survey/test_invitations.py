@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 import cxstats as cx
+from cxstats.survey import check
 
 WHO = "customer: id\n"
 STAGES = (
@@ -121,6 +122,66 @@ def test_a_column_of_ids_is_not_quoted(folder):
     text = folder.refused(WHO + "stages: {opened: {column: id, values: [opened]}}\n")
     assert "no row of column id says" in text
     assert "example.com" not in text
+
+
+def test_words_that_may_mean_no_are_refused(folder, table):
+    source = table("ltr,opened_at,done\n9,2025-01-01 10:00,yes\n8,never,no\n7,,maybe\n")
+    text = folder.refused("stages: {opened: opened_at, completed: done}\n", responses=source)
+    assert text.startswith("2 problems:")
+    assert 'for stages.opened: column opened_at holds "never", which are neither times nor yes or no' in text
+    assert 'column done holds "maybe"' in text
+    told = folder.open(
+        "stages: {opened: opened_at, completed: {column: done, values: yes}}\n",
+        responses=source.replace("}", ", missing: never}"),
+    )
+    assert told.cells(["opened", "completed"])["n"].tolist() == [2, 1]
+
+
+def test_rare_values_among_very_many_are_found(folder):
+    # of 2,000 different values not all are tallied: that is no reason to say that one is not there
+    duckdb.sql(
+        "COPY (SELECT 9 AS ltr, CASE WHEN i = 1999 THEN 'zz done' ELSE 'step ' || i END AS stage FROM range(2000) t(i)) "
+        f"TO '{folder.path / 'data.parquet'}'"
+    )
+    survey = folder.open(
+        "stages: {completed: {column: stage, values: [zz done]}}\n", responses="{file: data.parquet}"
+    )
+    assert survey.cells("completed")["n"].tolist() == [1999, 1]
+
+
+def test_a_database_counts_stages_and_knows_numbers(folder, monkeypatch):
+    path = folder.path / "data.duckdb"
+    with duckdb.connect(str(path)) as con:
+        con.sql(
+            "CREATE TABLE answers AS SELECT * FROM (VALUES (9, 'done', 1, 1.5::DOUBLE, 'a', '1', 'x'), "
+            "(8, 'sent', 0, 'nan'::DOUBLE, 'b', '0', 'y'), (NULL, NULL, NULL, 2.5, 'c', '0', NULL)) "
+            "t(ltr, stage, opened, spent, word, gone, why)"
+        )
+    monkeypatch.setenv("CX_DB", f"duckdb://{path}")
+    source = "{table: answers, url_env: CX_DB}"
+    stages = "stages: {delivered: {column: stage, values: [sent, done]}, opened: opened}\n"
+    survey = folder.open(
+        stages + "behaviour: {spent: spent, ltr2: ltr}\nrecovery: {column: gone, values: '1'}\n"
+        "outcomes: {left: {column: gone, event: '1', cause: why}}\n",
+        responses=source,
+    )
+    assert survey._built is None  # nothing is read before something is counted
+    assert survey.cells(survey.stages).values.tolist() == [
+        [False, False, 1],
+        [True, False, 1],
+        [True, True, 1],
+    ]
+    assert survey.rows("spent")["spent"].fillna(-1).tolist() == [1.5, -1, 2.5]
+    assert survey.rows("left_cause")["left_cause"].fillna("-").tolist() == ["x", "-", "-"]
+    assert survey.cells("recovery")["n"].tolist() == [2, 1]
+    wrong = folder.describe(
+        stages.replace("done", "finished")
+        + "behaviour: {word: word}\noutcomes: {left: {column: gone, event: J}}\n",
+        responses=source,
+    )
+    said = str(check(wrong))
+    assert "column word holds string, not numbers" in said
+    assert 'the event never occurs: no row in use says "J" in column gone' in said
 
 
 # ------------------------------------------------------------------ instruments

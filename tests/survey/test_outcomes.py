@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cxstats.survey import parse_description
+from cxstats.survey import check, parse_description
 
 from .conftest import line
 
@@ -77,6 +77,21 @@ def test_without_a_stated_end_the_data_stands_at_its_last_day(folder):
     assert survey.cells("left")["n"].tolist() == [3]
     assert survey.cells("left")["left"].isna().all()
     assert line(survey, "not known yet") == 3
+
+
+def test_an_end_of_the_data_before_its_last_answer_is_said(folder):
+    folder.file("data.csv", HEAD + "1,9,2025-01-01,2025-07-02,1,2025-03-31\n2,8,2025-01-01,,0,\n")
+    survey = folder.open(DATED)
+    assert any("2025-06-30 is before the last answer, of 2025-07-02" in note for note in survey.notes)
+    # who left before answering may have answered because of it
+    assert line(survey, "Left: happened before the answer") == 1
+
+
+def test_the_check_tells_what_happened(folder):
+    folder.file("data.csv", HEAD + "1,9,2025-01-01,2025-01-02,1,2025-02-01\n2,8,2025-06-01,,0,\n")
+    report = check(folder.describe(DATED + "recovery: left\n"))
+    assert "left: happened 1, did not 0, not known 1" in report.text
+    assert "recovery: 1 of 2 (50.0" in report.text
 
 
 def test_invited_after_the_data_ends(folder):

@@ -73,8 +73,8 @@ def _from_spread(
     for k, i in enumerate(gaps.fitted):
         if i == gaps.ref:
             continue
-        at = [gaps.gap_at(k, point, float(value[k])) for point in numbers.settings.neutral]
-        moved = [gaps.gap_at(k, point, float(value[k] + error[k]))[0] for point in numbers.settings.neutral]
+        at = [gaps.gap_at(k, point, float(value[k])) for point in numbers.neutral]
+        moved = [gaps.gap_at(k, point, float(value[k] + error[k]))[0] for point in numbers.neutral]
         ends = [
             (own, np.hypot(sampling, away - own)) for (own, sampling), away in zip(at, moved, strict=True)
         ]

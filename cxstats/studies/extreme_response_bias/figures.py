@@ -426,7 +426,7 @@ def _steps(numbers: Numbers, source: Source) -> Figure:
             "",
             _span(numbers, gap.low, gap.high),
         )
-        for point, gap in zip(numbers.settings.neutral, pair.split, strict=True)
+        for point, gap in zip(numbers.neutral, pair.split, strict=True)
     )
     return Figure(
         key="steps",
@@ -671,7 +671,7 @@ def _assumptions(numbers: Numbers, source: Source) -> Figure:
     single = len(shares) == 1
     x = [0.0, 100.0] if single else shares.tolist()
     series = []
-    for c, point in enumerate(numbers.settings.neutral):
+    for c, point in enumerate(numbers.neutral):
         y = [float(grid[0, c])] * 2 if single else grid[:, c].tolist()
         series.append(
             plots.Series(
@@ -685,7 +685,7 @@ def _assumptions(numbers: Numbers, source: Source) -> Figure:
         )
     ends = grid[-1]
     widest = int(np.argmax(np.abs(ends - grid[0])))
-    point = numbers.settings.neutral[widest]
+    point = numbers.neutral[widest]
     headline = (
         f"If all of the difference in spread were scale use around {point:g}, {pair.label} would be "
         f"{gap_words(numbers, float(ends[widest]), numbers.reference)}"
@@ -695,7 +695,7 @@ def _assumptions(numbers: Numbers, source: Source) -> Figure:
             share(float(s)),
             *(
                 cell
-                for c in range(len(numbers.settings.neutral))
+                for c in range(len(numbers.neutral))
                 for cell in (
                     _value(numbers, float(grid[k, c])),
                     _span(numbers, float(low[k, c]), float(high[k, c])),
@@ -705,21 +705,19 @@ def _assumptions(numbers: Numbers, source: Source) -> Figure:
         for k, s in enumerate(numbers.style_shares)
     )
     columns = [
-        cell
-        for p in numbers.settings.neutral
-        for cell in (f"Neutral point {p:g}", f"{_level(numbers)} interval")
+        cell for p in numbers.neutral for cell in (f"Neutral point {p:g}", f"{_level(numbers)} interval")
     ]
     return Figure(
         key="assumptions",
         headline=headline,
         subtitle=f"Gap between {pair.label} and {numbers.reference}, by the share of their difference in spread that "
         "is scale "
-        f"use and by the scale’s neutral point; band: {_level(numbers)} interval at {numbers.settings.neutral[0]:g}",
+        f"use and by the scale’s neutral point; band: {_level(numbers)} interval at {numbers.neutral[0]:g}",
         alt=_told(
             "The gap as the assumed share grows, a line for each neutral point",
             [
                 f"neutral point {p:g}: from {_value(numbers, float(grid[0, c]))} to {_value(numbers, float(ends[c]))}"
-                for c, p in enumerate(numbers.settings.neutral)
+                for c, p in enumerate(numbers.neutral)
             ],
         ),
         draw=lambda canvas: plots.curves(
@@ -739,10 +737,10 @@ def _assumptions(numbers: Numbers, source: Source) -> Figure:
         ),
         source=source.line(f"{count(pair.n)} answers from {pair.label}"),
         key_marks=(
-            ("line", f"neutral point {numbers.settings.neutral[0]:g}"),
+            ("line", f"neutral point {numbers.neutral[0]:g}"),
             *(
-                ((("line_adjusted", f"neutral point {numbers.settings.neutral[1]:g}"),))
-                if len(numbers.settings.neutral) > 1
+                ((("line_adjusted", f"neutral point {numbers.neutral[1]:g}"),))
+                if len(numbers.neutral) > 1
                 else ()
             ),
             *(
@@ -750,11 +748,11 @@ def _assumptions(numbers: Numbers, source: Source) -> Figure:
                     (
                         (
                             "line_plain",
-                            f"neutral point {join_words([f'{p:g}' for p in numbers.settings.neutral[2:]])}",
+                            f"neutral point {join_words([f'{p:g}' for p in numbers.neutral[2:]])}",
                         ),
                     )
                 )
-                if len(numbers.settings.neutral) > 2
+                if len(numbers.neutral) > 2
                 else ()
             ),
             ("band", "too small to matter"),
@@ -806,7 +804,7 @@ def _naive(numbers: Numbers, source: Source) -> Figure:
                 _value(numbers, p.styled.all_style[0]),
             )
         )
-    point = numbers.settings.neutral[0]
+    point = numbers.neutral[0]
     headline = (
         f"The usual correction moves {_names([p.label for p in wrong])} the wrong way"
         if wrong

@@ -129,7 +129,7 @@ def answered_cells(survey: Survey, numbers: Numbers, outcome: str) -> tuple[pd.D
     shown = [label for label, _, _ in numbers.groups]
     keep = (cells[metric.key].notna() & cells[group].astype("string").isin(shown)).to_numpy(dtype=bool)
     if numbers.settings.wave:
-        keep &= (
+        keep = keep & (
             cells[survey.wave].astype("string").eq(numbers.settings.wave).fillna(False).to_numpy(dtype=bool)
         )
     if not survey.repeats:

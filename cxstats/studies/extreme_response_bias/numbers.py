@@ -298,6 +298,7 @@ class Numbers:
     verdict: Verdict = Verdict.NOT_ANSWERABLE
     why: str = ""
     facts: tuple[Fact, ...] = ()
+    neutral: tuple[float, ...] = ()
     style_shares: np.ndarray = field(default_factory=lambda: np.empty(0))
     grid: dict[str, np.ndarray] = field(default_factory=dict)
     grid_low: dict[str, np.ndarray] = field(default_factory=dict)

@@ -134,7 +134,7 @@ def style_share_text(numbers: Numbers) -> str:
 
 def neutral_text(numbers: Numbers, last: str = "or") -> str:
     """The neutral points assumed: "5, 6 or 7"."""
-    return join_words([f"{point:g}" for point in numbers.settings.neutral], last)
+    return join_words([f"{point:g}" for point in numbers.neutral or numbers.settings.neutral], last)
 
 
 def _margin(numbers: Numbers) -> str:
@@ -703,7 +703,7 @@ def limits(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...]:
             (
                 "Around which point people stretch their answers.",
                 f"{capitalised(neutral_text(numbers))} on the scale {metric.scale} "
-                f"{'are' if len(numbers.settings.neutral) > 1 else 'is'} assumed.",
+                f"{'are' if len(numbers.neutral) > 1 else 'is'} assumed.",
             ),
             (
                 "Whether a group is lenient.",

@@ -32,6 +32,7 @@ Assumptions: a uniform shift of all answers (leniency) counts as substance; the 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,6 +43,7 @@ from cxstats.findings import Verdict, judge
 from cxstats.methods.groups import GroupMeans, group_means
 from cxstats.methods.intervals import Estimate, estimate
 from cxstats.methods.ranks import rank_sets
+from cxstats.methods.replicates import Replicates
 from cxstats.methods.simultaneous import compare_groups
 from cxstats.metrics import Metric, Scale
 from cxstats.parameters import Count, Level, Margin, Seed, checked
@@ -55,6 +57,7 @@ from cxstats.studies.extreme_response_bias.numbers import (
     SpreadRow,
     Styled,
 )
+from cxstats.words import join_words
 
 if TYPE_CHECKING:
     from cxstats.survey import Survey
@@ -65,6 +68,8 @@ SMALLEST_GROUP = 10
 FEWEST = 30  # answers from which on a group's spread is estimated
 LEAST_CATEGORIES = 3  # categories a group must use for its spread to be told from its level
 STEPS = 11  # values of λ looked at, from the lowest to the highest
+LEAST_BEYOND = 10  # answers on either side of a neutral point, without which nothing shows where it lies
+LEAST_SETTLED = 0.95  # share of bootstrap replicates in which the model must have a maximum
 EXACT_BELOW = 30
 MOST_NEEDED = 25  # times the answers there are, above which no number that would settle it is given
 LENIENCY = 0.2  # latent standard deviations of a uniform shift whose size in points is always printed
@@ -208,6 +213,7 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
         verdict=headline.verdict,
         why=headline.why,
         facts=answers.facts,
+        neutral=gaps.neutral,
         style_shares=gaps.shares,
         grid=gaps.by_label(gaps.grid),
         grid_low=gaps.by_label(gaps.grid - gaps.critical * gaps.grid_error),
@@ -290,7 +296,7 @@ def _answered(survey: Survey, metric: Metric, group: str, waves: tuple[str, ...]
     cells = survey.cells(by=by)
     keep = cells[metric.key].notna().to_numpy()
     if waves:
-        keep &= cells[survey.wave].astype("string").isin(waves).to_numpy(dtype=bool)
+        keep = keep & cells[survey.wave].astype("string").isin(waves).to_numpy(dtype=bool)
     matrix = survey.cluster_matrix(by=by, weighted=survey.weighted) if survey.repeats else None
     if matrix is not None:
         at = np.flatnonzero(keep)
@@ -396,7 +402,9 @@ class Gaps:
         self.single = critical_value(chosen.level, 1, answers.replicates.degrees_of_freedom)
         low, high = chosen.style_share
         self.shares = np.linspace(low, high, STEPS) if high > low else np.array([low])
-        self.fitted = self._fittable()
+        self.replicates = answers.replicates
+        self.able = self.fitted = self._fittable()
+        self.neutral = self._neutral()
         self._style()
 
     # ------------------------------------------------ what scale use could explain
@@ -411,9 +419,20 @@ class Gaps:
             return np.empty(0, dtype=int)
         return np.array([self.ref, *(i for i in self.others if enough[i])])
 
+    def _neutral(self) -> tuple[float, ...]:
+        """The neutral points that have answers on both sides; elsewhere nobody shows where the point lies."""
+        counts = self.tables["raw"].survey[self.fitted].sum(axis=0)
+        scale = np.asarray(self.metric.scale.categories)
+        points = self.chosen.neutral
+        return tuple(
+            p for p in points if min(counts[scale < p].sum(), counts[scale > p].sum()) >= LEAST_BEYOND
+        )
+
     def _style(self) -> None:
         """Gaps at every assumption, shape (L, C, G), NaN where a group could not be fitted, and their errors."""
-        shape = (len(self.shares), len(self.chosen.neutral), len(self.labels))
+        if not self.neutral:
+            self.fitted = np.empty(0, dtype=int)
+        shape = (len(self.shares), len(self.neutral), len(self.labels))
         self.grid = np.full(shape, np.nan)
         self.grid_error = np.full(shape, np.nan)
         self.again: np.ndarray | None = None
@@ -423,14 +442,41 @@ class Gaps:
         self.model, self.models = style.fit(
             table.survey[self.fitted], table.replicates[:, self.fitted], self.metric.scale
         )
-        over = {"metric": self.metric, "shares": self.shares, "neutral": self.chosen.neutral}
+        self._keep_settled()
+        table = self.tables[self.last]
+        over = {"metric": self.metric, "shares": self.shares, "neutral": self.neutral}
         self.values_fitted = style.values(self.model, table.survey[self.fitted], **over)
         self.again = style.values(self.models, table.replicates[:, self.fitted], **over)
         self.grid[..., self.fitted] = self.values_fitted - self.values_fitted[..., :1]
         self.grid_error[..., self.fitted] = self._error(self.again - self.again[..., :1])
 
+    def _keep_settled(self) -> None:
+        """Leave out the few bootstrap replicates in which the model has no maximum."""
+        settled = np.isfinite(self.models.location).all(axis=1) & np.isfinite(self.models.log_scale).all(
+            axis=1
+        )
+        if settled.all():
+            return
+        if settled.mean() < LEAST_SETTLED:
+            raise ValueError(
+                f"{self.metric.short}: in {int((~settled).sum())} of {len(settled)} replicates the spread of some "
+                "group could not "
+                "be estimated. Merge small groups, or raise smallest_group"
+            )
+        kept, old = int(settled.sum()), self.replicates
+        factor = old.factor if old.kind == "jackknife" else 1 / (kept - 1)
+        self.replicates = Replicates(
+            old.counts[settled], factor, old.expansion, old.degrees_of_freedom, old.kind
+        )
+        self.tables = {
+            name: replace(table, replicates=table.replicates[settled]) for name, table in self.tables.items()
+        }
+        self.models = style.Model(
+            self.models.thresholds[settled], self.models.location[settled], self.models.log_scale[settled]
+        )
+
     def _error(self, again: np.ndarray) -> np.ndarray:
-        return np.sqrt(np.maximum(self.answers.replicates.variance(again), 0.0))
+        return np.sqrt(np.maximum(self.replicates.variance(again), 0.0))
 
     # ------------------------------------------------ pairs
 
@@ -508,13 +554,20 @@ class Gaps:
                     f"{label} gives only {words}, so how widely it uses the scale cannot be told from how satisfied "
                     "it is.",
                 )
-            if at not in self.fitted:
+        for at in (i, self.ref):
+            if at not in self.able and (at == self.ref or self.ref in self.able):
+                label = self.labels[at]
                 return (
                     Verdict.NOT_ANSWERABLE,
                     f"Nearly all answers of {label} are alike, so how widely it uses the scale cannot be told from how "
                     "satisfied it is.",
                 )
-        raise AssertionError("a group that can be fitted is fitted")
+        where = join_words([f"{p:g}" for p in self.chosen.neutral], "or")
+        return (
+            Verdict.NOT_ANSWERABLE,
+            f"Hardly anybody answers on one side of {where}, so how far answers are stretched around a neutral point there "
+            "cannot be seen. Choose another with neutral=.",
+        )
 
     def _step(self, name: str, i: int) -> Gap:
         """The gap after a step of composition."""
@@ -554,7 +607,7 @@ class Gaps:
     def _split(self, at: int) -> tuple[Gap, ...]:
         """Shapley's split: points of the gap that are scale use if all of the spread is, per neutral point."""
         splits = []
-        for point in self.chosen.neutral:
+        for point in self.neutral:
             own = float(style.shapley(self.model, self.metric, at, point))
             error = float(self._error(style.shapley(self.models, self.metric, at, point)))
             splits.append(Gap(own, own - self.critical * error, own + self.critical * error))
@@ -608,7 +661,7 @@ class Gaps:
         found = [
             self._places(self.values_fitted[a, c], self.again[:, a, c])
             for a in dict.fromkeys(ends)
-            for c in range(len(self.chosen.neutral))
+            for c in range(len(self.neutral))
         ]
         place = 1 + (values[None, :] > values[:, None]).sum(axis=1)
         first, last = np.min([f[0] for f in found], axis=0), np.max([f[1] for f in found], axis=0)
@@ -616,7 +669,7 @@ class Gaps:
         return tuple((label, *map(int, numbers)) for label, *numbers in rows)
 
     def _places(self, values: np.ndarray, again: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        covariance = self.answers.replicates.covariance(again)
+        covariance = self.replicates.covariance(again)
         # a group in which all agree has no error of its own; ranks need one
         covariance = covariance + 1e-9 * np.eye(len(values)) * max(np.trace(covariance), 1e-6)
         sets = rank_sets(
@@ -643,8 +696,8 @@ class Gaps:
         )
         scale = style.wald_test(
             ratio[1:],
-            self.answers.replicates.covariance(self.models.log_scale[:, 1:]),
-            self.answers.replicates.degrees_of_freedom,
+            self.replicates.covariance(self.models.log_scale[:, 1:]),
+            self.replicates.degrees_of_freedom,
         )
         misfit = style.raw_values(table, self.metric) - self.model.values(self.metric)
         worst = int(np.argmax(np.abs(misfit)))

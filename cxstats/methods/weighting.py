@@ -646,7 +646,8 @@ def multiverse(
     rows, raw = [], np.nan
     for subset in _subsets(kept, most):
         few, small = _only(frame, [*subset, score], matrix)
-        raw, results = _choices(few, small, metric, subset, score, methods, trims, bounds, level)
+        without, results = _choices(few, small, metric, subset, score, methods, trims, bounds, level)
+        raw = raw if np.isnan(without) else without
         rows += results
     table = pd.DataFrame(rows, columns=_COLUMNS)
     table = table.astype(

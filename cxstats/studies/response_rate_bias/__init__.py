@@ -97,6 +97,8 @@ class ResponseRateBiasStudy:
         keys, missing = SECTIONS[name]
         parts: list[Figure | Note | Table] = [self.figures[key] for key in keys if key in self.figures]
         why = self.numbers.missing.get(name, "")
+        if self.numbers.units is not None:
+            why = f"There is one row for each of the {self.numbers.units.noun}, and nothing on single people who were asked."
         if parts and name in self._notes:
             parts.append(Note(self._notes[name]))
         if parts and name in self._extra:

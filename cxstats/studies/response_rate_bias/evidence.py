@@ -72,8 +72,7 @@ def accounting(survey: Survey, frame: Frame, metric: Metric, chosen: Settings) -
     """Stages, response rates by group, wave and moment, and who was never invited."""
     return {
         "stages": _stages(survey, frame, metric, chosen),
-        "rates": _rates(survey, frame, metric, chosen),
-        "waves": _wave_rates(survey, metric, chosen),
+        "rates": (*_rates(survey, frame, metric, chosen), *_wave_rates(survey, metric, chosen)),
         "coverage": _coverage(survey, frame, chosen),
     }
 
@@ -86,7 +85,7 @@ def _stages(survey: Survey, frame: Frame, metric: Metric, chosen: Settings) -> t
     everyone = Stage("Invited", frame.n_invited, frame.n_invited, 100.0, 100.0, 100.0)
     rest = [
         Stage(
-            STAGE_WORDS.get(row.stage, f"Answered {metric.short}"),
+            STAGE_WORDS.get(row.stage, "Gave a usable answer"),
             int(row.n_reached),
             int(row.n_invited),
             100 * row.rate,
@@ -200,16 +199,16 @@ def _moment(survey: Survey, frame: Frame, metric: Metric, chosen: Settings) -> t
     return (_rate_table(cells, "invited_weekday", "Weekday of the invitation", set(), chosen, WEEKDAYS),)
 
 
-def _wave_rates(survey: Survey, metric: Metric, chosen: Settings) -> tuple[Rate, ...]:
+def _wave_rates(survey: Survey, metric: Metric, chosen: Settings) -> tuple[RateTable, ...]:
     if survey.wave is None:
         return ()
-    cells = survey.cells([survey.wave, metric.key])
-    cells = cells.dropna(subset=[survey.wave]).reset_index(drop=True)
+    marks = [name for name in ("invited", "follow_up") if name in survey.columns]
+    cells = asked(survey.cells([survey.wave, metric.key, *marks]).dropna(subset=[survey.wave]))
+    cells = before_follow_up(cells.reset_index(drop=True), metric.key)
     cells = cells.assign(**{ANSWERED: cells[metric.key].notna().to_numpy(dtype=bool)})
     if cells.empty:
         return ()
-    order = tuple(survey.wave_order)
-    return _rate_table(cells, survey.wave, "Wave", set(), chosen, order).rows
+    return (_rate_table(cells, survey.wave, "Wave", set(), chosen, tuple(survey.wave_order)),)
 
 
 def _coverage(survey: Survey, frame: Frame, chosen: Settings) -> Coverage | None:
@@ -252,10 +251,11 @@ def counts_of(frame: Frame, metric: Metric) -> np.ndarray:
     return np.bincount(place, weights=tally.to_numpy(dtype=float), minlength=metric.scale.size)
 
 
-def published(survey: Survey, frame: Frame, metric: Metric, chosen: Settings) -> tuple[Estimate, float]:
+def published(
+    survey: Survey, frame: Frame, metric: Metric, chosen: Settings, *, repeated: bool
+) -> tuple[Estimate, float]:
     """The score as published, and its design effect: 1 unless answers are weighted or customers repeat."""
     counts, n = counts_of(frame, metric), frame.n_answered
-    repeated = repeats_here(survey, frame, metric)
     if not survey.weighted and not repeated:
         return estimate(counts, metric, level=chosen.level), 1.0
     cells = frame.parts
@@ -763,21 +763,29 @@ def _agrees(found: bounding.Tipping, supported: tuple[float, float] | None, marg
 
 
 def stronger_designs(
-    survey: Survey, frame: Frame, metric: Metric, chosen: Settings, missing: dict[str, str]
+    survey: Survey,
+    frame: Frame,
+    metric: Metric,
+    chosen: Settings,
+    missing: dict[str, str],
+    *,
+    repeated: bool,
 ) -> dict[str, Any]:
     """Instruments, early and late answers, a follow-up done or planned."""
     return {
         "instruments": _instruments(survey, frame, metric, chosen),
-        "early_late": _early_late(survey, frame, metric, chosen),
+        "early_late": _early_late(survey, frame, metric, chosen, repeated=repeated),
         "plan": _plan(frame, metric, chosen, missing),
         "follow_up": _follow_up(survey, frame, metric, chosen, missing),
     }
 
 
-def _first_answers(survey: Survey, frame: Frame, metric: Metric, by: list[str]) -> pd.DataFrame:
+def _first_answers(
+    survey: Survey, frame: Frame, metric: Metric, by: list[str], *, parts: bool = True
+) -> pd.DataFrame:
     """Cells of the wave's first answers: those of a follow-up are not among them."""
     marks = [name for name in ("invited", "follow_up") if name in survey.columns]
-    part = ["part"] if "part" in survey.columns else []
+    part = ["part"] if parts and "part" in survey.columns else []
     cells = asked(wave_cells(survey, [metric.key, *by, *part, *marks], frame.wave))
     return before_follow_up(cells, metric.key)
 
@@ -834,11 +842,14 @@ def _selection(cells: pd.DataFrame, metric: Metric, name: str, chosen: Settings)
     return SelectionFound(found.everyone, found.low, found.high, found.correlation)
 
 
-def _early_late(survey: Survey, frame: Frame, metric: Metric, chosen: Settings) -> EarlyLate | None:
+def _early_late(
+    survey: Survey, frame: Frame, metric: Metric, chosen: Settings, *, repeated: bool
+) -> EarlyLate | None:
     if "days_to_answer" not in survey.columns or not metric.variance(counts_of(frame, metric)) > 0:
         return None
     facts = [name for name in frame.by if name in survey.groups]
-    cells = _first_answers(survey, frame, metric, ["days_to_answer", *facts])
+    # by every fact and part there are nearly as many cells as answers: parts only where customers repeat
+    cells = _first_answers(survey, frame, metric, ["days_to_answer", *facts], parts=repeated)
     held = cells[cells[metric.key].notna() & cells["days_to_answer"].notna()]
     if held["n"].sum() < 5 * chosen.smallest_group or len(held["days_to_answer"].unique()) < 2:
         return None

@@ -438,7 +438,6 @@ class Numbers:
     notes: tuple[str, ...] = ()
     stages: tuple[Stage, ...] = ()
     rates: tuple[RateTable, ...] = ()
-    waves: tuple[Rate, ...] = ()
     coverage: Coverage | None = None
     reach: Reach | None = None
     balance: tuple[BalanceRow, ...] = ()

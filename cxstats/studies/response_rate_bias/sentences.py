@@ -435,7 +435,8 @@ def _range_point(numbers: Numbers) -> MainPoint | None:
         return MainPoint(
             number=say.span(*numbers.worst),
             interval="without any assumption",
-            headline=f"The silent {share(1 - numbers.rate)} could make {numbers.metric.short} almost anything",
+            headline=f"Without any assumption, the silent {share(1 - numbers.rate)} leave {numbers.metric.short} "
+            "this far open",
             sentence="The interval of the published score says nothing about them.",
             figure="ladder",
         )
@@ -776,10 +777,10 @@ def partials_headline(numbers: Numbers) -> str:
     """Which fact decides most who answers."""
     reach, say = numbers.reach, Speech(numbers.metric)
     strongest = max(reach.partials, key=lambda p: p.conditional)
-    return (
-        f"{strongest.title} decides most who answers; what the list shows could move a score by up to "
-        f"{say.rough_gap(reach.largest)}"
-    )
+    first = f"{strongest.title} decides most who answers"
+    if not reach.largest > 0:
+        return first
+    return f"{first}; what the list shows could move a score by up to {say.rough_gap(reach.largest)}"
 
 
 def balance_headline(numbers: Numbers) -> str:
@@ -1065,9 +1066,10 @@ def _units_points(numbers: Numbers) -> tuple[MainPoint, ...]:
     points = [
         MainPoint(
             number=signed(u.slope, 1),
-            interval=say.gap_span(u.low, u.high),
+            interval=f"{say.gap_span(u.low, u.high)}, for ten points more response",
             headline=units_headline(numbers),
-            sentence=f"Without adjustment {signed(u.plain, 1)} ({say.gap_span(u.plain_low, u.plain_high)}).",
+            sentence=f"It says nothing of those who stayed silent. Without adjustment {signed(u.plain, 1)} "
+            f"({say.gap_span(u.plain_low, u.plain_high)}).",
             figure="units",
         ),
         MainPoint(
@@ -1093,10 +1095,10 @@ def units_headline(numbers: Numbers) -> str:
     """What response and score have to do with each other between units."""
     u = numbers.units
     if u.low <= 0 <= u.high:
-        return f"{capitalised(u.noun)} with more answers score no differently, as far as can be told"
-    more = "higher" if u.slope > 0 else "lower"
+        return f"{capitalised(u.noun)} where more people answer score no differently, as far as can be told"
     return (
-        f"{capitalised(u.noun)} with more answers score {more}; that is not what non-response does to a score"
+        f"{capitalised(u.noun)} where more people answer score {'higher' if u.slope > 0 else 'lower'}, for "
+        "whatever reason"
     )
 
 

@@ -164,14 +164,15 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
         shared |= evidence.accounting(survey, frame, metric, chosen)
     if n < chosen.smallest_group:
         return Numbers(verdict=Verdict.INCONCLUSIVE, **shared)
-    published, design = evidence.published(survey, frame, metric, chosen)
+    repeated = evidence.repeats_here(survey, frame, metric)
+    published, design = evidence.published(survey, frame, metric, chosen, repeated=repeated)
     shared |= {"published": published, "design_effect": design}
     if not known:
         why = "who was invited and did not answer is not in the data"
         return Numbers(verdict=Verdict.NOT_ANSWERABLE, reasons=(why,), **shared)
     if n == frame.n_invited:
         return Numbers(verdict=Verdict.NEGLIGIBLE, **shared)
-    return _judged(survey, frame, metric, chosen, shared)
+    return _judged(survey, frame, metric, chosen, shared, repeated=repeated)
 
 
 def _of_units(survey: Survey, metric: Metric, chosen: Settings) -> Numbers:
@@ -217,11 +218,16 @@ def decide(
 
 
 def _judged(
-    survey: Survey, frame: Frame, metric: Metric, chosen: Settings, shared: dict[str, Any]
+    survey: Survey,
+    frame: Frame,
+    metric: Metric,
+    chosen: Settings,
+    shared: dict[str, Any],
+    *,
+    repeated: bool,
 ) -> Numbers:
-    repeated = evidence.repeats_here(survey, frame, metric)
     decided, found, made, missing = decide(frame, metric, chosen, repeated=repeated)
-    found |= evidence.stronger_designs(survey, frame, metric, chosen, missing)
+    found |= evidence.stronger_designs(survey, frame, metric, chosen, missing, repeated=repeated)
     if frame.by:
         found |= evidence.who_answers(frame, metric, chosen, missing)
     if made is not None:

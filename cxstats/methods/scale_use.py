@@ -536,6 +536,36 @@ class StyleRange:
             frame[f"{prefix}_low"], frame[f"{prefix}_high"] = region_low, region_high
         return frame
 
+    def rank_sets(self, *, draws: int = 10_000) -> pd.DataFrame:
+        """Which place could each group really have: as measured, and under some declared assumption. Rank 1 is highest.
+
+        Returns
+        -------
+        One row per group: ``raw_lower``, ``raw_upper``, the rank set of the raw values; ``lower``, ``upper``, from the
+        best to the worst place in the rank sets of all assumptions. All sets of an assumption hold together at ``level``
+        (:func:`cxstats.methods.ranks.rank_sets`).
+        """
+        from cxstats.methods.ranks import rank_sets
+
+        ends = []
+        for values, j in [
+            (self.measured.raw, None),
+            *zip(self.adjusted, range(len(self.adjusted)), strict=True),
+        ]:
+            covariance = self.raw_covariance if j is None else self.joint[j, :, j, :]
+            sets = rank_sets(values, covariance=covariance, level=self.level, draws=draws, seed=self.seed)
+            ends.append((sets.lower, sets.upper))
+        (raw_lower, raw_upper), rest = ends[0], ends[1:]
+        return pd.DataFrame(
+            {
+                "raw_lower": raw_lower,
+                "raw_upper": raw_upper,
+                "lower": np.min([lower for lower, _ in rest], axis=0),
+                "upper": np.max([upper for _, upper in rest], axis=0),
+            },
+            index=pd.Index(self.measured.labels, name=self.measured.group),
+        )
+
     def region(self, first: str, second: str) -> Region:
         """Uncertainty region of one gap with equal scale use (second minus first), by itself.
 

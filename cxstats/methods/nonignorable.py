@@ -579,8 +579,11 @@ def net_score_bias(
         raise ValueError(
             f"all answers to {metric.short} are worth the same: nothing can be learned about who answers what"
         )
-    measured = np.stack([_measured(data, present, r, proxy_scale) for r in range(len(data.proxies))])
-    full, replicates = measured[0], measured[1:]
+    full = _measured(data, present, 0, proxy_scale)
+    near = float(np.tanh(full[_RHO]))
+    replicates = np.stack(
+        [_measured(data, present, r, proxy_scale, near) for r in range(1, len(data.proxies))]
+    )
     parts = len(replicates)
     deviation = replicates - replicates.mean(axis=0)
     covariance = (parts - 1) / parts * deviation.T @ deviation
@@ -665,7 +668,9 @@ def _proxy(data: ProxyData, replicate: int, scale: str) -> np.ndarray:
     return np.column_stack([normal_scores(*column) for column in zip(x.T, invited.T, strict=True)])
 
 
-def _measured(data: ProxyData, present: np.ndarray, replicate: int, scale: str) -> np.ndarray:
+def _measured(
+    data: ProxyData, present: np.ndarray, replicate: int, scale: str, near: float | None = None
+) -> np.ndarray:
     """What the survey measures, each on a scale where its error is nearly normal.
 
     Cut-points (D − 1), artanh of the correlation, shift of the proxy (others minus respondents, in respondents' sd),
@@ -680,7 +685,7 @@ def _measured(data: ProxyData, present: np.ndarray, replicate: int, scale: str) 
     mean, mean_s = (mass * x).sum() / n, (silent * x).sum() / m
     variance = (mass * (x - mean) ** 2).sum() / n
     variance_s = (silent * (x - mean_s) ** 2).sum() / m
-    rho = polyserial_correlation(x.ravel(), counts.reshape(-1, counts.shape[2]))
+    rho = polyserial_correlation(x.ravel(), counts.reshape(-1, counts.shape[2]), near=near)
     # with a proxy that does not vary nothing is known: shift 0, ratio 1, correlation next to 0
     flat = variance <= 1e-20 or variance_s <= 1e-20
     shift = 0.0 if flat else (mean_s - mean) / np.sqrt(variance)

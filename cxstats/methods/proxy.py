@@ -168,13 +168,14 @@ def _proxies(
     return proxies
 
 
-def polyserial_correlation(x: np.ndarray, counts: np.ndarray) -> float:
+def polyserial_correlation(x: np.ndarray, counts: np.ndarray, *, near: float | None = None) -> float:
     """Correlation of x with the normal variable behind an ordered answer; biserial where the answer has two values.
 
     Parameters
     ----------
     x : values, shape (m,).
     counts : answers per value of x and category, shape (m, D), categories ascending.
+    near : where to look first: saves time over many similar samples, the result is the same.
 
     Returns
     -------
@@ -212,9 +213,18 @@ def polyserial_correlation(x: np.ndarray, counts: np.ndarray) -> float:
         share = np.diff(edge, axis=1, prepend=0.0, append=1.0)
         return -float(np.sum(counts * np.log(np.maximum(share, 1e-300))))
 
-    limit = np.arcsin(0.999)
-    best = minimize_scalar(surprise, bounds=(-limit, limit), method="bounded", options={"xatol": 1e-9})
-    return float(np.sin(best.x))
+    limit = float(np.arcsin(0.999))
+    brackets = [(-limit, limit)]
+    if near is not None:
+        middle = float(np.arcsin(np.clip(near, -0.999, 0.999)))
+        brackets.insert(0, (max(middle - 0.1, -limit), min(middle + 0.1, limit)))
+    for low, high in brackets:
+        best = float(
+            minimize_scalar(surprise, bounds=(low, high), method="bounded", options={"xatol": 1e-8}).x
+        )
+        if low + 1e-5 < best < high - 1e-5:
+            break
+    return float(np.sin(best))
 
 
 def normal_scores(x: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -270,6 +280,8 @@ def straight_variance_ratio(x: np.ndarray, answered: np.ndarray, silent: np.ndar
     """
     from scipy.special import expit
 
+    x, tally = _grouped(x, np.column_stack([answered, silent]))
+    answered, silent = tally.T
     total = answered + silent
     x = (x - total @ x / total.sum()) / max(np.sqrt(total @ x**2 / total.sum()), 1e-300)
     design = np.stack([np.ones(len(x)), x], axis=1)
@@ -277,7 +289,7 @@ def straight_variance_ratio(x: np.ndarray, answered: np.ndarray, silent: np.ndar
     for _ in range(50):
         p = expit(design @ beta)
         information = (design * (total * p * (1 - p))[:, None]).T @ design
-        step = np.linalg.lstsq(information, design.T @ (answered - total * p), rcond=None)[0]
+        step = np.linalg.pinv(information) @ (design.T @ (answered - total * p))
         # a long step from a bad start is cut short; the log-likelihood is concave
         beta = beta + step * min(1.0, 2.0 / max(np.abs(step).max(), 1e-300))
         if np.abs(step).max() < 1e-10:

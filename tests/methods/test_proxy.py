@@ -31,6 +31,11 @@ def test_polyserial_and_biserial_correlation_equal_rs_likelihood() -> None:
     assert polyserial_correlation(X, two) == pytest.approx(0.5027787012, abs=2e-7)
 
 
+@pytest.mark.parametrize("near", [0.5, 0.45, -0.2, 0.99])
+def test_where_one_looks_first_does_not_matter(near: float) -> None:
+    assert polyserial_correlation(X, COUNTS, near=near) == pytest.approx(0.4986971143, abs=2e-7)
+
+
 def test_correlation_does_not_depend_on_how_x_is_measured_or_rows_are_split() -> None:
     rho = polyserial_correlation(X, COUNTS)
     assert polyserial_correlation(3 - 2 * X, COUNTS) == pytest.approx(-rho, abs=1e-7)

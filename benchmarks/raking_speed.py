@@ -87,7 +87,9 @@ def main() -> None:
         for _ in range(ROUNDS):
             for title, who, program, variant, _file in contenders:
                 # R takes seconds: once a round tells as much
-            result = _run(interpreters[who], program, folder, variant, 1 if who == "R" else options.repeats)
+                result = _run(
+                    interpreters[who], program, folder, variant, 1 if who == "R" else options.repeats
+                )
                 best[title] = min(result["seconds"], best.get(title, float("inf")))
                 versions[title.partition(",")[0].partition(" `")[0]] = result.get("version", "")
         apart = measure.run("raking_agree", folder, *(one[4] for one in contenders)).output

@@ -200,6 +200,7 @@ def data_defect(
     Parameters
     ----------
     cells : rows of everyone invited with ``column`` (true or false, or a number; known for all), ``responded``, ``n``.
+        Customers are counted as they are: design weights in the cells do not enter.
     column : a fact of the frame, or an outcome known for all. For a column of categories: :func:`data_defects`.
     weights : weight of each customer who answered, one per row, to ask what weighting leaves of the defect.
     part : name of the column with the 64 parts, for customers invited repeatedly. Without it every invitation is taken

@@ -16,7 +16,7 @@ import pandas as pd
 from cxstats.methods.clusters import Clusters, clusters_of, require_columns, truth_of
 from cxstats.parameters import Level, checked
 from cxstats.show import definition_html
-from cxstats.words import count
+from cxstats.words import count, plural
 
 __all__ = [
     "AucComparison",
@@ -130,6 +130,7 @@ def discrimination(
     low_predicts: Sequence[str] = (),
     matrix: np.ndarray | None = None,
     part: str | None = None,
+    interval: str = "wald",
     level: float = 0.95,
 ) -> Discrimination:
     """AUC of each score for an outcome, with DeLong's covariance.
@@ -145,6 +146,8 @@ def discrimination(
     matrix : M over the rows of ``cells``, for customers that stand in several rows.
     part : column with the 64 parts, in its place. With neither, every row's customers are taken to be different people:
         where customers answer repeatedly, give one or the other.
+    interval : "wald" (AUC ± z·se, cut at 0 and 1; pROC's) or "logit" (the same for the AUC's log-odds, which holds better
+        with fewer than some 50 events or an AUC near 1; an AUC of 0 or 1 has no width in either).
     level : of the intervals.
 
     Returns
@@ -160,7 +163,6 @@ def discrimination(
     DeLong, DeLong & Clarke-Pearson (1988). Placements V₁₀ = P(Y < x) + ½P(Y = x) for customers with the event and
     V₀₁ = P(X > y) + ½P(X = y) for those without are functions of the score alone, so counts suffice. Their sums per
     customer give the variance of repeated customers (Obuchowski 1997). Equal to pROC's ``var``, ``cov`` and ``roc.test``.
-    Intervals are AUC ± z·se, cut at 0 and 1.
 
     Examples
     --------
@@ -189,15 +191,15 @@ def discrimination(
     n_events, n_others = (round(size[side].sum()) for side in (event, ~event))
     if min(n_events, n_others) < 2:
         raise ValueError(
-            f"{outcome!r}: {count(n_events)} customers with the event and {count(n_others)} without have all the scores; "
-            "at least 2 of each are needed. Has the outcome's window ended?"
+            f"{outcome!r}: all the scores are known for {plural(n_events, 'customer')} with the event and "
+            f"{count(n_others)} without; at least 2 of each are needed. Has the outcome's window ended?"
         )
     areas, influence = _areas(values, event, here, size)
     covariance = here.covariance(influence)
     errors = np.sqrt(np.diag(covariance))
-    half = _z(level) * errors
+    low_limit, high_limit = _limits(areas, errors, interval, level)
     table = pd.DataFrame(
-        {"auc": areas, "se": errors, "low": np.maximum(areas - half, 0), "high": np.minimum(areas + half, 1)},
+        {"auc": areas, "se": errors, "low": low_limit, "high": high_limit},
         index=pd.Index(names, name="score"),
     )
     return Discrimination(
@@ -347,6 +349,22 @@ def _areas(
             (above[place] - area) / without * np.sqrt(n / (n - 1)),
         )
     return areas, influence
+
+
+def _limits(
+    areas: np.ndarray, errors: np.ndarray, interval: str, level: float
+) -> tuple[np.ndarray, np.ndarray]:
+    if interval == "wald":
+        half = _z(level) * errors
+        return np.maximum(areas - half, 0), np.minimum(areas + half, 1)
+    if interval == "logit":
+        from scipy.special import expit, logit
+
+        inside = (areas > 0) & (areas < 1)
+        a = np.where(inside, areas, 0.5)
+        half = _z(level) * errors / (a * (1 - a))
+        return tuple(np.where(inside, expit(logit(a) + sign * half), areas) for sign in (-1, 1))
+    raise ValueError(f"interval is {interval!r}, but must be 'wald' or 'logit'")
 
 
 def _comparison(

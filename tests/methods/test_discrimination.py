@@ -137,6 +137,22 @@ def test_turning_a_score_round_mirrors_it() -> None:
     assert up["low"] == pytest.approx(1 - down["high"])
 
 
+def test_logit_interval_is_walds_for_the_log_odds() -> None:
+    counted, _ = cells(*SCORES, "churned")
+    wald, logit = both(counted).auc.loc["nps"], both(counted, interval="logit").auc.loc["nps"]
+    a = wald["auc"]
+    for limit, sign in (("low", -1), ("high", 1)):
+        odds = np.log(a / (1 - a)) + sign * norm.ppf(0.975) * wald["se"] / (a * (1 - a))
+        assert logit[limit] == pytest.approx(1 / (1 + np.exp(-odds)))
+    sure = pd.DataFrame({"s": [1, 2], "y": [False, True], "n": [20, 10]})
+    assert discrimination(sure, scores="s", outcome="y", interval="logit").auc.loc["s"].tolist() == [
+        1,
+        0,
+        1,
+        1,
+    ]
+
+
 def test_any_growing_function_of_a_score_has_the_same_auc() -> None:
     counted, _ = cells(*SCORES, "churned")
     counted["curved"] = np.exp(counted["nps"] / 3.0)
@@ -252,7 +268,8 @@ def test_answering_itself_can_be_a_score() -> None:
         ({"scores": "region"}, "'region' holds .*needs numbers"),
         ({"low_predicts": ["ces"]}, "none of the scores"),
         ({"outcome": "wave"}, "must be true or false"),
-        ({"level": 0.2}, "level is 0.2"),
+        ({"level": 0.2}, r"level is 0\.2"),
+        ({"interval": "profile"}, "'profile', but must be 'wald' or 'logit'"),
     ],
 )
 def test_what_cannot_be_used_is_named(options: dict, match: str) -> None:
@@ -263,7 +280,7 @@ def test_what_cannot_be_used_is_named(options: dict, match: str) -> None:
 
 def test_too_few_events_are_no_number() -> None:
     frame = pd.DataFrame({"s": [1, 2], "y": [False, True], "n": [20, 1]})
-    with pytest.raises(ValueError, match="1 customers with the event and 20 without"):
+    with pytest.raises(ValueError, match="known for 1 customer with the event and 20 without"):
         discrimination(frame, scores="s", outcome="y")
     with pytest.raises(ValueError, match="no score 'x'"):
         discrimination(frame.assign(n=[20, 5]), scores="s", outcome="y").compare("s", "x")

@@ -171,16 +171,24 @@ class Seen:
     until: dt.date | None
 
 
-def look(engine: Engine, d: Description, dates: Mapping[str, DateColumn], notes: list[str]) -> Seen:
-    """Count early answers, and find the last days."""
+def look(
+    engine: Engine,
+    d: Description,
+    dates: Mapping[str, DateColumn],
+    stages: Mapping[str, Stage],
+    notes: list[str],
+) -> Seen:
+    """Count early answers, and find the last days: of an answer, and of an event that did happen."""
     days = []
     if "_responded" in dates and dates["_responded"].kind != "flag":
         days.append("max(_responded_day) FILTER (NOT _early)")
     else:
         days.append("NULL::DATE")
-    # a date that is none has been refused; an event long ago does no harm to a maximum
-    events = [name for name, date in dates.items() if name.startswith("_on_") and date.kind != "flag"]
-    days += [f"max({identifier(name + '_day')})" for name in events]
+    events = [key for key in d.outcomes if f"_on_{key}" in dates and dates[f"_on_{key}"].kind != "flag"]
+    columns = engine.columns("judged") if events else {}
+    for key in events:
+        happened = happened_sql(d, key, columns, stages)
+        days.append(f"max({identifier(f'_on_{key}_day')}) FILTER ({happened})")
     n_early, answer, *others = engine.run(
         f"SELECT count(*) FILTER (_early), {', '.join(days)} FROM judged WHERE _status IS NULL"
     )[0]

@@ -98,7 +98,21 @@ def find_roles(d: Description, readers: Mapping[str, Reader], problems: list[Pro
             else:
                 path = (role, "key") if source.key else ("customer",)
                 problems.append(_missing(d, path, column, [readers[role]]))
-    return Roles(places, keys)
+    for path, place in places.items():
+        if place.column == keys.get(place.source) and path[0] != "set_aside":
+            # ids never leave the engine: not as groups, and not in what is said about a column's values
+            problems.append(
+                Problem(
+                    f"column {quoted(place.column)} holds the customers' ids, and can be nothing else",
+                    d.where(path),
+                    fix="name another column",
+                )
+            )
+    return Roles({path: place for path, place in places.items() if _is_open(path, place, keys)}, keys)
+
+
+def _is_open(path: Path, place: Place, keys: Mapping[str, str]) -> bool:
+    return path[0] == "set_aside" or place.column != keys.get(place.source)
 
 
 def _missing(d: Description, path: Path, column: str, readers: list[Reader]) -> Problem:

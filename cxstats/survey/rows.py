@@ -255,7 +255,7 @@ def _row_by_row(
     lines = [*_main_section(engine, d, base, frame is not None), *lines]
     check_weights(engine, d, base, roles, problems)
     _check_days(d, dates, stages, problems)
-    seen = look(engine, d, dates, notes)
+    seen = look(engine, d, dates, stages, notes)
     told = check_facts(engine, d, dates, problems, base=base.role, where=base.reader.where, of=lines[0].of)
     table, more = rows_in_use(engine, d, stages, dates, seen.until, problems, base=base.role, of=lines[0].of)
     everyone = table if d.covers_customers else None

@@ -291,7 +291,8 @@ def test_marks_in_other_files_and_as_flags(folder):
 
 def test_marks_of_a_table_counted_as_it_is(folder):
     duckdb.sql(
-        f"COPY (SELECT 9 AS ltr, 'x' AS fu UNION ALL SELECT 8, NULL UNION ALL SELECT 7, 'f') TO '{folder.path / 'data.parquet'}'"
+        "COPY (SELECT 9 AS ltr, 'x' AS fu UNION ALL SELECT 8, NULL UNION ALL SELECT 7, 'f') "
+        f"TO '{folder.path / 'data.parquet'}'"
     )
     survey = folder.open("follow_up: fu\n", responses="{file: data.parquet}")
     assert survey.cells("follow_up").values.tolist() == [[False, 2], [True, 1]]

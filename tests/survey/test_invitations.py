@@ -117,11 +117,30 @@ def test_names_are_used_once(folder):
     assert '"nps" is already used by scores.nps' in text
 
 
-def test_a_column_of_ids_is_not_quoted(folder):
+@pytest.mark.parametrize(
+    "text",
+    [
+        "stages: {opened: {column: id, values: [opened]}}\n",
+        "groups: {who: id}\n",
+        "behaviour: {who: id}\n",
+        "instruments: {who: id}\n",
+        "invited: id\n",
+        "outcomes: {left: {column: id, event: gone}}\n",
+        "items: [{column: id, scale: 1-5}]\n",
+        "vignettes: [{column: id, scale: 1-5}]\n",
+        "recovery: id\n",
+        "wave: id\n",
+    ],
+)
+def test_a_column_of_ids_is_nothing_else_and_never_quoted(folder, text):
     folder.file("data.csv", "id,ltr\nann@example.com,9\nbob@example.com,8\n")
-    text = folder.refused(WHO + "stages: {opened: {column: id, values: [opened]}}\n")
-    assert "no row of column id says" in text
-    assert "example.com" not in text
+    said = folder.refused(WHO + text)
+    assert said.startswith("1 problem:")
+    assert 'column "id" holds the customers' in said
+    assert "example.com" not in said
+    # rows may be set aside by their ids
+    survey = folder.open(WHO + "set_aside: [{column: id, values: [ann@example.com], reason: staff}]\n")
+    assert survey.n_rows == 1
 
 
 def test_words_that_may_mean_no_are_refused(folder, table):

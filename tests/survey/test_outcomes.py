@@ -79,6 +79,13 @@ def test_without_a_stated_end_the_data_stands_at_its_last_day(folder):
     assert line(survey, "not known yet") == 3
 
 
+def test_a_date_without_its_event_tells_nothing_of_the_datas_end(folder):
+    # contracts of those who stayed end in 2030: the data does not
+    folder.file("data.csv", HEAD + "1,9,2025-01-01,2025-01-02,1,2025-03-31\n2,8,2025-01-01,,0,2030-01-01\n")
+    survey = folder.open(DATED.replace("data_as_of: 2025-06-30\n", ""))
+    assert survey.data_as_of == dt.date(2025, 3, 31)
+
+
 def test_an_end_of_the_data_before_its_last_answer_is_said(folder):
     folder.file("data.csv", HEAD + "1,9,2025-01-01,2025-07-02,1,2025-03-31\n2,8,2025-01-01,,0,\n")
     survey = folder.open(DATED)

@@ -162,6 +162,7 @@ def _variable(
         notes.append(
             f"{name} is a number with {count(column.nunique())} values: it was cut into {len(edges) + 1} bands of "
             "about as many customers each."
+            + (" Is it an identifier?" if pd.api.types.is_integer_dtype(column) and column.is_unique else "")
         )
     code, names = label_codes(column) if edges is None else _band_codes(column, edges)
     size = np.bincount(code, weights=mass, minlength=len(names))

@@ -292,6 +292,8 @@ def test_numbers_are_cut_into_bands_of_about_the_same_size() -> None:
     assert any(
         "tenure is a number with 5,000 values: it was cut into 10 bands" in note for note in model.warnings
     )
+    numbered = frame.assign(key=np.arange(5000))
+    assert any("Is it an identifier?" in note for note in propensity.fit(numbered, ["key"]).warnings)
     # longer tenure, higher propensity: the bands keep their order
     low, high = model.predict(pd.DataFrame({"tenure": [1.0, 100.0]}))
     assert low < 0.4 < 0.8 < high

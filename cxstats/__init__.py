@@ -87,6 +87,7 @@ _ROOMS = {
         "style_range",
     ],
     "methods.equating": ["BehaviourEquating", "equate_on_behaviour"],
+    "studies.predictive_validity": ["PredictiveValidityStudy", "predictive_validity"],
     "studies.sample_size": ["SampleSizeStudy", "sample_size"],
     "studies.response_rate_bias": ["ResponseRateBiasStudy", "response_rate_bias"],
 }

@@ -33,6 +33,7 @@ __all__ = ["app", "main"]
 
 DEFAULT_OUT = Path("reports") / "published"
 DEMO_SCORES = frozenset(("nps", "csat", "ces"))  # known without simulating a company
+DEMO_OUTCOMES = frozenset({"churned", "repurchased"})
 OK, FAILED, REFUSED, BUSY, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 130, 143
 
 app = typer.Typer(
@@ -265,7 +266,7 @@ def describe(survey: str) -> SurveyRef:
     from cxstats.reporting.plan import SurveyRef
 
     if survey == "demo":
-        return SurveyRef(name="demo", value="demo", shown="demo", scores=DEMO_SCORES)
+        return SurveyRef(name="demo", value="demo", shown="demo", scores=DEMO_SCORES, outcomes=DEMO_OUTCOMES)
     from cxstats.survey.description import read_description
     from cxstats.survey.errors import SurveyError
 
@@ -281,6 +282,7 @@ def describe(survey: str) -> SurveyRef:
         title=description.title,
         scores=frozenset(description.scores),
         groups=frozenset(description.groups),
+        outcomes=frozenset(description.outcomes),
         has_waves=description.wave is not None,
     )
 

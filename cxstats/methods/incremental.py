@@ -108,6 +108,7 @@ def race(
     folds: int = FOLDS,
     level: float = 0.95,
     resamples: int = 200,
+    optimism: bool = True,
     seed: int = 20250401,
 ) -> Race:
     """Race scores for what they add to a prediction, on the same customers and fair folds.
@@ -124,6 +125,7 @@ def race(
     folds : groups of parts that are judged in turn, 2 to 32.
     level : confidence level.
     resamples : resamples of parts for the share of first places. seed : of the resamples.
+    optimism : also compute what the rules show in the customers they were trained on, and Harrell's correction.
 
     Returns
     -------
@@ -143,7 +145,13 @@ def race(
     prepared = _prepared(rows, scores, outcome, known, part, weight, keep_missing)
     splits = part_splits(prepared.part, _folds(prepared, folds))
     return _raced(
-        prepared, splits, level, resamples, checked("seed", seed, Seed), left_out=len(rows) - prepared.n
+        prepared,
+        splits,
+        level,
+        resamples,
+        checked("seed", seed, Seed),
+        left_out=len(rows) - prepared.n,
+        optimism=optimism,
     )
 
 
@@ -377,7 +385,14 @@ def _folds(prepared: _Prepared, folds: int) -> int:
 
 
 def _raced(
-    prepared: _Prepared, splits: tuple[Split, ...], level: float, resamples: int, seed: int, *, left_out: int
+    prepared: _Prepared,
+    splits: tuple[Split, ...],
+    level: float,
+    resamples: int,
+    seed: int,
+    *,
+    left_out: int,
+    optimism: bool = False,
 ) -> Race:
     from scipy import stats
 
@@ -412,7 +427,10 @@ def _raced(
     spread = covariance(replicates)
     error = np.sqrt(np.diag(spread))
     alone = [at([name]) for name in scores] + [at(scores)]
-    apparent, corrected = _apparent_gains(prepared, base, targets, drawn[:60])
+    nothing = [float("nan")] * len(targets)
+    apparent, corrected = (
+        _apparent_gains(prepared, base, targets, drawn[:60]) if optimism else (nothing, nothing)
+    )
     gains = pd.DataFrame(
         {
             "gain": gain,

@@ -8,7 +8,7 @@
         title: Sample size · CES
         survey: demo                  # or the path of a survey.yml, from this file's folder
         parameters: {metric: ces}
-        needs: [ces]                  # scores without which the report is not rendered
+        needs: [ces]                  # scores and outcomes without which the report is not rendered
         audience: Service managers
 
 Every value is read as text and converted by the model, so ``no``, ``012`` and ``1:30`` mean what they say.

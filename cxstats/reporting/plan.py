@@ -26,6 +26,7 @@ class SurveyRef:
     shown : what the page prints in its place; no path of this machine.
     title : the survey's title, for the index until a page has told it.
     scores : keys of the scores it declares; None when that is not known before it is read.
+    outcomes : names of the outcomes it declares, likewise.
     groups : names of its groups, likewise.
     has_waves : whether its customers are asked in waves, likewise.
     """
@@ -36,6 +37,7 @@ class SurveyRef:
     title: str = ""
     scores: frozenset[str] | None = None
     groups: frozenset[str] | None = None
+    outcomes: frozenset[str] = frozenset()
     has_waves: bool | None = None
 
 
@@ -205,4 +207,4 @@ def _departures(entry: Entry, given: Mapping[str, str]) -> str:
 def _missing(entry: Entry, given: Mapping[str, str], survey: SurveyRef) -> list[str]:
     if survey.scores is None or "metric" in given:
         return []  # a score named by hand has been looked at
-    return [score for score in entry.needs if score not in survey.scores]
+    return [name for name in entry.needs if name not in survey.scores | survey.outcomes]

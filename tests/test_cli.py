@@ -151,6 +151,7 @@ def test_the_demo_companys_scores_are_known_without_making_it() -> None:
     from cxstats.survey import open_survey
 
     assert set(open_survey("demo").metrics) == cli.DEMO_SCORES
+    assert set(open_survey("demo").outcomes) == cli.DEMO_OUTCOMES
 
 
 @pytest.mark.parametrize("command", ["check", "render", "debug"])

@@ -120,7 +120,8 @@ def waterfall(
                 zorder=1.1,
             )
         if band_label:
-            at = within(plot.x(sum(band) / 2), measure(band_label, SMALL_PT), 0, sheet.width)
+            # not over the heads of the columns right of the plot
+            at = within(plot.x(sum(band) / 2), measure(band_label, SMALL_PT), 0, right + 8)
             sheet.text(at, top - 10, band_label, colour=SECONDARY, ha="center")
     plot.axes.vlines([0] * len(blocks), tops, bottoms, colors=INK, linewidth=1.1, zorder=1.5)
     for k, (step, y) in enumerate(zip(steps, places, strict=True)):

@@ -231,7 +231,8 @@ def _judged_by_stories(numbers: Numbers, stories: Design) -> Numbers:
             pair = replace(pair, anchored=Gap(gap.value, low, high), verdict=verdict, needed=None, why="")
         pairs.append(pair)
     main = next(pair for pair in pairs if pair.label == numbers.headline)
-    return replace(numbers, pairs=tuple(pairs), verdict=main.verdict, why=main.why)
+    # places over the range say nothing where the range is not what is judged
+    return replace(numbers, pairs=tuple(pairs), verdict=main.verdict, why=main.why, ranks=())
 
 
 def _on_scale(model: Chopit, metric: Metric, location: float) -> float:

@@ -17,7 +17,7 @@ from cxstats.studies.extreme_response_bias.sentences import (
     plain,
     style_share_text,
 )
-from cxstats.studies.speech import Speech, in_sentence
+from cxstats.studies.speech import Speech, enough_digits, in_sentence
 from cxstats.words import (
     NBSP,
     capitalised,
@@ -36,6 +36,7 @@ __all__ = ["Source", "all_figures", "facts_table"]
 Tick = Callable[[float], str]
 ROOMY = 8  # groups up to which each step has a line of its own
 MOST_ROWS = 24  # groups in a picture; the table has them all
+MOST_PAIRED = 10  # groups in a picture in which each has several lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +106,9 @@ def _value(numbers: Numbers, value: float) -> str:
 
 
 def _span(numbers: Numbers, low: float, high: float, fine: int = 1) -> str:
-    say = Speech(numbers.metric)
-    return interval(low, high, digits=min(say.gap_digits + fine, 2), sign=True)
+    least = min(Speech(numbers.metric).gap_digits + fine, 2)
+    digits = enough_digits(least, lambda d: abs(high - low) < 1e-9 or round(low, d) != round(high, d))
+    return interval(low, high, digits=min(digits, 2), sign=True)
 
 
 def _with_span(numbers: Numbers, gap: Gap | None) -> tuple[str, str]:
@@ -485,7 +487,7 @@ def _spread(numbers: Numbers, source: Source) -> Figure:
     else:
         headline = f"No group is sure to spread its answers otherwise than {ref}"
     drawn = []
-    for k, row in enumerate(_ends(rows_in)):
+    for k, row in enumerate(_ends(rows_in, MOST_PAIRED if both else MOST_ROWS)):
         lines = [_ratio_line("observed", row.ratio, "this score" if both and k == 0 else "")]
         if both and row.items is not None:
             lines.append(_ratio_line("adjusted", row.items, "other topics" if k == 0 else ""))
@@ -493,8 +495,8 @@ def _spread(numbers: Numbers, source: Source) -> Figure:
     return Figure(
         key="spread",
         headline=headline,
-        subtitle=f"Spread of answers to {numbers.metric.short} as a share of {ref}’s, with {_level(numbers)} interval"
-        + (": in this score, and in statements on other topics" if both else ""),
+        subtitle=f"Spread of answers to {numbers.metric.short} as a share of that in {ref}, with {_level(numbers)} "
+        "interval" + (": in this score, and in statements on other topics" if both else ""),
         alt=_told(
             f"Spread of answers by group against {ref}",
             [
@@ -540,7 +542,8 @@ def _spread(numbers: Numbers, source: Source) -> Figure:
             ),
             notes="Standard deviations of the latent answer in an ordered probit model with common thresholds.",
         ),
-        source=source.line(plural(numbers.n, "answer")),
+        source=source.line(plural(numbers.n, "answer"))
+        + _cut(len(rows_in), MOST_PAIRED if both else MOST_ROWS),
         key_marks=(
             ("observed", f"in {numbers.metric.short}, with {_level(numbers)} interval"),
             *((("adjusted", "in statements on other topics"),) if both else ()),
@@ -566,8 +569,16 @@ def _ratio(value: float, digits: int = 0) -> str:
     return f"{number(100 * value, digits)}{NBSP}%"
 
 
-def _ends(rows: list) -> list:
-    return rows if len(rows) <= MOST_ROWS else [*rows[: MOST_ROWS // 2], *rows[-(MOST_ROWS // 2) :]]
+def _ends(rows: list, most: int = MOST_ROWS) -> list:
+    """The first and the last of a long list."""
+    return rows if len(rows) <= most else [*rows[: most // 2], *rows[-(most // 2) :]]
+
+
+def _cut(n: int, most: int) -> str:
+    """What to say of the groups that a picture leaves out."""
+    return (
+        f" {plural(n - 2 * (most // 2), 'group')} between them stand only in the table." if n > most else ""
+    )
 
 
 # ------------------------------------------------------------------------------- style indices
@@ -771,7 +782,7 @@ def _naive(numbers: Numbers, source: Source) -> Figure:
     ]
     drawn = []
     rows = []
-    for k, p in enumerate(_ends(pairs)):
+    for k, p in enumerate(_ends(pairs, MOST_PAIRED)):
         own = p.styled.all_style[0]
         drawn.append(
             plots.Row(
@@ -837,7 +848,7 @@ def _naive(numbers: Numbers, source: Source) -> Figure:
             "country’s mean: a "
             "satisfied group that stretches has a mean that is too high as well.",
         ),
-        source=source.line(plural(numbers.n, "answer")),
+        source=source.line(plural(numbers.n, "answer")) + _cut(len(pairs), MOST_PAIRED),
         key_marks=(
             ("observed_hollow", "before"),
             ("falls_short", "naive correction: do not use"),

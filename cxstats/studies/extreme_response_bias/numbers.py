@@ -187,6 +187,8 @@ class Spread:
     leniency: float
     beyond_p_value: float | None = None
     beyond_share: float | None = None
+    beyond_share_label: str = ""
+    beyond_method: str = ""
 
 
 @dataclass(frozen=True, slots=True)

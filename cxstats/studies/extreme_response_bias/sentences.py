@@ -562,7 +562,7 @@ def need_to_know(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...
         ("Who was asked", asked),
         (
             "What is compared",
-            f"{numbers.metric.short} by {in_sentence(numbers.group_title)}, each with "
+            f"{capitalised(numbers.metric.short)} by {in_sentence(numbers.group_title)}, each with "
             f"{numbers.reference or 'a reference group'}, from {plural(numbers.n, 'answer')}; every row that was set "
             "aside "
             "is [listed with its reason](#ledger).",
@@ -607,20 +607,39 @@ def _gap_notes(numbers: Numbers) -> tuple[str, ...]:
 def _spread_notes(numbers: Numbers) -> tuple[str, ...]:
     spread = numbers.spread
     say = Speech(numbers.metric)
-    p = "under 0.001" if spread.scale_p_value < 0.001 else number(spread.scale_p_value, 3)
     said = [
-        f"**Do groups differ in spread at all?** The test that all spread their answers alike gives p {p} "
+        "**Do groups differ in spread at all?** The test that all spread their answers alike gives p "
+        f"{_p(spread.scale_p_value)} "
         f"({plural(spread.scale_df, 'comparison')}). A difference in spread can be a habit of answering or a real "
         "difference between customers; this test cannot tell which."
     ]
-    beyond = say.rough_gap(spread.beyond, 1)
     said.append(
-        f"**What stretching does not explain.** The model of one scale, stretched by each group, misses the counted "
-        f"{numbers.metric.short} by at most {beyond} ({spread.beyond_label}). The gaps in this report start from the "
-        "counts "
-        "and only take from the model what stretching changes."
+        f"**What stretching does not explain.** {_beyond(numbers)} The model of one scale, stretched by each group, "
+        "misses the counted "
+        f"{numbers.metric.short} by at most {say.rough_gap(spread.beyond, 1)} ({spread.beyond_label}); the gaps in "
+        "this report start "
+        "from the counts and take from the model only what stretching changes."
     )
     return tuple(said)
+
+
+def _p(value: float) -> str:
+    return "under 0.001" if value < 0.001 else number(value, 3)
+
+
+def _beyond(numbers: Numbers) -> str:
+    """Whether groups cut the scale at other points, beyond stretching it, and how much that is."""
+    spread = numbers.spread
+    if spread.beyond_p_value is None:
+        return ""
+    size = spread.beyond_share
+    much = (
+        f"at most {share(size, 1)} of a group’s answers ({spread.beyond_share_label}) would have to be other ones, "
+        "beyond chance"
+        if size > 0.0005
+        else "no more of a group’s answers lie elsewhere than chance puts there"
+    )
+    return f"Do groups cut the scale at points of their own? The test gives p {_p(spread.beyond_p_value)}; {much}."
 
 
 def _style_notes(numbers: Numbers) -> tuple[str, ...]:

@@ -42,6 +42,7 @@ from cxstats.cells import suppress
 from cxstats.findings import Verdict, judge
 from cxstats.methods.groups import GroupMeans, group_means
 from cxstats.methods.intervals import Estimate, estimate
+from cxstats.methods.ordinal import location_scale
 from cxstats.methods.ranks import rank_sets
 from cxstats.methods.replicates import Replicates
 from cxstats.methods.simultaneous import compare_groups
@@ -219,7 +220,7 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
         grid_low=gaps.by_label(gaps.grid - gaps.critical * gaps.grid_error),
         grid_high=gaps.by_label(gaps.grid + gaps.critical * gaps.grid_error),
         ranks=gaps.ranks(),
-        spread=gaps.spread(),
+        spread=_tested(gaps, cells, matrix, chosen),
         critical=gaps.critical,
         how_replicated=answers.how,
     )
@@ -303,6 +304,33 @@ def _answered(survey: Survey, metric: Metric, group: str, waves: tuple[str, ...]
         matrix = matrix[np.ix_(at, at)]
         matrix = matrix if isinstance(matrix, np.ndarray) else matrix.toarray()
     return cells[keep].reset_index(drop=True), matrix
+
+
+def _tested(gaps: Gaps, cells: pd.DataFrame, matrix: np.ndarray | None, chosen: Settings) -> Spread | None:
+    """The spreads, with a test and the size of what differs beyond them: thresholds of a group's own."""
+    spread = gaps.spread()
+    if spread is None:
+        return None
+    shown = [gaps.labels[i] for i in gaps.fitted]
+    keep = cells[chosen.group].astype("string").isin(shown).to_numpy(dtype=bool)
+    at = np.flatnonzero(keep)
+    fit = location_scale(
+        cells[keep].reset_index(drop=True),
+        score=chosen.metric,
+        location=chosen.group,
+        scale=chosen.group,
+        reference={chosen.group: gaps.reference},
+        matrix=None if matrix is None else matrix[np.ix_(at, at)],
+    )
+    test = fit.nominal_test(chosen.group)
+    beyond = (test.misfit["dissimilarity_share"] - test.misfit["chance_share"]).clip(lower=0)
+    return replace(
+        spread,
+        beyond_p_value=float(test.p_value),
+        beyond_share=float(beyond.max()),
+        beyond_share_label=str(beyond.idxmax()),
+        beyond_method=test.method,
+    )
 
 
 def _invited(survey: Survey, waves: tuple[str, ...] | None) -> int | None:
@@ -565,7 +593,8 @@ class Gaps:
         where = join_words([f"{p:g}" for p in self.chosen.neutral], "or")
         return (
             Verdict.NOT_ANSWERABLE,
-            f"Hardly anybody answers on one side of {where}, so how far answers are stretched around a neutral point there "
+            f"Hardly anybody answers on one side of {where}, so how far answers are stretched around a neutral point "
+            "there "
             "cannot be seen. Choose another with neutral=.",
         )
 

@@ -1,0 +1,141 @@
+"""Sentences that would say more than their number, and the verdict's error rates on a small grid."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+import cxstats as cx
+from cxstats.findings import Verdict
+from cxstats.metrics import NPS, ces, csat
+from cxstats.studies.extreme_response_bias import sentences, study
+from cxstats.studies.extreme_response_bias.figures import _gaps_headline, _place
+from cxstats.studies.extreme_response_bias.numbers import Gap, Numbers, Pair, Settings, Styled
+
+CHOSEN = Settings(
+    metric="nps", group="country", reference="A", neutral=(5.0, 6.0, 7.0), style_share=(0.0, 1.0), margin=5.0,
+    level=0.95, wave=None, mix=None, smallest_group=10, replicates=100, seed=1,
+)  # fmt: skip
+
+
+def styled(low: float, high: float, region: tuple[float, float]) -> Styled:
+    return Styled(low, high, *region, (high, low, low), *region, 0.0, high - low, -1.0, high - low + 1)
+
+
+def numbers_of(pair: Pair, **given) -> Numbers:
+    usual = {
+        "settings": CHOSEN, "metric": NPS, "group_title": "Country", "n": 900, "invited": None, "waves": (),
+        "weighted": False, "repeated": False, "reference": "A", "pairs": (pair,), "headline": pair.label,
+        "neutral": CHOSEN.neutral, "verdict": pair.verdict,
+    }  # fmt: skip
+    return Numbers(**usual | given)
+
+
+def pair(low: float, high: float, region: tuple[float, float], verdict: Verdict, raw: float = -20.0) -> Pair:
+    return Pair("B", 300, Gap(raw, raw - 4, raw + 4), None, None, styled(low, high, region), verdict)
+
+
+def test_ranges_are_said_in_words_that_hold() -> None:
+    n = SimpleNamespace(metric=NPS)
+    assert sentences.range_words(n, -28.7, -9.2, "A") == "9 to 29 points below A"
+    assert sentences.range_words(n, -9.4, -0.2, "A") == "up to 9 points below A"
+    assert sentences.range_words(n, -0.3, 0.2, "A") == "level with A"
+    assert sentences.range_words(n, 0.6, 1.4, "A") == "1 point above A"
+    assert sentences.range_words(SimpleNamespace(metric=ces(7, high_is="easy")), -0.21, 0.04, "A") == (
+        "between 0.21 points below and 0.04 points above A"
+    )
+    assert (
+        sentences.range_words(SimpleNamespace(metric=csat(5)), 2.4, 6.1, "A")
+        == "2 to 6 percentage points above A"
+    )
+
+
+def test_an_answer_that_depends_on_the_assumption_is_not_blamed_on_few_answers() -> None:
+    finding = sentences.findings(numbers_of(pair(-20, -1, (-24, 3), Verdict.NOT_ANSWERABLE)))[0]
+    assert "these answers alone cannot tell" in finding.answer
+    assert "more answers" not in finding.needed.lower()
+    assert "vignettes" in finding.needed
+
+
+def test_too_few_answers_names_how_many() -> None:
+    few = replace(pair(-20, -9, (-26, -2), Verdict.INCONCLUSIVE), needed=12_345)
+    finding = sentences.findings(numbers_of(few))[0]
+    assert "about 13,000 answers in all groups together" in finding.needed
+    near = sentences.findings(numbers_of(pair(-20, -5.1, (-26, -2), Verdict.INCONCLUSIVE)))[0]
+    assert "next to the margin" in near.needed
+
+
+def test_a_firm_verdict_says_that_it_holds_for_every_assumption() -> None:
+    firm = sentences.findings(numbers_of(pair(-20, -9, (-24, -6), Verdict.MATERIAL)))[0]
+    assert "in every case" in firm.answer
+    assert firm.needed is None
+    same = sentences.findings(numbers_of(pair(-1, 1, (-4, 4), Verdict.NEGLIGIBLE, raw=1.0)))[0]
+    assert "less than 5 points apart" in same.answer
+
+
+def test_headlines_claim_no_more_than_the_verdicts() -> None:
+    assert _gaps_headline(numbers_of(pair(-20, -9, (-24, -6), Verdict.MATERIAL))).startswith(
+        "B’s gap to A matters"
+    )
+    told = _gaps_headline(numbers_of(pair(-20, -1, (-24, 3), Verdict.NOT_ANSWERABLE)))
+    assert told == "Once scale use is allowed for, no gap to A is sure to exceed 5 points"
+
+
+def test_a_place_that_stays_is_printed_once() -> None:
+    assert _place([5, 5, 5, 5, 5]) == "5"
+    assert _place([1, 1, 2, 1, 4]) == "1 → 1–4"
+
+
+def test_the_critical_value_is_sidaks() -> None:
+    assert study.critical_value(0.95, 1, np.inf) == pytest.approx(1.959964, abs=1e-6)
+    assert study.critical_value(0.95, 4, np.inf) == pytest.approx(norm.ppf((1 + 0.95**0.25) / 2))
+    # never narrower than the largest of equicorrelated t (Dunnett 1955: four groups with a control, 60 df, 2.51)
+    assert study.critical_value(0.95, 4, 60) >= 2.51
+
+
+def benchmark():
+    path = Path(__file__).resolve().parents[3] / "benchmarks" / "verdicts_extreme_response_bias.py"
+    spec = importlib.util.spec_from_file_location("verdicts_extreme_response_bias", path)
+    module = importlib.util.module_from_spec(spec)
+    import sys
+
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_benchmarks_companies_have_the_effects_they_say() -> None:
+    made = benchmark()
+    groups = made.company(NPS, "both", 3, 1.1)
+    assert [round(group.effect, 6) for group in groups] == [0, -5.5, 5.5]
+    # with style the measured gap is another one than the true
+    measured = (groups[1].shares - groups[0].shares) @ np.asarray(NPS.values)
+    assert abs(measured - groups[1].effect) > 1
+    plain = made.company(NPS, "substance", 2, 2.0)
+    assert (plain[1].shares - plain[0].shares) @ np.asarray(NPS.values) == pytest.approx(-10)
+
+
+@pytest.mark.simulation
+@pytest.mark.parametrize(("scenario", "effect"), [("both", 0.9), ("both", 1.1), ("true spread", 0.9)])
+def test_verdicts_are_seldom_wrong_and_regions_hold(scenario: str, effect: float) -> None:
+    cell = benchmark().run(("nps", scenario, 3, 800, effect, 60, 80, 1))
+    assert cell.wrong <= 3  # 5 % of 60, and chance
+    assert cell.covered >= 52
+
+
+@pytest.mark.simulation
+def test_firm_verdicts_come_where_answers_are_many() -> None:
+    cell = benchmark().run(("nps", "neither", 2, 30_000, 0.0, 20, 80, 1))
+    assert cell.right >= 0.8
+    far = benchmark().run(("nps", "substance", 2, 30_000, 2.0, 20, 80, 1))
+    assert far.right >= 0.8
+
+
+def test_study_is_public() -> None:
+    assert cx.extreme_response_bias.__name__ == "extreme_response_bias"

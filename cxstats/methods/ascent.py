@@ -2,7 +2,7 @@
 
 The outer product of the scores estimates the information (Berndt, Hall, Hall & Hausman 1974), so that a step
 costs one pass over the rows, needs no second derivatives, and does not depend on how covariates are
-scaled. Close to the maximum Newton steps with the true Hessian may take over.
+scaled. Close to the maximum Newton steps with the true Hessian take over.
 """
 
 from __future__ import annotations
@@ -20,30 +20,27 @@ Rows = Callable[[np.ndarray, bool], tuple[np.ndarray, "np.ndarray | None"]]
 _MAX_STEPS = 500
 _CLOSE = 1e-3  # gain of a step below which Newton's own steps take over
 _DONE = 1e-6  # Newton decrement before a last step, which squares what is left
-_FLAT = 1e-9  # decrement of outer-product steps at which nothing is left to gain
 
 
 @dataclass(frozen=True, slots=True)
 class Ascent:
-    """A maximum: parameters, its log-likelihood, Hessian (None if not asked for), scores per row, how it ended."""
+    """A maximum: parameters, its log-likelihood, Hessian, scores per row, how it ended."""
 
     parameters: np.ndarray
     log_likelihood: float
-    hessian: np.ndarray | None
+    hessian: np.ndarray
     scores: np.ndarray
     converged: bool
     steps: int
 
 
-def ascend(rows: Rows, mass: np.ndarray, start: np.ndarray, *, newton: bool = True) -> Ascent:
+def ascend(rows: Rows, mass: np.ndarray, start: np.ndarray) -> Ascent:
     """The maximum of Σ mass · log-likelihood, uphill from ``start``.
 
     Parameters
     ----------
     rows : the likelihood; see :data:`Rows`. mass : how often each row occurs, shape (n,).
     start : parameters with a finite likelihood, shape (P,).
-    newton : finish with Newton steps and return the Hessian, by central differences of the gradient: 2P passes
-        each. Without, the outer product of the scores stands for it.
     """
     at = np.asarray(start, dtype=float)
     value = float(mass @ rows(at, False)[0])
@@ -54,21 +51,17 @@ def ascend(rows: Rows, mass: np.ndarray, start: np.ndarray, *, newton: bool = Tr
         information = -hessian_of(rows, mass, at) if exact else (scores * mass[:, None]).T @ scores
         direction = _solved(information, gradient)
         decrement = float(gradient @ direction)
-        if not newton and decrement < _FLAT:
-            break
         ahead, higher = _line_search(rows, mass, at, value, direction, decrement)
         if higher <= value:  # rounding is all that is left, unless Newton knows better
-            if exact or not newton:
+            if exact:
                 break
             exact = True
             continue
         gain, at, value = higher - value, ahead, higher
         if exact and decrement < _DONE:
             break
-        exact = exact or (newton and gain < _CLOSE)
+        exact = exact or gain < _CLOSE
     scores = rows(at, True)[1]
-    if not newton:
-        return Ascent(at, value, None, scores, bool(decrement < 1e-4), steps)
     hessian = hessian_of(rows, mass, at)
     sound = bool(np.all(np.isfinite(hessian)) and np.linalg.eigvalsh(-hessian)[0] > 0)
     return Ascent(at, value, hessian, scores, sound and decrement < 1e-4, steps)

@@ -572,7 +572,7 @@ def net_score_bias(
     if proxy_scale not in ("normal", "fitted"):
         raise ValueError(f'proxy_scale must be "normal" or "fitted", but is {proxy_scale!r}')
     data = proxy_data(cells, metric, by, score=score, responded=responded, part=part, folds=folds, seed=seed)
-    counts = data.answered.sum(axis=(0, 1))
+    counts = data.totals[0].sum(axis=(0, 1))
     present = counts > 0
     values = metric.distinct_values[present]
     if present.sum() < 2:
@@ -581,9 +581,7 @@ def net_score_bias(
         )
     full = _measured(data, present, 0, proxy_scale)
     near = float(np.tanh(full[_RHO]))
-    replicates = np.stack(
-        [_measured(data, present, r, proxy_scale, near) for r in range(1, len(data.proxies))]
-    )
+    replicates = np.stack([_measured(data, present, r, proxy_scale, near) for r in range(1, data.parts + 1)])
     parts = len(replicates)
     deviation = replicates - replicates.mean(axis=0)
     covariance = (parts - 1) / parts * deviation.T @ deviation
@@ -626,7 +624,7 @@ def net_score_bias(
     ratio, ratio_low, ratio_high = _limits(full[_EXCESS], excess, parts - 1, level, np.exp)
     deciles, p_value, direction, reversal = _deciles(data, metric, level, seed)
     checks, reasons = _checks(rho, (rho_low, rho_high), ratio, excess, parts - 1, p_value, reversal, deciles)
-    n_answered, n_silent = float(counts.sum()), float(data.silent.sum())
+    n_answered, n_silent = float(counts.sum()), float(data.totals[1].sum())
     return NetScoreBias(
         metric=metric,
         value=float(value[0]),
@@ -660,7 +658,7 @@ def net_score_bias(
 def _proxy(data: ProxyData, replicate: int, scale: str) -> np.ndarray:
     """Proxies of a replicate, (C, F), on the scale asked for."""
     counts, silent = data.counts(replicate)
-    x = data.proxies[replicate]
+    x = data.proxies(replicate)
     if scale == "fitted":
         return x
     # fold by fold: between folds the same customers differ by the noise of learning, which ranks would blow up
@@ -759,7 +757,7 @@ def _limits(
 def _pearson(data: ProxyData, metric: Metric) -> tuple[float, float, float]:
     """Correlation of score and proxy among respondents, (respondents' − everyone's proxy mean)/sd, sd of the score."""
     counts, silent = data.counts(0)
-    x, values = data.proxies[0], metric.distinct_values
+    x, values = data.proxies(), metric.distinct_values
     mass = counts.sum(axis=2)
     n = mass.sum()
     mean_x = (mass * x).sum() / n
@@ -826,14 +824,12 @@ def _deciles(
 
 def _design_effect(data: ProxyData, tenth: np.ndarray, rate: np.ndarray, overall: float) -> float:
     """Jackknife over binomial variance of the deciles' rates: above 1 where customers are invited repeatedly."""
-    parts, folds = len(data.fold), data.proxies.shape[2]
-    group = tenth.reshape(-1, folds)[:, data.fold]  # (C, P)
-    answered = data.answered.sum(axis=2)
-    k = len(rate)
-    where = np.broadcast_to(np.arange(parts), group.shape)
+    parts, k = data.parts, len(rate)
+    group = tenth.reshape(len(data.totals[1]), -1)[data.frame, data.fold[data.part]]
+    given = data.category >= 0
     yes, total = np.zeros((k, parts)), np.zeros((k, parts))
-    np.add.at(yes, (group, where), answered)
-    np.add.at(total, (group, where), answered + data.silent)
+    np.add.at(yes, (group[given], data.part[given]), data.n[given])
+    np.add.at(total, (group, data.part), data.n)
     # linearised, by part: the sum over parts of squared residual totals
     residual = yes - rate[:, None] * total
     cluster = (residual**2).sum(axis=1) * parts / (parts - 1)

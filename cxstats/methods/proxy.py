@@ -9,11 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from cxstats.metrics import Metric
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 __all__ = [
     "ProxyData",
@@ -40,34 +44,53 @@ DISTINCT = 400
 class ProxyData:
     """Proxies of all customers, and counts of them, with every part left out in turn.
 
-    C combinations of frame categories, F folds, R replicates (the first is the whole survey; the others leave out
-    one part), D categories of the score.
+    C combinations of frame categories with p categories in all, F folds, P parts, R = P + 1 replicates (0 is the whole
+    survey, j leaves out part j − 1), D categories of the score.
 
     Attributes
     ----------
-    proxies : proxy of a customer of each combination, learned from the other folds, shape (R, C, F).
-    answered : answers, shape (C, P, D), by part.
-    silent : customers without an answer, shape (C, P).
+    indicators : which categories each combination has, shape (C, p), sparse.
+    slopes : effect of each category, learned from the other folds, shape (R, F, p).
+    centre : share of respondents in each category, shape (p,): proxies are measured from their mean.
+    frame, part, category, n : per row of counts, ordered by part: combination, part, category of the score (−1: not
+        answered), customers.
     fold : fold of each part, shape (P,).
     totals : answers (C, F, D) and customers without one (C, F), parts of a fold together.
     notes : what was merged.
     """
 
-    proxies: np.ndarray
-    answered: np.ndarray
-    silent: np.ndarray
+    indicators: csr_array
+    slopes: np.ndarray
+    centre: np.ndarray
+    frame: np.ndarray
+    part: np.ndarray
+    category: np.ndarray
+    n: np.ndarray
     fold: np.ndarray
     totals: tuple[np.ndarray, np.ndarray]
     notes: tuple[str, ...]
 
-    def counts(self, replicate: int) -> tuple[np.ndarray, np.ndarray]:
-        """Answers (C, F, D) and customers without one (C, F) in a replicate: 0 the whole survey, j without part j − 1."""
+    @property
+    def parts(self) -> int:
+        """Number of parts."""
+        return len(self.fold)
+
+    def proxies(self, replicate: int = 0) -> np.ndarray:
+        """Proxy of a customer of each combination, by fold, shape (C, F)."""
+        slope = self.slopes[replicate]
+        return self.indicators @ slope.T - slope @ self.centre
+
+    def counts(self, replicate: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """Answers (C, F, D) and customers without one (C, F) of a replicate."""
         if not replicate:
             return self.totals
         answered, silent = (total.copy() for total in self.totals)
-        part = replicate - 1
-        answered[:, self.fold[part]] -= self.answered[:, part]
-        silent[:, self.fold[part]] -= self.silent[:, part]
+        left = replicate - 1
+        rows = slice(*np.searchsorted(self.part, [left, left + 1]))
+        frame, category, n = self.frame[rows], self.category[rows], self.n[rows]
+        given = category >= 0
+        np.subtract.at(answered[:, self.fold[left]], (frame[given], category[given]), n[given])
+        np.subtract.at(silent[:, self.fold[left]], frame[~given], n[~given])
         return answered, silent
 
 
@@ -86,9 +109,9 @@ def proxy_data(
 
     Parameters
     ----------
-    cells : rows with ``n``, the frame's columns ``by``, ``score`` (missing where not answered), ``responded``
-        (boolean, or absent) and ``part`` (all answers of one customer in one part). Without ``part`` customers are
-        dealt to 64 parts at random.
+    cells : rows with ``n`` (and ``w``, sums of weights, where customers are weighted), the frame's columns ``by``,
+        ``score`` (missing where not answered), ``responded`` (boolean, or absent) and ``part`` (all answers of one
+        customer in one part). Without ``part`` customers are dealt to 64 parts at random.
     metric : what an answer is worth.
     by : facts known of everyone invited; a missing fact is a category of its own.
     folds : parts are dealt to so many folds; a fold's proxies come from the others.
@@ -109,10 +132,15 @@ def proxy_data(
     category = _category(cells[score], metric)
     if responded is not None and responded in cells.columns:
         category = np.where(cells[responded].fillna(False).to_numpy(dtype=bool), category, -1)
-    design, frame, notes = _design(cells, by, n)
+    indicators, frame, notes = _design(cells, by, n)
     values = metric.distinct_values
     position = _parts(cells, part, folds)
-    size = (len(design), 64 if position is None else int(position.max()) + 1)
+    if "w" in cells.columns:
+        if position is None:
+            raise ValueError(f"weighted cells need a column {part!r}: which customers belong together")
+        w = cells["w"].to_numpy(dtype=float)
+        n = w * (n.sum() / w.sum())
+    parts = 64 if position is None else int(position.max()) + 1
     if position is None:
         dealt = np.random.default_rng(seed).multinomial(n.astype(int), np.full(64, 1 / 64))
         row, position = np.nonzero(dealt)
@@ -124,48 +152,56 @@ def proxy_data(
         )
     if not n[~given].sum() > 0:
         raise ValueError(f"everyone invited answered {metric.short}: there is nobody whose answer is missing")
-    answered = np.zeros((*size, len(values)))
-    silent = np.zeros(size)
-    np.add.at(answered, (frame[given], position[given], category[given]), n[given])
-    np.add.at(silent, (frame[~given], position[~given]), n[~given])
-    fold = np.arange(size[1]) % folds
-    member = (fold[:, None] == np.arange(folds)).astype(float)
-    totals = np.moveaxis(np.tensordot(answered, member, axes=(1, 0)), 1, 2), silent @ member
-    proxies = _proxies(design, answered, values, fold, folds)
-    return ProxyData(proxies, answered, silent, fold, totals, notes)
-
-
-def _proxies(
-    design: np.ndarray, answered: np.ndarray, values: np.ndarray, fold: np.ndarray, folds: int
-) -> np.ndarray:
-    """Proxies (R, C, F). Sums of squares are additive over parts, so leaving one out costs one small solve."""
-    tally, worth = answered.sum(axis=2), answered @ values  # (C, P)
-    n, total = tally.sum(axis=0), worth.sum(axis=0)
-    first, cross = tally.T @ design, worth.T @ design
-    second = np.stack([(design * tally[:, [p]]).T @ design for p in range(len(n))])
-    all_mean = first.sum(axis=0) / n.sum()
-    centred = design - all_mean
-    ridge = RIDGE * np.eye(design.shape[1])
-    proxies = np.empty((len(n) + 1, len(design), folds))
-    inside = fold[:, None] == np.arange(folds)
-    # what the other folds hold: (F, …)
-    n_f, total_f, first_f, cross_f, second_f = (
-        np.tensordot((~inside).T.astype(float), sums, axes=1) for sums in (n, total, first, cross, second)
+    order = np.argsort(position, kind="stable")
+    frame, position, category, n = frame[order], position[order], category[order], n[order]
+    given = given[order]
+    fold = np.arange(parts) % folds
+    size = indicators.shape[0], folds
+    answered, silent = np.zeros((*size, len(values))), np.zeros(size)
+    np.add.at(answered, (frame[given], fold[position[given]], category[given]), n[given])
+    np.add.at(silent, (frame[~given], fold[position[~given]]), n[~given])
+    worth = values[category[given]]
+    slopes, centre = _slopes(indicators[frame[given]], position[given], n[given], worth, fold, folds)
+    return ProxyData(
+        indicators, slopes, centre, frame, position, category, n, fold, (answered, silent), notes
     )
-    for replicate in range(len(n) + 1):
-        out = np.zeros(folds)
-        p = replicate - 1
-        if replicate:
-            out[fold[p] != np.arange(folds)] = 1.0
-        m = np.maximum(n_f - out * (n[p] if replicate else 0), 1e-9)
-        u = total_f - out * (total[p] if replicate else 0)
-        x = first_f - np.outer(out, first[p] if replicate else np.zeros(design.shape[1]))
-        xu = cross_f - np.outer(out, cross[p] if replicate else np.zeros(design.shape[1]))
-        xx = second_f - out[:, None, None] * (second[p] if replicate else 0)
-        moment = xx - x[:, :, None] * x[:, None, :] / m[:, None, None] + ridge
-        slope = np.linalg.solve(moment, (xu - x * (u / m)[:, None])[:, :, None])[:, :, 0]
-        proxies[replicate] = centred @ slope.T
-    return proxies
+
+
+def _slopes(
+    x: csr_array, part: np.ndarray, n: np.ndarray, worth: np.ndarray, fold: np.ndarray, folds: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Effects (R, F, p) and respondents' shares (p,).
+
+    Sums of squares are additive over parts, so leaving one out costs one small solve.
+    """
+    parts, p = len(fold), x.shape[1]
+    edges = np.searchsorted(part, np.arange(parts + 1))
+    n_p, total_p = np.zeros(parts), np.zeros(parts)
+    first_p, cross_p, second_p = np.zeros((parts, p)), np.zeros((parts, p)), np.zeros((parts, p, p))
+    for j in range(parts):
+        rows = slice(edges[j], edges[j + 1])
+        mine, mass, value = x[rows], n[rows], worth[rows]
+        n_p[j], total_p[j] = mass.sum(), mass @ value
+        first_p[j], cross_p[j] = mine.T @ mass, mine.T @ (mass * value)
+        second_p[j] = (mine.multiply(mass[:, None]).T @ mine).toarray()
+    ridge = RIDGE * np.eye(p)
+    other = (fold[:, None] != np.arange(folds)).T.astype(float)
+    sums = [
+        np.tensordot(other, part_sums, axes=1) for part_sums in (n_p, total_p, first_p, cross_p, second_p)
+    ]
+    slopes = np.empty((parts + 1, folds, p))
+    for replicate in range(parts + 1):
+        j = replicate - 1
+        # a fold learns from the parts of other folds, all but the one left out
+        out = other[:, j] if replicate else np.zeros(folds)
+        left = [
+            np.multiply.outer(out, part_sums[j]) for part_sums in (n_p, total_p, first_p, cross_p, second_p)
+        ]
+        m, u, first, cross, second = (whole - less for whole, less in zip(sums, left, strict=True))
+        m = np.maximum(m, 1e-9)
+        moment = second - first[:, :, None] * first[:, None, :] / m[:, None, None] + ridge
+        slopes[replicate] = np.linalg.solve(moment, (cross - first * (u / m)[:, None])[:, :, None])[:, :, 0]
+    return slopes, first_p.sum(axis=0) / n_p.sum()
 
 
 def polyserial_correlation(x: np.ndarray, counts: np.ndarray, *, near: float | None = None) -> float:
@@ -392,8 +428,10 @@ def monotone_p_value(
 
 def _design(
     cells: pd.DataFrame, by: Sequence[str], n: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+) -> tuple[csr_array, np.ndarray, tuple[str, ...]]:
     """One row of indicators per combination of categories (C, p), each row's combination, and notes."""
+    from scipy import sparse
+
     codes, notes = [], []
     for column in by:
         code, labels = pd.factorize(cells[column], use_na_sentinel=False)
@@ -411,8 +449,14 @@ def _design(
         codes.append(code)
     table = np.column_stack(codes) if codes else np.zeros((len(cells), 1), dtype=int)
     unique, frame = np.unique(table, axis=0, return_inverse=True)
-    blocks = [column[:, None] == np.unique(column) for column in unique.T]
-    return np.hstack(blocks).astype(float), frame.ravel(), tuple(notes)
+    blocks = []
+    for column in unique.T:
+        labels, place = np.unique(column, return_inverse=True)
+        rows = np.arange(len(column))
+        blocks.append(
+            sparse.csr_array((np.ones(len(column)), (rows, place)), shape=(len(column), len(labels)))
+        )
+    return sparse.csr_array(sparse.hstack(blocks)), frame.ravel(), tuple(notes)
 
 
 def _parts(cells: pd.DataFrame, part: str, folds: int) -> np.ndarray | None:

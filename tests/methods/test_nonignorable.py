@@ -244,7 +244,7 @@ def test_a_share_is_mubp(found) -> None:
         answered, silent = data.counts(0)[0][:, j], data.counts(0)[1][:, j]
         rows.append(
             pd.DataFrame(
-                {"x": data.proxies[0][:, j], "no": answered[:, 0], "yes": answered[:, 1], "silent": silent}
+                {"x": data.proxies()[:, j], "no": answered[:, 0], "yes": answered[:, 1], "silent": silent}
             )
         )
     table = pd.concat(rows)
@@ -338,6 +338,22 @@ def test_customers_who_repeat_widen_the_interval() -> None:
     assert twice.deciles["high"].iloc[0] - twice.deciles["low"].iloc[0] == pytest.approx(
         once.deciles["high"].iloc[0] - once.deciles["low"].iloc[0], rel=0.25
     )
+
+
+def test_weights_count_customers_as_often_as_they_say() -> None:
+    cells = survey(company(), 4_000, 12)
+    twice = cells["f0"].isin([0, 1])
+    copied = pd.concat([cells, cells[twice]], ignore_index=True)
+    weighted = cells.assign(w=cells["n"] * np.where(twice, 2.0, 1.0))
+    first, second = (net_score_bias(c, NPS, FACTS, score="nps") for c in (copied, weighted))
+    # answers that weights stand for are fewer than the copies: only the prior's ten answers and deciles notice
+    np.testing.assert_allclose(first.table["bias"], second.table["bias"], rtol=0.02)
+    assert first.value == pytest.approx(second.value)
+    plain = net_score_bias(cells, NPS, FACTS, score="nps")
+    same = net_score_bias(cells.assign(w=3.0 * cells["n"]), NPS, FACTS, score="nps")
+    pd.testing.assert_frame_equal(plain.table, same.table)
+    with pytest.raises(ValueError, match="need a column 'part'"):
+        net_score_bias(weighted.drop(columns="part"), NPS, FACTS, score="nps")
 
 
 def test_the_same_seed_gives_the_same_result() -> None:

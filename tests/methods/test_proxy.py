@@ -160,7 +160,7 @@ def test_a_proxy_is_the_ridge_regression_of_the_other_folds() -> None:
         )
         shift = dummies.loc[given.index].mean()
         mine = [(row - shift) @ slope for row in dummies.drop_duplicates().to_numpy()]
-        np.testing.assert_allclose(np.sort(data.proxies[0][:, fold]), np.sort(mine), rtol=1e-8, atol=1e-10)
+        np.testing.assert_allclose(np.sort(data.proxies()[:, fold]), np.sort(mine), rtol=1e-8, atol=1e-10)
 
 
 def test_a_replicate_is_the_survey_without_the_part() -> None:
@@ -169,7 +169,7 @@ def test_a_replicate_is_the_survey_without_the_part() -> None:
     emptied = rows.assign(n=np.where(rows["part"] == 11, 0, 1))
     without = proxy_data(emptied, NPS, ["a", "b"], score="nps")
     # centring is by all respondents in either: proxies are compared up to a constant
-    first, second = whole.proxies[12], without.proxies[0]
+    first, second = whole.proxies(12), without.proxies()
     np.testing.assert_allclose(first - first[0], second - second[0], rtol=1e-7, atol=1e-7)
     for mine, theirs in zip(whole.counts(12), without.counts(0), strict=True):
         np.testing.assert_allclose(mine, theirs)
@@ -179,14 +179,14 @@ def test_many_categories_share_an_effect_and_it_is_said() -> None:
     rows = _rows()
     rows["code"] = [f"c{i % 500}" for i in range(len(rows))]
     data = proxy_data(rows, NPS, ["code"], score="nps")
-    assert len(data.answered) == 100
+    assert len(data.totals[0]) == 100
     assert "500 categories" in data.notes[0]
 
 
 def test_a_missing_fact_is_a_category() -> None:
     rows = _rows()
     rows.loc[::3, "a"] = pd.NA
-    assert len(proxy_data(rows, NPS, ["a"], score="nps").answered) == 4
+    assert len(proxy_data(rows, NPS, ["a"], score="nps").totals[0]) == 4
 
 
 def test_customers_are_dealt_to_parts_where_there_are_none() -> None:
@@ -194,9 +194,10 @@ def test_customers_are_dealt_to_parts_where_there_are_none() -> None:
         {"a": ["x", "y", "x", "y"], "nps": [10, 3, None, None], "n": [500, 400, 3_000, 2_000]}
     )
     data = proxy_data(cells, NPS, ["a"], score="nps", seed=1)
-    assert data.answered.sum() == 900
-    assert data.silent.sum() == 5_000
-    assert data.answered.shape[1] == 64
+    answered, silent = data.totals
+    assert answered.sum() == 900
+    assert silent.sum() == 5_000
+    assert data.parts == 64
 
 
 @pytest.mark.parametrize(

@@ -136,9 +136,9 @@ def residualise(
 
     Raises
     ------
-    ValueError : no such index or column, rows that do not match, an index without group values, indices that
-        do not vary or determine one another, or an index so unreliable that nothing could be corrected
-        (reliability under 0.1).
+    ValueError : no such index or column, rows that do not match, or stand for several persons without "part", an
+        index without group values, indices that do not vary or determine one another, a group in one part
+        of the jackknife only, or an index so unreliable that nothing could be corrected (under 0.1).
 
     Notes
     -----
@@ -176,14 +176,20 @@ def residualise(
     known = np.isfinite(answers) & (persons["n"].to_numpy() > 0)
     if not known.any():
         raise ValueError(f"nobody who answered the items also answered {metric.short}")
+    if (persons["n"] > 1).any() and "part" not in rows.columns:
+        raise ValueError(
+            "some rows stand for several persons, who cannot be put in different parts of the jackknife: count "
+            'by "part" too, or give one row per person'
+        )
     part = _parts(rows.loc[persons.index], persons["customer"].to_numpy(), known, parts, seed)
     moments = _moments(answers, known, metric, indices, use, part)
     labels = indices.labels
     size, p = len(labels), len(use)
-    empty = [label for label, n in zip(labels, moments.n.sum(axis=0), strict=True) if n < 2]
-    if empty:
+    alone = [label for label, spots in zip(labels, (moments.n > 0).sum(axis=0), strict=True) if spots < 2]
+    if alone:
         raise ValueError(
-            f"fewer than two persons answered {metric.short} and the items in: {', '.join(empty)}; leave them out"
+            f"too few persons answered {metric.short} and the items in {', '.join(alone)} for an error to be told; "
+            "leave them out"
         )
     values, slope, corrected_slope, reliability = _adjusted_values(moments, None)
     if not np.all(reliability >= _LEAST_RELIABILITY):

@@ -498,6 +498,12 @@ def test_residuals_that_cannot_be_made_are_refused() -> None:
         residualise(rows, metric, styles, score="nps")
     with pytest.raises(ValueError, match="same, unique index"):
         residualise(rows.reset_index(drop=True).iloc[:10], metric, styles, score="score")
+    four = rows.assign(country=["C", *rows["country"].tolist()[1:]])
+    with pytest.raises(ValueError, match="too few persons answered mean score and the items in C"):
+        residualise(four, metric, style_indices(four, items, scale=FIVE, group="country"), score="score")
+    cells = rows.assign(n=2)
+    with pytest.raises(ValueError, match="several persons"):
+        residualise(cells, metric, style_indices(cells, items, scale=FIVE, group="country"), score="score")
     noise = pd.DataFrame(np.random.default_rng(1).integers(1, 6, (400, 6)), columns=items).assign(
         score=rows["score"], country=rows["country"]
     )

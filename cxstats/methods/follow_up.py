@@ -206,6 +206,17 @@ class TwoPhaseDesign:
     cost: float
     standard_error: float
 
+    def _repr_html_(self) -> str:
+        return definition_html(
+            "Cheapest survey with a follow-up",
+            [
+                ("invite", f"{self.invited:,}"),
+                ("follow up", f"one in {self.one_in:.2f} of the silent, some {self.followed_up:,.0f}"),
+                ("cost", f"{self.cost:,.0f}"),
+                ("standard error", f"{self.standard_error:.3g}"),
+            ],
+        )
+
 
 def optimal_design(
     standard_error: float,

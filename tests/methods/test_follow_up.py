@@ -139,6 +139,7 @@ def test_the_optimal_design_is_the_cheapest() -> None:
     assert found.one_in == pytest.approx(best.x, rel=1e-4)
     assert found.cost == pytest.approx(best.fun, rel=1e-3)
     assert found.standard_error <= wanted
+    assert f"{found.invited:,}" in found._repr_html_()
 
 
 def test_following_up_everybody_where_that_is_cheap() -> None:

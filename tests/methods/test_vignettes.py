@@ -332,6 +332,19 @@ def test_china_and_mexico_turn_round(shared_data) -> None:
     assert king.location.set_index("term").loc["china", "high"] < 0  # with the spacing of King et al. too
 
 
+def test_the_chinese_put_themselves_above_every_story_less_often(shared_data) -> None:
+    rows = pd.read_csv(shared_data / "anchors_mexchn" / "mexchn.csv.gz")
+    names = [f"xsay{j}" for j in (5, 4, 3, 2, 1)]
+    rows[["xsayself", *names]] = rows[["xsayself", *names]].where(rows[["xsayself", *names]] > 0)
+    rows["country"] = np.where(rows["china"] == 1, "China", "Mexico")
+    own = rows.groupby("country")["xsayself"].mean()
+    assert own["China"] > own["Mexico"] + 0.5
+    found = c_ranks(rows, "xsayself", names, scale=FIVE, group="country").groups.set_index("vignette")
+    china, mexico = (found[found["group"] == country] for country in ("China", "Mexico"))
+    for way in ("surely_above", "possibly_above", "uniform", "censored_probit", "minimum_entropy"):
+        assert (china[way] < mexico[way]).all()
+
+
 def test_without_vignettes_it_is_statsmodels_ordered_probit(shared_data) -> None:
     rows = pd.read_csv(shared_data / "anchors_mexchn" / "mexchn.csv.gz")
     rows = rows[(rows["xsayself"] > 0)].dropna(subset=["age", "male", "educyrs"])

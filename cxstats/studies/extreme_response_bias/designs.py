@@ -11,13 +11,14 @@ from scipy.special import ndtri
 from cxstats.findings import judge
 from cxstats.methods.chopit import chopit
 from cxstats.methods.equating import equate_on_behaviour
+from cxstats.methods.irtree import MOST_ITEMS, irtree
 from cxstats.methods.latent_metric import net_score
 from cxstats.methods.style_residuals import residualise
 from cxstats.methods.vignettes import c_ranks
 from cxstats.studies.extreme_response_bias import items as statements_of
 from cxstats.studies.extreme_response_bias.numbers import Design, Gap, Missing, Numbers
 from cxstats.studies.speech import in_sentence
-from cxstats.words import join_words, number, plural, share
+from cxstats.words import join_words, number, plural, share, signed
 
 if TYPE_CHECKING:
     from cxstats.methods.chopit import Chopit
@@ -32,6 +33,7 @@ __all__ = ["with_evidence"]
 
 ENOUGH_ITEMS = 4  # statements from which on a habit is read off
 GOOD_ITEMS = 10
+FEWEST_FOR_TREE = 3
 
 
 def with_evidence(survey: Survey, numbers: Numbers, gaps: Gaps) -> Numbers:
@@ -54,6 +56,8 @@ def with_evidence(survey: Survey, numbers: Numbers, gaps: Gaps) -> Numbers:
                 designs.append(_from_spread(numbers, gaps, battery, value, error))
         if len(battery.items) >= ENOUGH_ITEMS:
             designs += _residuals(numbers, battery, found)
+        if FEWEST_FOR_TREE <= len(battery.items) <= MOST_ITEMS:
+            designs.append(_tree(numbers, battery))
     stories = _stories(survey, numbers)
     if stories is not None and stories.gaps:
         numbers = _judged_by_stories(numbers, stories)
@@ -149,6 +153,45 @@ def _residuals(numbers: Numbers, battery: Battery, found: StyleIndices) -> list[
             f"same share, without allowing for customer mix.{detail}",
         )
     ]
+
+
+def _tree(numbers: Numbers, battery: Battery) -> Design:
+    """Whether it is the same persons who go to the ends of the scale, whatever they are asked."""
+    name = "Going to the end of the scale as a trait of persons (IRTree)"
+    scale = battery.scale[battery.items[0]]
+    nodes = ("middle", "extreme") if scale.size % 2 else ("extreme",)
+    try:
+        found = irtree(
+            battery.rows,
+            list(battery.items),
+            scale=battery.scale,
+            keyed=battery.keyed,
+            group=numbers.settings.group,
+            reference=numbers.reference,
+            nodes=nodes,
+            customer="customer" if "customer" in battery.rows.columns else None,
+            level=numbers.settings.level,
+        )
+    except ValueError as error:
+        return Design("irtree", name, "", (), "", f"It could not be fitted: {error}.")
+    trait = found.spread.set_index("trait").loc["extreme"]
+    sure = trait["standard_deviation"] > 2 * trait["standard_error"]
+    rows = found.groups[found.groups["trait"] == "extreme"].set_index("group")
+    text = (
+        "Who goes to the end on one statement does so on others: going to the end is a habit of persons "
+        f"(standard deviation {number(trait['standard_deviation'], 2)} log-odds)."
+        if sure
+        else "Who goes to the end on one statement does not do so on others: these statements show no habit."
+    )
+    if numbers.headline in rows.index:
+        here, there = rows.loc[numbers.headline], rows.loc[numbers.reference]
+        text += (
+            f" Having taken a side, {numbers.headline} goes to its end in {share(here['share'])} of answers, "
+            f"{numbers.reference} in "
+            f"{share(there['share'])} (log-odds {signed(here['difference'], 2)}, {signed(here['low'], 2)} to "
+            f"{signed(here['high'], 2)})."
+        )
+    return Design("irtree", name, "", (), "Persons vary equally in all groups, by assumption.", text)
 
 
 def _stories(survey: Survey, numbers: Numbers) -> Design | None:

@@ -188,7 +188,10 @@ def test_better_designs_come_near_the_truth(nps: cx.ExtremeResponseBiasStudy) ->
     gaps = {design.key: dict(design.gaps) for design in nps.numbers.designs}
     assert gaps["rirs"]["Japan"].low <= -9.3 <= gaps["rirs"]["Japan"].high
     assert gaps["items_spread"]["Japan"].low <= -9.3 <= gaps["items_spread"]["Japan"].high
-    assert "behaviour" in gaps
+    texts = {design.key: design.text for design in nps.numbers.designs}
+    # Japan's 8 goes with the behaviour of Germany's 9
+    assert "a 9 in Germany goes with the same behaviour" in texts["behaviour"]
+    assert "going to the end is a habit of persons" in texts["irtree"]
 
 
 def test_every_section_has_its_figures_and_numbers(made: cx.ExtremeResponseBiasStudy) -> None:

@@ -1,0 +1,163 @@
+"""What every study returns: numbers, findings, and the parts of its page, in one shape."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from cxstats.findings import Finding
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from cxstats.display.parts import (
+        Answer,
+        Figure,
+        Header,
+        LedgerTable,
+        Limits,
+        MainPoints,
+        Method,
+        NeedToKnow,
+        Section,
+        Table,
+    )
+    from cxstats.survey import Survey
+
+__all__ = ["Article", "Sections", "compose"]
+
+Sections = Mapping[str, tuple[tuple[str, ...], str]]
+"""Sections of an article: the figures in each, and what is missing where there are none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    """A study's result.
+
+    Attributes
+    ----------
+    numbers : everything computed.
+    findings : the headline finding first.
+    figures : figures by key; those that the data cannot fill are absent.
+    tables : the numbers behind each figure, by the same keys.
+    header, answer, main_points, need_to_know, limits, method, ledger : parts of the page.
+    """
+
+    numbers: Any
+    findings: tuple[Finding, ...]
+    figures: dict[str, Figure]
+    header: Header
+    answer: Answer
+    main_points: MainPoints
+    need_to_know: NeedToKnow
+    limits: Limits
+    method: Method
+    ledger: LedgerTable
+    _sections: Sections = field(repr=False)
+    _more: Mapping[str, tuple[Any, ...]] = field(repr=False)
+    _missing: Mapping[str, str] = field(repr=False)
+
+    @property
+    def tables(self) -> dict[str, Table]:
+        """The numbers behind each figure."""
+        return {key: figure.table for key, figure in self.figures.items()}
+
+    def section(self, name: str) -> Section:
+        """A section's figures with what stands below them, or the sentence that says why there are none.
+
+        Raises
+        ------
+        KeyError : there is no such section; the message lists those there are.
+        """
+        from cxstats.display.parts import Note, Section
+
+        if name not in self._sections:
+            raise KeyError(f"there is no section {name!r}; there are {', '.join(self._sections)}")
+        keys, missing = self._sections[name]
+        parts: list[Any] = [self.figures[key] for key in keys if key in self.figures]
+        if parts or not keys:  # a section of notes alone has no figures to wait for
+            parts += self._more.get(name, ())
+        return Section(tuple(parts) or (Note(self._missing.get(name) or missing, instead=True),))
+
+    def _repr_html_(self) -> str:
+        return self.answer._repr_mimebundle_()["text/html"]
+
+
+Result = TypeVar("Result", bound=Article)
+
+
+def compose(
+    kind: type[Result],
+    survey: Survey,
+    numbers: Any,
+    *,
+    study: str,
+    measure: str,
+    sentences: ModuleType,
+    findings: Sequence[Finding],
+    figures: dict[str, Figure],
+    sections: Sections,
+    more: Mapping[str, Sequence[Any]] | None = None,
+    missing: Mapping[str, str] | None = None,
+    previous: str = "",
+    ledger: Any = None,
+) -> Result:
+    """The parts of a study's page from its numbers, its sentences and its figures.
+
+    Parameters
+    ----------
+    kind : the study's result class.
+    study, measure : names above the title.
+    sentences : the study's module of sentences: period, facts, as_of, n_text, main_points, need_to_know, limits, method.
+    more : parts below a section's figures; texts become notes.
+    missing : why a section is empty, where the data says more than ``sections`` does.
+    previous : what the wave before showed.
+    ledger : of the rows the study used; the survey's by default.
+    """
+    from cxstats.display import parts
+
+    waves = ", all waves together" if survey.wave else ""
+    return kind(
+        numbers=numbers,
+        findings=tuple(findings),
+        figures=figures,
+        header=parts.Header(
+            study=study,
+            measure=measure,
+            survey_title=survey.title,
+            period_text=sentences.period(numbers, survey),
+            population=survey.population,
+            facts=tuple(parts.Fact(*fact) for fact in sentences.facts(numbers, survey)),
+            data_as_of_text=sentences.as_of(survey),
+            simulated=survey.simulated,
+            n_text=sentences.n_text(numbers),
+        ),
+        answer=parts.Answer(findings[0], previous=previous, previous_label="The wave before"),
+        main_points=parts.MainPoints(sentences.main_points(numbers)),
+        need_to_know=parts.NeedToKnow(sentences.need_to_know(numbers, survey)),
+        limits=parts.Limits(sentences.limits(numbers, survey)),
+        method=parts.Method(sentences.method(numbers, survey), _versions(survey, numbers.settings.seed)),
+        ledger=parts.LedgerTable(
+            survey.ledger if ledger is None else ledger, caption=f"What became of every row{waves}"
+        ),
+        _sections=sections,
+        _more={
+            name: tuple(parts.Note(part) if isinstance(part, str) else part for part in below)
+            for name, below in (more or {}).items()
+        },
+        _missing=dict(missing or {}),
+    )
+
+
+def _versions(survey: Survey, seed: int) -> dict[str, Any]:
+    import platform
+
+    import cxstats
+
+    return {
+        "cxstats": cxstats.__version__,
+        "Python": platform.python_version(),
+        "seed": seed,
+        "data fingerprint": survey.fingerprint,
+    }

@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from cxstats.findings import Finding
+from cxstats.studies.article import Article, Sections, compose
 from cxstats.studies.response_rate_bias.numbers import Numbers, Settings
 from cxstats.studies.response_rate_bias.study import SMALLEST_GROUP, measure, settings
 
 if TYPE_CHECKING:
-    from cxstats.display.parts import (
-        Answer,
-        Figure,
-        Header,
-        LedgerTable,
-        Limits,
-        MainPoints,
-        Method,
-        NeedToKnow,
-        Section,
-        Table,
-    )
     from cxstats.survey import Survey
 
 __all__ = ["ResponseRateBiasStudy", "Settings", "response_rate_bias"]
@@ -30,7 +17,7 @@ __all__ = ["ResponseRateBiasStudy", "Settings", "response_rate_bias"]
 _NOBODY = "Who was invited and did not answer is not in the data, or nobody did."
 _NOTHING_KNOWN = "Nothing is known of everyone invited that could be used, or there are too few answers. "
 # Sections of the article, the figures in each, and what is missing where there are none.
-SECTIONS: dict[str, tuple[tuple[str, ...], str]] = {
+SECTIONS: Sections = {
     "score": (("ladder", "units"), "There are too few answers to state a score."),
     "response": (("coverage", "stages", "rates"), _NOBODY),
     "who": (("partials",), _NOTHING_KNOWN),
@@ -52,61 +39,10 @@ SECTIONS: dict[str, tuple[tuple[str, ...], str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ResponseRateBiasStudy:
-    """The study's result: numbers, findings, and the parts of its page.
+class ResponseRateBiasStudy(Article):
+    """The study's result: see :class:`cxstats.studies.article.Article`. One finding."""
 
-    Attributes
-    ----------
-    numbers : everything computed.
-    findings : the headline finding (one).
-    figures : figures by key; those that the data cannot fill are absent.
-    tables : the numbers behind each figure, by the same keys.
-    header, answer, main_points, need_to_know, limits, method, ledger : parts of the page.
-    """
-
-    numbers: Numbers
-    findings: tuple[Finding, ...]
-    figures: dict[str, Figure]
-    header: Header
-    answer: Answer
-    main_points: MainPoints
-    need_to_know: NeedToKnow
-    limits: Limits
-    method: Method
-    ledger: LedgerTable
-    _notes: dict[str, str] = field(repr=False)
-    _extra: dict[str, Table] = field(repr=False)
-
-    @property
-    def tables(self) -> dict[str, Table]:
-        """The numbers behind each figure."""
-        return {key: figure.table for key, figure in self.figures.items()}
-
-    def section(self, name: str) -> Section:
-        """A section's figures, or the sentence that says why there are none.
-
-        Raises
-        ------
-        KeyError : there is no such section; the message lists those there are.
-        """
-        from cxstats.display.parts import Note, Section
-
-        if name not in SECTIONS:
-            raise KeyError(f"there is no section {name!r}; there are {', '.join(SECTIONS)}")
-        keys, missing = SECTIONS[name]
-        parts: list[Figure | Note | Table] = [self.figures[key] for key in keys if key in self.figures]
-        why = self.numbers.missing.get(name, "")
-        if self.numbers.units is not None:
-            why = f"There is one row for each of the {self.numbers.units.noun}, and nothing on single people who were asked."
-        if parts and name in self._notes:
-            parts.append(Note(self._notes[name]))
-        if parts and name in self._extra:
-            parts.append(self._extra[name])
-        return Section(tuple(parts) or (Note(why or missing, instead=True),))
-
-    def _repr_html_(self) -> str:
-        return self.answer._repr_mimebundle_()["text/html"]
+    __slots__ = ()
 
 
 def response_rate_bias(
@@ -154,7 +90,6 @@ def response_rate_bias(
     >>> study = cx.response_rate_bias(cx.open_survey("demo"), metric="nps")      # doctest: +SKIP
     >>> study.findings[0].verdict.words                                           # doctest: +SKIP
     """
-    from cxstats.display import parts
     from cxstats.studies.response_rate_bias import figures, sentences
 
     chosen = settings(
@@ -170,52 +105,31 @@ def response_rate_bias(
         seed=seed,
     )
     numbers = measure(survey, chosen)
-    finding = sentences.answer(numbers)
     source = figures.Source(survey.title, sentences.period(numbers, survey), survey.simulated)
-    return ResponseRateBiasStudy(
-        numbers=numbers,
-        findings=(finding,),
-        figures=figures.all_figures(numbers, source),
-        header=_header(numbers, survey),
-        answer=parts.Answer(finding),
-        main_points=parts.MainPoints(sentences.main_points(numbers)),
-        need_to_know=parts.NeedToKnow(sentences.need_to_know(numbers, survey)),
-        limits=parts.Limits(sentences.limits(numbers, survey)),
-        method=parts.Method(sentences.method(numbers, survey), _versions(survey, chosen)),
-        ledger=parts.LedgerTable(
-            survey.ledger.of(numbers.metric.key),
-            caption="What became of every row" + (", all waves together" if survey.wave else ""),
-        ),
-        _notes=sentences.section_notes(numbers),
-        _extra={"benchmark": table} if (table := figures.defect_table(numbers)) is not None else {},
-    )
-
-
-def _header(numbers: Numbers, survey: Survey) -> Header:
-    from cxstats.display.parts import Fact, Header
-    from cxstats.studies.response_rate_bias import sentences
-
-    return Header(
+    more: dict[str, list[Any]] = {name: [note] for name, note in sentences.section_notes(numbers).items()}
+    defects = figures.defect_table(numbers)
+    if defects is not None:
+        more.setdefault("benchmark", []).append(defects)
+    return compose(
+        ResponseRateBiasStudy,
+        survey,
+        numbers,
         study="Response-rate bias",
         measure=numbers.metric.label,
-        survey_title=survey.title,
-        period_text=sentences.period(numbers, survey),
-        population=survey.population,
-        facts=tuple(Fact(*fact) for fact in sentences.facts(numbers, survey)),
-        data_as_of_text=sentences.as_of(survey),
-        simulated=survey.simulated,
-        n_text=sentences.n_text(numbers),
+        sentences=sentences,
+        findings=(sentences.answer(numbers),),
+        figures=figures.all_figures(numbers, source),
+        sections=SECTIONS,
+        more=more,
+        missing=_missing(numbers),
+        ledger=survey.ledger.of(numbers.metric.key),
     )
 
 
-def _versions(survey: Survey, chosen: Settings) -> dict[str, Any]:
-    import platform
-
-    import cxstats
-
-    return {
-        "cxstats": cxstats.__version__,
-        "Python": platform.python_version(),
-        "seed": chosen.seed,
-        "data fingerprint": survey.fingerprint,
-    }
+def _missing(numbers: Numbers) -> dict[str, str]:
+    if numbers.units is None:
+        return numbers.missing
+    why = (
+        f"There is one row for each of the {numbers.units.noun}, and nothing on single people who were asked."
+    )
+    return dict.fromkeys(SECTIONS, why)

@@ -126,7 +126,7 @@ def test_it_shows_itself():
 @pytest.mark.parametrize("shape", ["both", "answering"])
 def test_intervals_keep_their_promise(shape):
     rng = np.random.default_rng(31)
-    runs, hits, errors = 250, 0, []
+    runs, hits, errors = 200, 0, []
     for _ in range(runs):
         cells, truth = customers(rng, 3_000, shape=shape)
         result = doubly_robust(cells, csat(5), ["use", "plan"], score="csat")

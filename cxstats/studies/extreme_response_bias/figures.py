@@ -800,7 +800,7 @@ def _naive(numbers: Numbers, source: Source) -> Figure:
                     ),
                     plots.Line(
                         (plots.Mark("adjusted", own),),
-                        label="stretched around neutral" if k == 0 else "",
+                        label="stretch undone" if k == 0 else "",
                         values=(_value(numbers, own),),
                     ),
                 ),

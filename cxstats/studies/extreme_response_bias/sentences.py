@@ -680,7 +680,7 @@ def _culture_notes(numbers: Numbers) -> tuple[str, ...]:
         "**No leap to customers.** These are countries: even a perfect correlation here would not say that a "
         "customer who "
         "is more individualistic gives more extreme answers.",
-        *culture.warnings,
+        *(text for text in culture.warnings if not text.startswith("The sample is")),
     )
 
 

@@ -68,20 +68,33 @@ PHI = np.linspace(0, 1, 11)
 # ---------------------------------------------------------------------------------- how many answered
 
 
-def accounting(survey: Survey, frame: Frame, metric: Metric, chosen: Settings) -> dict[str, Any]:
-    """Stages, response rates by group, wave and moment, and who was never invited."""
+def accounting(
+    survey: Survey, frame: Frame, metric: Metric, chosen: Settings, *, repeated: bool = False
+) -> dict[str, Any]:
+    """Stages, response rates by group, wave and moment, and who was never invited.
+
+    Answers to a follow-up are not counted: they are not among those published. Where customers were invited more than
+    once (``repeated``), intervals come from the jackknife's parts.
+    """
     return {
-        "stages": _stages(survey, frame, metric, chosen),
-        "rates": (*_rates(survey, frame, metric, chosen), *_wave_rates(survey, metric, chosen)),
+        "stages": _stages(survey, frame, metric, chosen, repeated),
+        "rates": (
+            *_rates(survey, frame, metric, chosen, repeated),
+            *_wave_rates(survey, metric, chosen, repeated),
+        ),
         "coverage": _coverage(survey, frame, chosen),
     }
 
 
-def _stages(survey: Survey, frame: Frame, metric: Metric, chosen: Settings) -> tuple[Stage, ...]:
+def _stages(
+    survey: Survey, frame: Frame, metric: Metric, chosen: Settings, repeated: bool
+) -> tuple[Stage, ...]:
     named = [stage for stage in survey.stages if stage in survey.columns]
-    cells = _invited(survey, wave_cells(survey, [*named, metric.key, *_held(survey)], frame.wave))
-    cells[ANSWERED] = cells[metric.key].notna().to_numpy(dtype=bool)
-    found = response_rates(cells, stages=[*named, ANSWERED], level=chosen.level).table
+    cells = _first_answers(survey, frame, metric, named, parts=repeated)
+    cells = cells.assign(**{ANSWERED: cells[metric.key].notna().to_numpy(dtype=bool)})
+    found = response_rates(
+        cells, stages=[*named, ANSWERED], level=chosen.level, part=_part_of(cells, repeated)
+    ).table
     everyone = Stage("Invited", frame.n_invited, frame.n_invited, 100.0, 100.0, 100.0)
     rest = [
         Stage(
@@ -104,19 +117,19 @@ def _held(survey: Survey) -> list[str]:
     return ["invited"] if "invited" in survey.columns else []
 
 
-def _invited(survey: Survey, cells: pd.DataFrame) -> pd.DataFrame:
-    """Cells of those who were invited, where the list holds others too."""
-    if not _held(survey):
-        return cells
-    return cells[cells["invited"].fillna(False).to_numpy(dtype=bool)].reset_index(drop=True)
+def _part_of(cells: pd.DataFrame, repeated: bool) -> str | None:
+    """The jackknife's column where intervals need it."""
+    return "part" if repeated and "part" in cells.columns else None
 
 
-def _rates(survey: Survey, frame: Frame, metric: Metric, chosen: Settings) -> tuple[RateTable, ...]:
+def _rates(
+    survey: Survey, frame: Frame, metric: Metric, chosen: Settings, repeated: bool
+) -> tuple[RateTable, ...]:
     """Response rate by every group and instrument; categories with few answers hidden."""
     names = [name for name in (*survey.groups, *survey.instruments) if name != survey.wave]
     tables = {}
     for name in names:
-        cells = _invited(survey, wave_cells(survey, [name, metric.key, *_held(survey)], frame.wave))
+        cells = _first_answers(survey, frame, metric, [name], parts=repeated)
         if cells[name].nunique() > MOST_SHOWN:
             continue
         tables[name] = cells.assign(**{ANSWERED: cells[metric.key].notna().to_numpy(dtype=bool)})
@@ -130,7 +143,7 @@ def _rates(survey: Survey, frame: Frame, metric: Metric, chosen: Settings) -> tu
     sizes = {name: frame_ for name, frame_ in sizes.items() if len(frame_) > 1}
 
     def together(one: str, other: str) -> pd.DataFrame:
-        cells = wave_cells(survey, [one, other, metric.key], frame.wave)
+        cells = _first_answers(survey, frame, metric, [one, other], parts=False)
         held = cells[cells[metric.key].notna()]
         return held.groupby([one, other], observed=True, dropna=False, as_index=False)["n"].sum()
 
@@ -143,10 +156,11 @@ def _rates(survey: Survey, frame: Frame, metric: Metric, chosen: Settings) -> tu
             titles.get(name) or _instrument_title(survey, name),
             set(sizes[name][name][hidden[name]]),
             chosen,
+            repeated=repeated,
         )
         for name in sizes
     ]
-    return (*made, *_moment(survey, frame, metric, chosen))
+    return (*made, *_moment(survey, frame, metric, chosen, repeated))
 
 
 MOST_SHOWN = 60  # categories of a variable beyond which its response rates are no table to read
@@ -164,8 +178,12 @@ def _rate_table(
     hidden: set[str],
     chosen: Settings,
     order: tuple[str, ...] = (),
+    *,
+    repeated: bool = False,
 ) -> RateTable:
-    found = response_rates(cells, name, stages=[ANSWERED], level=chosen.level).table
+    found = response_rates(
+        cells, name, stages=[ANSWERED], level=chosen.level, part=_part_of(cells, repeated)
+    ).table
     rows = [
         Rate(
             str(row[name]),
@@ -183,11 +201,13 @@ def _rate_table(
     return RateTable(name, title, tuple(rows), hidden=len(found) - len(rows))
 
 
-def _moment(survey: Survey, frame: Frame, metric: Metric, chosen: Settings) -> tuple[RateTable, ...]:
+def _moment(
+    survey: Survey, frame: Frame, metric: Metric, chosen: Settings, repeated: bool
+) -> tuple[RateTable, ...]:
     """Response by weekday of the invitation, where its time is known."""
     if "invited_weekday" not in survey.columns:
         return ()
-    cells = wave_cells(survey, ["invited_weekday", metric.key], frame.wave)
+    cells = _first_answers(survey, frame, metric, ["invited_weekday"], parts=repeated)
     cells = cells.dropna(subset=["invited_weekday"]).reset_index(drop=True)
     if cells["invited_weekday"].nunique() < 2:
         return ()
@@ -196,19 +216,22 @@ def _moment(survey: Survey, frame: Frame, metric: Metric, chosen: Settings) -> t
         invited_weekday=pd.array(days, dtype="string"),
         **{ANSWERED: cells[metric.key].notna().to_numpy(dtype=bool)},
     )
-    return (_rate_table(cells, "invited_weekday", "Weekday of the invitation", set(), chosen, WEEKDAYS),)
+    title = "Weekday of the invitation"
+    return (_rate_table(cells, "invited_weekday", title, set(), chosen, WEEKDAYS, repeated=repeated),)
 
 
-def _wave_rates(survey: Survey, metric: Metric, chosen: Settings) -> tuple[RateTable, ...]:
+def _wave_rates(survey: Survey, metric: Metric, chosen: Settings, repeated: bool) -> tuple[RateTable, ...]:
     if survey.wave is None:
         return ()
     marks = [name for name in ("invited", "follow_up") if name in survey.columns]
+    marks += ["part"] if repeated and "part" in survey.columns else []
     cells = asked(survey.cells([survey.wave, metric.key, *marks]).dropna(subset=[survey.wave]))
     cells = before_follow_up(cells.reset_index(drop=True), metric.key)
     cells = cells.assign(**{ANSWERED: cells[metric.key].notna().to_numpy(dtype=bool)})
     if cells.empty:
         return ()
-    return (_rate_table(cells, survey.wave, "Wave", set(), chosen, tuple(survey.wave_order)),)
+    order = tuple(survey.wave_order)
+    return (_rate_table(cells, survey.wave, "Wave", set(), chosen, order, repeated=repeated),)
 
 
 def _coverage(survey: Survey, frame: Frame, chosen: Settings) -> Coverage | None:
@@ -293,10 +316,13 @@ def repeats_here(survey: Survey, frame: Frame, metric: Metric) -> bool:
 # ---------------------------------------------------------------------------------- who answers
 
 
-def who_answers(frame: Frame, metric: Metric, chosen: Settings, missing: dict[str, str]) -> dict[str, Any]:
+def who_answers(
+    frame: Frame, metric: Metric, chosen: Settings, missing: dict[str, str], *, repeated: bool = False
+) -> dict[str, Any]:
     """Representativity of the answers, given what is known of everyone invited."""
+    cells, part = (frame.parts, "part") if repeated else (frame.cells, None)
     try:
-        found = representativity(frame.cells, frame.by, responded=ANSWERED, level=chosen.level)
+        found = representativity(cells, frame.by, responded=ANSWERED, level=chosen.level, part=part)
     except ValueError as error:
         missing["who"] = f"{error}"
         return {}
@@ -348,7 +374,7 @@ def weighting(survey: Survey, made: Weighting, chosen: Settings) -> dict[str, An
         "main": made.main.key,
         "balance": _balance_rows(made.cells, made.frame, made.calibration, chosen),
         "checks": checks(survey, made.frame, chosen, made.calibration),
-        "defects": defects(survey, made.metric, chosen),
+        "defects": defects(survey, made.metric, chosen, repeated=made.repeated),
     }
 
 
@@ -506,7 +532,8 @@ def checks(survey: Survey, frame: Frame, chosen: Settings, calibration: Calibrat
     again = calibrate(
         cells, margins_of(cells, frame.by), method=calibration.method, responded=ANSWERED, **extra
     )
-    found = held_out(cells, names, again, responded=ANSWERED, level=chosen.level).table
+    part = "part" if "part" in cells.columns else None
+    found = held_out(cells, names, again, responded=ANSWERED, level=chosen.level, part=part).table
     return tuple(
         Check(
             name=str(r.outcome),
@@ -532,12 +559,17 @@ def _known_for_some(cells: pd.DataFrame, name: str) -> bool:
     return len(held[name].unique()) > 1 and bool(held[ANSWERED].any())
 
 
-def defects(survey: Survey, metric: Metric, chosen: Settings) -> tuple[Defect, ...]:
-    """How well the answers know each outcome, per wave: as a random sample of how many?"""
+def defects(
+    survey: Survey, metric: Metric, chosen: Settings, *, repeated: bool = False
+) -> tuple[Defect, ...]:
+    """How well the first answers of those invited know each outcome, per wave: as a random sample of how many?"""
     made = []
+    part = ["part"] if repeated and "part" in survey.columns else []
+    marks = [name for name in ("invited", "follow_up") if name in survey.columns]
     for name in survey.outcomes:
         waves = [survey.wave] if survey.wave else []
-        cells = survey.cells([name, metric.key, *waves]).dropna(subset=[name, *waves])
+        cells = before_follow_up(asked(survey.cells([name, metric.key, *waves, *part, *marks])), metric.key)
+        cells = cells.dropna(subset=[name, *waves])
         cells = cells.assign(
             **{ANSWERED: cells[metric.key].notna().to_numpy(dtype=bool)}, fact=cells[name].astype(bool)
         )
@@ -546,8 +578,10 @@ def defects(survey: Survey, metric: Metric, chosen: Settings) -> tuple[Defect, .
             answers = held.loc[held[ANSWERED], "n"].sum()
             if held["fact"].nunique() < 2 or answers < chosen.smallest_group or held[ANSWERED].all():
                 continue
-            held = held.groupby(["fact", ANSWERED], as_index=False)["n"].sum()
-            d = data_defect(held, "fact", responded=ANSWERED, level=chosen.level)
+            held = held.groupby(["fact", ANSWERED, *part], as_index=False)["n"].sum()
+            d = data_defect(
+                held, "fact", responded=ANSWERED, level=chosen.level, part=_part_of(held, repeated)
+            )
             made.append(
                 Defect(
                     label=survey.group_labels[name],
@@ -567,15 +601,27 @@ def defects(survey: Survey, metric: Metric, chosen: Settings) -> tuple[Defect, .
 # ---------------------------------------------------------------------------------- what weighting cannot fix
 
 
-def bounds(frame: Frame, metric: Metric, chosen: Settings) -> dict[str, Any]:
+def bounds(frame: Frame, metric: Metric, chosen: Settings, *, design_effect: float = 1.0) -> dict[str, Any]:
     """The worst case of the score of everyone, and of the bias with its sampling error."""
-    found = bounding.worst_case(counts_of(frame, metric), metric, _mass(frame), level=chosen.level)
+    counts, mass = _as_customers(frame, metric)
+    found = bounding.worst_case(counts, metric, mass, level=chosen.level, design_effect=design_effect)
     return {"worst": found.everyone.assumption, "worst_bias": (found.bias.low, found.bias.high)}
 
 
 def _mass(frame: Frame) -> float:
     cells = frame.cells
     return float((cells["w"] if "w" in cells.columns else cells["n"]).sum())
+
+
+def _as_customers(frame: Frame, metric: Metric) -> tuple[np.ndarray, float]:
+    """Weighted answers and everyone invited, scaled to as many answers as there are.
+
+    Weights may sum to anything (to the population, say); only their proportions say something of the score, and the number
+    of customers says how far to trust it.
+    """
+    counts = counts_of(frame, metric)
+    scale = frame.n_answered / counts.sum()
+    return counts * scale, max(_mass(frame) * scale, float(frame.n_answered))
 
 
 def unseen(
@@ -770,12 +816,13 @@ def stronger_designs(
     missing: dict[str, str],
     *,
     repeated: bool,
+    design_effect: float = 1.0,
 ) -> dict[str, Any]:
     """Instruments, early and late answers, a follow-up done or planned."""
     return {
-        "instruments": _instruments(survey, frame, metric, chosen),
+        "instruments": _instruments(survey, frame, metric, chosen, design_effect),
         "early_late": _early_late(survey, frame, metric, chosen, repeated=repeated),
-        "plan": _plan(frame, metric, chosen, missing),
+        "plan": _plan(frame, metric, chosen, missing, design_effect),
         "follow_up": _follow_up(survey, frame, metric, chosen, missing),
     }
 
@@ -790,7 +837,9 @@ def _first_answers(
     return before_follow_up(cells, metric.key)
 
 
-def _instruments(survey: Survey, frame: Frame, metric: Metric, chosen: Settings) -> tuple[Instrument, ...]:
+def _instruments(
+    survey: Survey, frame: Frame, metric: Metric, chosen: Settings, design_effect: float
+) -> tuple[Instrument, ...]:
     made = []
     for name in survey.instruments:
         cells = _first_answers(survey, frame, metric, [name])
@@ -806,7 +855,9 @@ def _instruments(survey: Survey, frame: Frame, metric: Metric, chosen: Settings)
             Instrument(
                 title=_instrument_title(survey, name),
                 randomised=randomised,
-                arms=tuple(_arm(r, cells, name, metric, chosen) for r in found.table.itertuples()),
+                arms=tuple(
+                    _arm(r, cells, name, metric, chosen, design_effect) for r in found.table.itertuples()
+                ),
                 difference=float(found.table["difference"].iloc[-1]),
                 low=float(found.table["low"].iloc[-1]),
                 high=float(found.table["high"].iloc[-1]),
@@ -819,14 +870,15 @@ def _instruments(survey: Survey, frame: Frame, metric: Metric, chosen: Settings)
 
 
 def _arm(
-    row: Any, cells: pd.DataFrame, name: str, metric: Metric, chosen: Settings
+    row: Any, cells: pd.DataFrame, name: str, metric: Metric, chosen: Settings, design_effect: float
 ) -> tuple[str, Rate, Estimate]:
     held = cells[cells[name].eq(row.arm).to_numpy(dtype=bool) & cells[metric.key].notna().to_numpy()]
     place = held[metric.key].to_numpy(dtype=int) - metric.scale.low
     counts = np.bincount(place, weights=held["n"].to_numpy(dtype=float), minlength=metric.scale.size)
     low, high = proportion_confint(row.answered, row.invited, alpha=1 - chosen.level, method="wilson")
     rate = Rate(row.arm, row.answered, row.invited, 100 * row.response_rate, 100 * low, 100 * high)
-    return row.arm, rate, estimate(counts, metric, level=chosen.level)
+    effective = counts.sum() / design_effect
+    return row.arm, rate, estimate(counts, metric, level=chosen.level, effective_n=effective)
 
 
 def _selection(cells: pd.DataFrame, metric: Metric, name: str, chosen: Settings) -> SelectionFound | None:
@@ -881,10 +933,12 @@ def _when(step: str) -> str:
     return f"after {step} day{'' if step == '1' else 's'}"
 
 
-def _plan(frame: Frame, metric: Metric, chosen: Settings, missing: dict[str, str]) -> Plan | None:
+def _plan(
+    frame: Frame, metric: Metric, chosen: Settings, missing: dict[str, str], design_effect: float
+) -> Plan | None:
     """A follow-up that would tell the score of everyone to within the margin."""
-    wanted = {"margin_of_error": chosen.margin, "level": chosen.level}
-    counts, mass = counts_of(frame, metric), _mass(frame)
+    wanted = {"margin_of_error": chosen.margin, "level": chosen.level, "design_effect": design_effect}
+    counts, mass = _as_customers(frame, metric)
     found = follow_up.plan(counts, metric, mass, answer_rate=1.0, **wanted)
     if found.selected is None:
         missing["follow_up"] = (

@@ -62,7 +62,8 @@ class Frame:
     cells : a row per combination of the variables, the score and ``answered``; ``n`` customers (weighted surveys:
         ``w`` and ``w2`` too).
     parts : the same split by ``part`` as well; without a customer column invitations are dealt to parts at random.
-    outcomes : a row per combination of the variables, ``answered`` and every outcome.
+    outcomes : a row per combination of the variables, ``answered`` and every outcome; by ``part`` too where invitations
+        of all waves are taken together and customers repeat.
     titles : readers' name of each variable in use.
     left_out : variables that are not used, and why.
     notes : what was put together, in sentences.
@@ -129,7 +130,17 @@ def frame_of(
     return Frame(
         cells=_plain(regroup(parts, by=columns)),
         parts=_plain(parts),
-        outcomes=_plain(regroup(_recoded(counted.outcomes, recode), by=[*used, ANSWERED, *survey.outcomes])),
+        outcomes=_plain(
+            regroup(
+                _recoded(counted.outcomes, recode),
+                by=[
+                    *used,
+                    ANSWERED,
+                    *survey.outcomes,
+                    *(["part"] if "part" in counted.outcomes.columns else []),
+                ],
+            )
+        ),
         titles={name: titles[name] for name in used},
         left_out=(*left_out, *gone),
         notes=(*notes, *counted.notes),
@@ -253,10 +264,11 @@ def _counted(survey: Survey, score: str, chosen: list[str], wave: str, *, keep: 
     groups = [name for name in chosen if name not in numbers]
     held = [name for name in ("invited", "follow_up") if name in survey.columns]
     has_part = "part" in survey.columns
+    repeated = ["part"] if has_part and survey.repeats and not wave else []
     if not wanted and (has_part or not survey.weighted):
         cells = asked(wave_cells(survey, [score, *groups, *(["part"] if has_part else []), *held], wave))
         cells = before_follow_up(cells if has_part else _dealt(cells, seed), score)
-        outcomes = asked(wave_cells(survey, [score, *groups, *survey.outcomes, *held], wave))
+        outcomes = asked(wave_cells(survey, [score, *groups, *survey.outcomes, *repeated, *held], wave))
         outcomes = before_follow_up(outcomes, score)
         return _Counted(_labelled(cells, score, groups), _labelled(outcomes, score, groups), [], [])
     columns = [score, *groups, *survey.outcomes, *wanted, *(["part"] if has_part else []), *held]
@@ -285,7 +297,7 @@ def _counted(survey: Survey, score: str, chosen: list[str], wave: str, *, keep: 
     by = [*groups, *bands]
     return _Counted(
         _labelled(_grouped(rows, [score, *by, "part"]), score, by),
-        _labelled(_grouped(rows, [score, *by, *survey.outcomes]), score, by),
+        _labelled(_grouped(rows, [score, *by, *survey.outcomes, *repeated]), score, by),
         notes,
         left_out,
     )

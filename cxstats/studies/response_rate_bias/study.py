@@ -160,11 +160,11 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
         "left_out": tuple((item.title, item.reason) for item in frame.left_out),
         "notes": frame.notes,
     }
+    repeated = evidence.repeats_here(survey, frame, metric)
     if known:
-        shared |= evidence.accounting(survey, frame, metric, chosen)
+        shared |= evidence.accounting(survey, frame, metric, chosen, repeated=repeated)
     if n < chosen.smallest_group:
         return Numbers(verdict=Verdict.INCONCLUSIVE, **shared)
-    repeated = evidence.repeats_here(survey, frame, metric)
     published, design = evidence.published(survey, frame, metric, chosen, repeated=repeated)
     shared |= {"published": published, "design_effect": design}
     if not known:
@@ -192,14 +192,14 @@ def _of_units(survey: Survey, metric: Metric, chosen: Settings) -> Numbers:
 
 
 def decide(
-    frame: Frame, metric: Metric, chosen: Settings, *, repeated: bool = False
+    frame: Frame, metric: Metric, chosen: Settings, *, repeated: bool = False, design_effect: float = 1.0
 ) -> tuple[Verdict, dict[str, Any], evidence.Weighting | None, dict[str, str]]:
     """The verdict on a frame, with the parts of :class:`Numbers` it rests on, its weights, and what is missing.
 
     What a benchmark of error rates calls: everything that the verdict depends on, and nothing else.
     """
     missing: dict[str, str] = {}
-    found = evidence.bounds(frame, metric, chosen)
+    found = evidence.bounds(frame, metric, chosen, design_effect=design_effect)
     made = None
     if frame.by:
         try:
@@ -226,10 +226,11 @@ def _judged(
     *,
     repeated: bool,
 ) -> Numbers:
-    decided, found, made, missing = decide(frame, metric, chosen, repeated=repeated)
-    found |= evidence.stronger_designs(survey, frame, metric, chosen, missing, repeated=repeated)
+    design = {"repeated": repeated, "design_effect": shared["design_effect"]}
+    decided, found, made, missing = decide(frame, metric, chosen, **design)
+    found |= evidence.stronger_designs(survey, frame, metric, chosen, missing, **design)
     if frame.by:
-        found |= evidence.who_answers(frame, metric, chosen, missing)
+        found |= evidence.who_answers(frame, metric, chosen, missing, repeated=repeated)
     if made is not None:
         found |= evidence.weighting(survey, made, chosen)
         found["robustness"] = (

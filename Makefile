@@ -5,6 +5,8 @@ SHELL := /bin/sh
 VENV := .venv
 READY := $(VENV)/.ready
 BIN := $(VENV)/bin
+# Tests run side by side: linear algebra with threads of its own would only get in their way.
+ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 # The first Python of these that runs and is 3.11 or newer; `make reports PYTHON=...` overrides it.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
@@ -30,10 +32,10 @@ reports: $(READY)  ## render every report of reports/catalog.yml on the demo com
 	@$(BIN)/cxstats render
 
 test: $(READY)  ## run the tests (under five minutes)
-	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	@$(ONE_THREAD) $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 simulation: $(READY)  ## run the long simulations from known truth (coverage, error rates)
-	@$(BIN)/python -m pytest -n auto --maxprocesses 4 -m simulation
+	@$(ONE_THREAD) $(BIN)/python -m pytest -n auto --maxprocesses 4 -m simulation
 
 lab: $(READY)  ## open JupyterLab on the notebooks
 	@$(BIN)/jupyter lab --notebook-dir=. notebooks/sample_size.ipynb

@@ -63,6 +63,8 @@ class Cell:
     @property
     def wrong_limit(self) -> float:
         """Clopper–Pearson 95 % upper limit of the share of companies with a wrong verdict."""
+        if self.wrong == self.companies:
+            return 1.0
         return float(beta.ppf(0.95, self.wrong + 1, self.companies - self.wrong))
 
 

@@ -342,7 +342,7 @@ def _gaps_table(numbers: Numbers, stage: str) -> Table:
 def _steps(numbers: Numbers, source: Source) -> Figure:
     pair, ref = numbers.main, numbers.reference
     styled = pair.styled
-    used = fact_names(numbers)
+    used = fact_names(numbers, pair.label)
     drawn = [
         plots.Step(
             f"{pair.label} as measured",

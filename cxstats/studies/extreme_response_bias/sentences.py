@@ -114,9 +114,9 @@ def _from_to(numbers: Numbers, low: float, high: float) -> str:
     return f"{words[0]} to {words[1]}"
 
 
-def fact_names(numbers: Numbers) -> str:
-    """The facts that groups were made alike in, as readers know them."""
-    return join_words([f"“{fact.title}”" for fact in numbers.facts if fact.used])
+def fact_names(numbers: Numbers, label: str) -> str:
+    """The facts that a group was made alike in with the reference, as readers know them."""
+    return join_words([f"“{fact.title}”" for fact in numbers.facts if fact.used and label not in fact.not_in])
 
 
 def style_share_text(numbers: Numbers) -> str:
@@ -525,7 +525,7 @@ def _mix_point(numbers: Numbers) -> MainPoint | None:
         number=signed(moved, _digits(numbers, 1)),
         interval=f"{Speech(numbers.metric).gap_unit} from {what}",
         headline=f"{capitalised(what)} {verb} the gap between {pair.label} and {numbers.reference}",
-        sentence=f"Groups were made alike in {fact_names(numbers)}.",
+        sentence=f"They were made alike in {fact_names(numbers, pair.label) or 'nothing: too few answers'}.",
         figure="steps",
     )
 
@@ -797,7 +797,8 @@ def method(numbers: Numbers, survey: Survey) -> tuple[str, ...]:
             f"Errors: {numbers.how_replicated}; critical value {number(numbers.critical, 3)} (Šidák over "
             f"{plural(len(numbers.pairs), 'comparison')}, which also holds if the share differs between groups). A "
             "region is the union "
-            "of intervals over all assumptions. Places: step-down rank sets (Mogstad and others 2024) at each "
+            "of intervals over all assumptions, reaching 12 % beyond the highest λ, because people within a group "
+            "differ too. Places: step-down rank sets (Mogstad and others 2024) at each "
             "assumption, united."
         )
     if numbers.weighted:

@@ -108,8 +108,9 @@ def values(
                 row.append(counted)
                 continue
             c = model.neutral(metric, point)[..., None]
+            # written with a reference of its own, so that a share a little above 1 is possible too
             location, log_scale = latent_metric.standardise(
-                model.location, model.log_scale, neutral=c, style_share=float(share)
+                model.location, model.log_scale, neutral=c, reference_log_scale=(1 - share) * model.log_scale
             )
             row.append(counted + model.value(metric, location, log_scale) - start)
         rows.append(np.stack(row, axis=-2))

@@ -144,10 +144,11 @@ def strip(
     def x(data: float) -> float:
         return round(left + (data - start) / (stop - start) * (right - left), 1)
 
-    digits = _digits(low, high, margin)
+    # a margin of 0.15 beside an end of 1.2: as many decimals as it takes to see the margin
+    digits = max(_digits(low, high, margin), min(_digits(margin), 4))
     while digits < 4 and any(abs(v) != margin and abs(round(v, digits)) == margin for v in (low, high)):
         digits += 1  # an end beside the margin's edge must not read as if on it
-    title = _strip_title(low, high, value, assumption, unit, digits)
+    title = _strip_title(low, high, value, assumption, unit, digits, _digits(margin))
     middle = x(value) if assumption is None and value is not None else (x(low) + x(high)) / 2
     head = _inside(_Label(middle, title, bold=True), size, width)
     band_head = _inside(_Label(x(0), "would not matter"), size, width)
@@ -222,9 +223,10 @@ def _strip_title(
     assumption: tuple[float, float] | None,
     unit: str,
     digits: int,
+    margin_digits: int,
 ) -> str:
     if assumption is not None:
-        whole = digits - 1 if digits else 0
+        whole = max(digits - 1, min(margin_digits, digits), 0)
         return interval(*assumption, unit, digits=whole, sign=assumption[0] < 0)
     if value:
         return amount(value, unit, sign=True, digits=digits)

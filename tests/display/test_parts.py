@@ -168,6 +168,13 @@ def test_a_number_held_against_itself_shows_its_interval_instead_of_zero():
     assert ">0.0" not in svg
 
 
+def test_a_margin_of_a_fraction_gets_its_decimals_in_the_range_too():
+    svg = marks.strip(low=0.11, high=1.22, margin=0.15, unit="points", assumption=(0.12, 1.05))
+    assert 'font-weight="700">0.12 to 1.05 points</text>' in svg
+    assert ">+0.11</text>" in svg
+    assert ">+1.22</text>" in svg
+
+
 def test_an_end_beside_the_margin_does_not_read_as_if_on_it():
     svg = marks.strip(low=-2.51, high=1.3, margin=2.5, unit="percentage points", value=0.0)
     assert ">−2.51</text>" in svg

@@ -952,6 +952,12 @@ def _plan(
         for r in found.table.itertuples()
         if found.selected / 8 <= r.selected <= 8 * found.selected
     )
+    if len(curve) < 2:
+        missing["follow_up"] = (
+            f"So few stayed silent that answers from {number(found.selected, 0)} of them would tell the score of everyone "
+            f"to within {number(chosen.margin, 2)}: ask them all."
+        )
+        return None
     return Plan(
         n=found.selected,
         precision=found.expected,

@@ -39,6 +39,7 @@ PARTS = 64  # of the jackknife, as a survey with customers has them
 BANDS = 5  # fifths of a number such as yearly revenue
 SAME = 0.5  # share of a number's variation that a group explains from which on it says the same thing twice
 NO_WAVE = 0.01  # share of invitations without a wave from which on those of a wave are not known
+ONE_SIDED = 20  # customers with a fact that nobody on the other side has, which is then no chance
 LEAK = 0.2  # a fact known more often of those who answered, by this share of customers, gives the answer away
 ANSWERED = "_gave"  # column of the cells: gave a usable answer; no score or group can be called that
 NOT_KNOWN, OTHER = "not known", "other"
@@ -107,9 +108,18 @@ def numeric_facts(survey: Survey) -> dict[str, str]:
 
 
 def frame_of(
-    survey: Survey, *, score: str, variables: Sequence[str] | None, wave: str | None, seed: int = 0
+    survey: Survey,
+    *,
+    score: str,
+    variables: Sequence[str] | None,
+    wave: str | None,
+    seed: int = 0,
+    smallest_group: int = LEAST_ANSWERS,
 ) -> Frame:
     """The invited customers of one wave, by every frame variable that can be used.
+
+    Categories with fewer than ``smallest_group`` answers are put together: balance and partial indicators show every
+    category in use, and none with fewer answers may be shown.
 
     Raises
     ------
@@ -122,7 +132,9 @@ def frame_of(
     left_out += counted.left_out
     chosen = [name for name in chosen if name in counted.parts.columns]
     titles = {**survey.group_labels, **numeric_facts(survey)}
-    recode, notes, gone = _categories(counted.parts, chosen, titles)
+    recode, notes, gone = _categories(
+        counted.parts, chosen, titles, max(smallest_group, LEAST_ANSWERS), keep=variables is not None
+    )
     used = [name for name in chosen if name in recode]
     columns = [*used, score, ANSWERED]
     # recoding is done on the few cells, not on the rows
@@ -230,6 +242,9 @@ def _unusable(survey: Survey, name: str, score: str, wave: str) -> str:
         )
     if categories < 2:
         return "it is the same for everyone"
+    labels = cells[name].astype("string").fillna(NOT_KNOWN).to_numpy()
+    if n.sum() >= ONE_SIDED and _tells_all(labels, n, answered):
+        return "each of its categories holds only customers who answered, or only such who did not: it gives the answer away"
     return _leak(n, answered, missing)
 
 
@@ -239,12 +254,22 @@ def _leak(n: np.ndarray, answered: np.ndarray, missing: np.ndarray) -> str:
         return ""
     gone = n[answered & missing].sum() / n[answered].sum()
     gone_silent = n[~answered & missing].sum() / n[~answered].sum()
-    if gone_silent - gone <= LEAK:
+    # known for nobody on one side: however few know it on the other, it was learned from who answered
+    one_sided = max(gone, gone_silent) == 1 and n[~missing].sum() >= ONE_SIDED
+    if abs(gone_silent - gone) <= LEAK and not one_sided:
         return ""
     return (
-        f"it is not known for {share(gone_silent)} of those who did not answer, but for {share(gone)} of those who "
+        f"it is not known for {share(gone_silent)} of those who did not answer, and for {share(gone)} of those who "
         "did: knowing it gives the answer away. Take it from the customer list, not from the answers"
     )
+
+
+def _tells_all(labels: np.ndarray, n: np.ndarray, answered: np.ndarray) -> bool:
+    """Whether every category holds only customers who answered, or only such who did not."""
+    codes = pd.factorize(labels)[0]
+    gave = np.bincount(codes, weights=n * answered)
+    silent = np.bincount(codes, weights=n * ~answered)
+    return bool(gave.sum() and silent.sum() and not ((gave > 0) & (silent > 0)).any())
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,8 +312,11 @@ def _counted(survey: Survey, score: str, chosen: list[str], wave: str, *, keep: 
                 raise ValueError(f"the variable {name!r} cannot be used: {reason}")
             left_out.append(LeftOut(numbers[name], reason))
         elif not keep and (same := _said_by(value, rows, groups)):
+            group = survey.group_labels[same]
             notes.append(
-                f"{numbers[name]} says what “{survey.group_labels[same]}” says, and was not used as well."
+                f"{numbers[name]} says what “{group}” says, and was not used as well."
+                if numbers[name] != group
+                else f"“{group}” was used in its categories; the number behind it was not used as well."
             )
         else:
             rows[name] = _fifths(value)
@@ -382,7 +410,7 @@ def _fifths(value: np.ndarray) -> pd.Series:
 
 
 def _categories(
-    cells: pd.DataFrame, chosen: list[str], titles: dict[str, str]
+    cells: pd.DataFrame, chosen: list[str], titles: dict[str, str], least: int, *, keep: bool
 ) -> tuple[dict[str, dict[str, str]], list[str], list[LeftOut]]:
     """New label of every label with small categories put together, sentences on it, and variables left with one."""
     recode: dict[str, dict[str, str]] = {}
@@ -393,16 +421,22 @@ def _categories(
         n, answered = counts["n"].to_numpy(dtype=float), counts[ANSWERED].to_numpy(dtype=bool)
         if not n[answered].sum() > 0 or not n[~answered].sum() > 0:
             continue
-        found, codes, said = frame_variables(counts, [name], n, answered, expected=EXPECTED)
+        try:
+            found, codes, said = frame_variables(counts, [name], n, answered, expected=EXPECTED)
+        except ValueError as error:  # it tells exactly who answered
+            if keep:
+                raise
+            left_out.append(LeftOut(titles[name], f"{error}"))
+            continue
         if not found:
             left_out.append(LeftOut(titles[name], "its categories are too small to tell apart"))
             continue
         labels = np.array(found[0].categories, dtype=object)[codes[0]]
         notes += [text.replace(name, titles[name], 1) for text in said]
-        labels, merged = _answered_enough(labels, n * answered)
+        labels, merged = _answered_enough(labels, n * answered, least)
         if merged:
             notes.append(
-                f"{titles[name]}: {join_words(merged)} had fewer than {LEAST_ANSWERS} answers and were put together."
+                f"{titles[name]}: {join_words(merged)} had fewer than {least} answers and were put together."
             )
         if len(set(labels)) < 2:
             left_out.append(LeftOut(titles[name], "only one of its categories has answers enough"))
@@ -411,12 +445,12 @@ def _categories(
     return recode, notes, left_out
 
 
-def _answered_enough(labels: np.ndarray, answers: np.ndarray) -> tuple[np.ndarray, list[str]]:
+def _answered_enough(labels: np.ndarray, answers: np.ndarray, least: int) -> tuple[np.ndarray, list[str]]:
     """A category that hardly anybody answered in joins the next smallest: nobody could stand for it."""
     n = pd.Series(answers).groupby(labels).sum().sort_values(kind="stable")
-    small = list(n.index[(n < LEAST_ANSWERS).to_numpy()])
+    small = list(n.index[(n < least).to_numpy()])
     rest = [label for label in n.index if label not in small]
-    while small and rest and n[small].sum() < LEAST_ANSWERS:
+    while small and rest and n[small].sum() < least:
         small.append(rest.pop(0))
     if len(small) < 2:
         return labels, []

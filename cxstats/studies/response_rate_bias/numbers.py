@@ -422,7 +422,11 @@ class Units:
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """Everything the report shows. Parts that the data cannot fill are None or empty, with a reason in ``missing``."""
+    """Everything the report shows. Parts that the data cannot fill are None or empty, with a reason in ``missing``.
+
+    ``worst`` is the score of everyone in the worst case and in the best, ``worst_bias`` the bias with sampling error;
+    ``by_worst_case`` says that the latter decided the verdict alone.
+    """
 
     settings: Settings
     metric: Metric
@@ -448,6 +452,8 @@ class Numbers:
     region: Region | None = None
     unseen: Unseen | None = None
     worst: tuple[float, float] | None = None
+    worst_bias: tuple[float, float] | None = None
+    by_worst_case: bool = False
     tipping: Tipping | None = None
     robustness: Robustness | None = None
     instruments: tuple[Instrument, ...] = ()

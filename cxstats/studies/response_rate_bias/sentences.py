@@ -60,6 +60,8 @@ def answer(numbers: Numbers) -> Finding:
         return _followed(numbers)
     if numbers.region is None:
         return _no_range(numbers)
+    if numbers.by_worst_case:
+        return _bounded(numbers)
     return _judged(numbers)
 
 
@@ -122,6 +124,8 @@ def _everyone(numbers: Numbers) -> Finding:
 def _no_range(numbers: Numbers) -> Finding:
     say = Speech(numbers.metric)
     low, high = numbers.worst
+    if numbers.verdict in (Verdict.NEGLIGIBLE, Verdict.MATERIAL):
+        return _bounded(numbers)
     why = numbers.reasons[0] if numbers.reasons else "nothing is known of those who did not answer"
     return _finding(
         numbers,
@@ -129,6 +133,35 @@ def _no_range(numbers: Numbers) -> Finding:
         f"from {say.span(low, high)}.",
         f"A firm verdict needs a range that the data can check; {why}.",
         needed=_needed(numbers),
+    )
+
+
+def _bounded(numbers: Numbers) -> Finding:
+    """Where what the silent could say at most decides, whatever is known of them."""
+    say, margin = Speech(numbers.metric), numbers.settings.margin
+    low, high = numbers.worst_bias
+    published, name = say.value(numbers.published.value), numbers.metric.short
+    span = say.gap_span(low, high, edge=margin)
+    if numbers.verdict is Verdict.NEGLIGIBLE:
+        text = (
+            f"Whatever the {count(numbers.invited - numbers.n)} who did not answer would say, {name} moves by less than "
+            f"{say.gap(margin)}: {published} can stand for everyone invited."
+        )
+        where = "within"
+    else:
+        text = (
+            f"Whatever the {count(numbers.invited - numbers.n)} who did not answer would say, the published {published} "
+            f"is too {'high' if low > 0 else 'low'} by more than {say.gap(margin)}."
+        )
+        where = "beyond"
+    return _finding(
+        numbers,
+        text,
+        f"The bias in the worst case and in the best, sampling error included ({span}), lies wholly {where} the "
+        f"{say.gap(margin)} set as the smallest difference that matters; nothing is assumed.",
+        value=(low + high) / 2,
+        low=low,
+        high=high,
     )
 
 
@@ -176,7 +209,8 @@ def _judged(numbers: Numbers) -> Finding:
     span = say.gap_span(region.low, region.high, edge=chosen.margin)
     needed = None
     if numbers.verdict is Verdict.MATERIAL:
-        size = (abs(first), abs(last)) if first > 0 else (abs(last), abs(first))
+        # sampling error is part of what is claimed
+        size = sorted((abs(region.low), abs(region.high)))
         direction = "high" if first > 0 else "low"
         text = f"The published {published} is {_between(say, *size)} too {direction}. {_who(numbers)}"
     elif numbers.verdict is Verdict.NEGLIGIBLE:
@@ -277,7 +311,7 @@ def _needed(numbers: Numbers) -> str:
     return (
         f"A follow-up: answers from {count(_two_digits(plan.n))} customers drawn at random from those who stayed "
         f"silent would tell the score of everyone to within {say.rough_gap(plan.precision, 0)}, whatever decides "
-        "who answers."
+        "who answers, if all who are drawn reply."
     )
 
 
@@ -338,7 +372,7 @@ def facts(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str, str], ...]:
         u = numbers.units
         return (
             (capitalised(u.noun), count(u.n), "used"),
-            ("Answers", count(u.completed), "in all of them"),
+            *((("Answers", count(u.completed), "in all of them"),) if u.completed else ()),
             ("Response rate", percent(float(u.rates.mean()), 1), "mean of the units"),
         )
     rows = [("Answers", count(numbers.n), numbers.wave)]
@@ -444,15 +478,14 @@ def _range_point(numbers: Numbers) -> MainPoint | None:
     first, last = region.assumption
     low, high = published - last, published - first
     failed = [c for c in numbers.unseen.conditions if not c.holds] if numbers.unseen else []
-    far = low if abs(last) >= abs(first) else high
     headline = (
-        f"If satisfaction itself decides who answers, {numbers.metric.short} could be as "
-        f"{'low' if far == low else 'high'} as {say.value(far)}"
+        f"If satisfaction alone decides who answers, {numbers.metric.short} of everyone is about "
+        f"{say.value(published - region.last)}"
     )
     sentence = (
-        "The truth lies in this range if happier customers answer more, or less, at any strength."
+        "Sampling error aside, the truth lies in this range if happier customers answer more, or less, at any strength."
         if not failed
-        else f"The range cannot be relied on here: {failed[0].condition}, but {failed[0].found}."
+        else f"The range cannot be relied on here: {failed[0].fails}."
     )
     return MainPoint(
         number=say.span(low, high),
@@ -506,9 +539,10 @@ def _plan_point(numbers: Numbers) -> MainPoint | None:
     return MainPoint(
         number=count(_two_digits(plan.n)),
         interval="follow-up answers",
-        headline=f"Answers from a random {count(_two_digits(plan.n))} of those who stayed silent would settle it",
-        sentence=f"To within {say.rough_gap(plan.precision, 1)}, whatever decides who answers. If only part of "
-        "those asked reply, the rest stays open.",
+        headline=f"Answers from a random {count(_two_digits(plan.n))} of those who stayed silent would tell "
+        f"{numbers.metric.short} of everyone to within {say.rough_gap(plan.precision)}",
+        sentence="Whatever decides who answers, if all who are drawn reply. If only part of them do, what the rest "
+        "would say stays open.",
         figure="plan",
     )
 
@@ -537,8 +571,8 @@ def need_to_know(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...
         else " Who was invited is not in the data."
     )
     known = (
-        f"{capitalised(join_words([in_sentence(v) for v in numbers.variables]))}, known before the invitation, "
-        "answered or not."
+        f"{capitalised(join_words([in_sentence(v) for v in numbers.variables]))}, answered or not; taken to be from "
+        "before the invitation."
         if numbers.variables
         else "Nothing that can be used."
     )
@@ -595,7 +629,7 @@ def limits(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...]:
         rows.append(
             (
                 "How those who stayed silent differ.",
-                capitalised(numbers.reasons[0] if numbers.reasons else "") + ". " + _needed(numbers),
+                (f"{capitalised(numbers.reasons[0])}. " if numbers.reasons else "") + _needed(numbers),
             )
         )
     if numbers.invited is None:
@@ -669,11 +703,14 @@ def method(numbers: Numbers, survey: Survey) -> tuple[str, ...]:
         "2018.",
         "Weighting: calibration to the margins of everyone invited (Deville and Särndal 1992; raking, linear and "
         "bounded are one solver), inverse propensities, and a cross-fitted doubly robust estimate. Standard "
-        "errors re-make the weights in every replicate of a delete-a-part jackknife over customers.",
+        f"errors of {FIT.get(numbers.main, 'the weighting the report stands on')} re-make the weights in every replicate of a "
+        "delete-a-part jackknife over customers"
+        + ("" if numbers.main == "doubly_robust" else "; those of other choices are linearised")
+        + ".",
         "Range over φ: proxy pattern-mixture (Andridge and Little 2011; Little and others 2020; Andridge and "
         "others 2019), on one latent scale with the metric’s cut points, so that shares stay shares; φ = 0 is "
-        "weighting, φ = 1 response by satisfaction alone. Uncertainty region: Imbens and Manski 2004. Worst case: "
-        "Manski 1989. Follow-up: Hansen and Hurwitz 1946.",
+        "weighting, φ = 1 response by satisfaction alone. Uncertainty region: from the lowest to the highest limit of "
+        "all two-sided intervals. Worst case: Manski 1989, with the interval of Imbens and Manski 2004. Follow-up: Hansen and Hurwitz 1946.",
     ]
     if numbers.notes:
         said.append(" ".join(numbers.notes))
@@ -730,10 +767,12 @@ def ladder_headline(numbers: Numbers) -> str:
     if region is None:
         return f"Without an assumption, {name} of everyone invited could be {say.span(*numbers.worst)}"
     first, last = region.assumption
-    low, high = numbers.published.value - last, numbers.published.value - first
+    # with sampling error: what is claimed is a bound
+    low, high = numbers.published.value - region.high, numbers.published.value - region.low
     if numbers.verdict is Verdict.MATERIAL:
-        edge = f"about {say.value(high)} at most" if first > 0 else f"about {say.value(low)} at least"
-        return f"Among everyone invited {name} is {edge}, not the published {published}"
+        bound = "most" if first > 0 else "least"
+        nearest = say.value(high if first > 0 else low)
+        return f"Among everyone invited {name} is at {bound} about {nearest}, not the published {published}"
     if numbers.verdict is Verdict.NEGLIGIBLE:
         return (
             f"Among everyone invited {name} stays within {say.gap(numbers.settings.margin)} of the published "
@@ -777,7 +816,7 @@ def partials_headline(numbers: Numbers) -> str:
     """Which fact decides most who answers."""
     reach, say = numbers.reach, Speech(numbers.metric)
     strongest = max(reach.partials, key=lambda p: p.conditional)
-    first = f"{strongest.title} decides most who answers"
+    first = f"{strongest.title} goes most with who answers"
     if not reach.largest > 0:
         return first
     return f"{first}; what the list shows could move a score by up to {say.rough_gap(reach.largest)}"
@@ -816,7 +855,12 @@ def strip_headline(numbers: Numbers) -> str:
     farthest = max(others, key=lambda c: abs(c.value - weighted.value))
     moved = abs(farthest.value - weighted.value)
     matters = "more than would matter" if moved > numbers.settings.margin else "less than would matter"
-    return f"{first}; {farthest.label} it moves by {say.rough_gap(moved)}, {matters}"
+    return f"{first}; {_fewer_words(farthest.label)} it moves by {say.rough_gap(moved)}, {matters}"
+
+
+def _fewer_words(label: str) -> str:
+    """A choice without one fact, inside a sentence."""
+    return f"without {in_sentence(label.removeprefix('without '))}" if label.startswith("without ") else label
 
 
 def _headline_check(numbers: Numbers) -> Check | None:
@@ -848,6 +892,8 @@ def _repair_words(check: Check) -> str:
         (0.25, "about a third"),
         (0.1, "a little"),
     )
+    if check.repaired < -0.1:
+        return f"nothing of the gap in “{in_sentence(check.label)}”, which grows"
     part = next((text for least, text in steps if check.repaired > least), "nothing")
     return f"{part} of the gap in “{in_sentence(check.label)}”"
 
@@ -878,7 +924,7 @@ def proxy_headline(numbers: Numbers) -> str:
             f"The higher the foretold {name}, the {more} an answer: {percent(first.value)} in the lowest tenth, "
             f"{percent(last.value)} in the highest"
         )
-    return f"Response hardly depends on the foretold {name}"
+    return f"Whether response depends on the foretold {name} cannot be told apart from chance"
 
 
 def phi_headline(numbers: Numbers) -> str:
@@ -938,7 +984,14 @@ def tipping_note(numbers: Numbers) -> str:
             f"As the customer list foretells satisfaction, both ends’ odds may lie from × {number(a, 2)} to × "
             f"{number(b, 2)}: "
         )
-        said += "within the margin." if tipping.agrees else "that reaches beyond the margin."
+        crossed = any(x is not None and a <= x <= b for x in (low, high))
+        said += (
+            "the bias is within the margin throughout."
+            if tipping.agrees
+            else "part of that lies within the margin, part beyond."
+            if crossed
+            else "the bias is beyond the margin throughout."
+        )
     return said.strip()
 
 
@@ -962,11 +1015,14 @@ def instrument_headline(numbers: Numbers) -> str:
     found, say = numbers.instruments[0], Speech(numbers.metric)
     if found.low <= 0 <= found.high:
         return (
-            "Those whom more asking brought in answer no differently, as far as can be told "
-            f"({say.gap_span(found.low, found.high)})"
+            f"The score differs by no more than chance explains between “{found.arms[0][0]}” and "
+            f"“{found.arms[-1][0]}” in {in_sentence(found.title)} ({say.gap_span(found.low, found.high)})"
         )
     lower = "lower" if found.difference < 0 else "higher"
-    return f"More asking brings in {lower} scores: {say.gap_span(found.low, found.high)}"
+    return (
+        f"In {in_sentence(found.title)}, “{found.arms[-1][0]}” has a {lower} score than “{found.arms[0][0]}”: "
+        f"{say.gap_span(found.low, found.high)}"
+    )
 
 
 def instrument_note(numbers: Numbers, found: Instrument) -> str:
@@ -977,8 +1033,13 @@ def instrument_note(numbers: Numbers, found: Instrument) -> str:
     )
     said = (
         f"{found.title}: {how}. Last arm minus first: {say.gap_span(found.low, found.high)} (p = "
-        f"{number(found.p_value, 3)}). A difference shows that response goes with satisfaction; none does not show "
-        "that it does not."
+        f"{number(found.p_value, 3)}). "
+    )
+    said += (
+        "The arms differ by all who answer in them, of whom only a part came for the nudge: a difference shows that "
+        "response goes with satisfaction; none does not show that it does not."
+        if found.randomised
+        else "So no difference between them, and no likeness, shows anything of who answers."
     )
     return " ".join([said, *found.notes])
 
@@ -993,7 +1054,7 @@ def selection_words(numbers: Numbers) -> str:
     return (
         f"**A model that uses the randomised {in_sentence(title)}** (normal selection) puts {numbers.metric.short} "
         f"of everyone at {say.value(model.everyone)}, anywhere from {say.span(model.low, model.high)}. It stands "
-        "on a bell curve as much as on the reminders; the verdict does not use it."
+        f"on a bell curve as much as on the {in_sentence(title)}; the verdict does not use it."
     )
 
 
@@ -1004,9 +1065,20 @@ def early_headline(numbers: Numbers) -> str:
         return "From early answers to late ones the score shows no trend; that says little of those who never answered"
     moves = "falls" if found.trend < 0 else "rises"
     return (
-        f"From early answers to late ones the score {moves} ({say.gap_span(found.trend_low, found.trend_high)} a "
+        f"From early answers to late ones the score {moves} ({_clear_of_zero(say, found.trend_low, found.trend_high)} a "
         "step); those who never answered may differ more, or less"
     )
+
+
+def _clear_of_zero(say: Speech, low: float, high: float) -> str:
+    """An interval that excludes 0, with digits that show it.
+
+    >>> from cxstats.metrics import NPS
+    >>> _clear_of_zero(Speech(NPS), 0.03, 2.7)
+    '+0.03 to +2.70 points'
+    """
+    fine = 2 if 0 in (round(low, say.gap_digits + 1), round(high, say.gap_digits + 1)) else 1
+    return say.gap_span(low, high, fine)
 
 
 def plan_headline(numbers: Numbers) -> str:
@@ -1075,8 +1147,8 @@ def _units_points(numbers: Numbers) -> tuple[MainPoint, ...]:
         MainPoint(
             number=percent(float(u.rates.mean()), 1),
             interval=f"{percent(float(u.rates.min()))} to {percent(float(u.rates.max()))}",
-            headline=f"On average {percent(float(u.rates.mean()))} of those asked answer",
-            sentence=f"In {count(u.n)} {u.noun}.",
+            headline=f"The average response rate is {percent(float(u.rates.mean()))}",
+            sentence=f"Over {count(u.n)} {u.noun}, each counted once, however many it asked.",
         ),
     ]
     if left:

@@ -147,7 +147,14 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
     metric = survey.metric(chosen.metric)
     if survey.units is not None:
         return _of_units(survey, metric, chosen)
-    frame = frame_of(survey, score=metric.key, variables=chosen.variables, wave=chosen.wave, seed=chosen.seed)
+    frame = frame_of(
+        survey,
+        score=metric.key,
+        variables=chosen.variables,
+        wave=chosen.wave,
+        seed=chosen.seed,
+        smallest_group=chosen.smallest_group,
+    )
     known = survey.n_invited is not None and frame.waves_known
     n = frame.n_answered
     shared: dict[str, Any] = {
@@ -212,7 +219,11 @@ def decide(
         found.get("unseen"),
         found.get("tipping"),
         margin=chosen.margin,
-        worst=found.pop("worst_bias"),
+        worst=found["worst_bias"],
+    )
+    found["by_worst_case"] = judge(*found["worst_bias"], chosen.margin) is decided and decided in (
+        Verdict.NEGLIGIBLE,
+        Verdict.MATERIAL,
     )
     return decided, found, made, missing
 

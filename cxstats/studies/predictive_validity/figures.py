@@ -149,8 +149,8 @@ def _race(numbers: Numbers, source: Source) -> Figure:
             "Less optimism",
         ),
         tuple(rows),
-        notes="First: share of resamples of customers in which the score gains most. Place: places it can hold in the ranking "
-        "of gains. Shapley shares divide the AUC of the rule of everything, whose scores overlap.",
+        notes="First: share of resamples of customers in which the score gains most. Place: places it can hold in the "
+        "ranking of gains. Shapley shares divide the AUC of the rule of everything, whose scores overlap.",
     )
     drawn = [
         plots.Row(
@@ -185,8 +185,8 @@ def _race(numbers: Numbers, source: Source) -> Figure:
     return Figure(
         key="race",
         headline=headline,
-        subtitle=f"Gain in AUC when each score joins what was known without asking (AUC {number(numbers.race.known_auc[0], 3)}), judged "
-        "on customers the rule was not trained on",
+        subtitle="Gain in AUC when each score joins what was known without asking "
+        f"(AUC {number(numbers.race.known_auc[0], 3)}), judged on customers the rule was not trained on",
         draw=draw,
         table=table,
         alt=_told(
@@ -250,7 +250,7 @@ def _alone(numbers: Numbers, source: Source) -> Figure:
     return Figure(
         key="alone",
         headline=headline,
-        subtitle=f"AUC for “{numbers.outcome_label}” of each score by itself, and of a rule of what was known without asking",
+        subtitle=f"AUC for “{numbers.outcome_label}” of each score by itself, and of what was known without asking",
         draw=draw,
         table=Table(
             "Each by itself",
@@ -389,7 +389,7 @@ def _robust(numbers: Numbers, source: Source) -> Figure:
     return Figure(
         key="robust",
         headline=headline,
-        subtitle="Gain of each score among those who answered, weighted to everyone invited, and in a wave the rule never saw",
+        subtitle="Gain of each score among those who answered, weighted to everyone invited, and in a wave not trained on",
         draw=draw,
         table=Table(
             "The race, judged otherwise",
@@ -594,8 +594,9 @@ def _survival(numbers: Numbers, source: Source) -> Figure:
 
     return Figure(
         key="survival",
-        headline=f"By day {count(last)}, {share(min(spread))} to {share(max(spread))} {outcome}, depending on {timing.metric.short}",
-        subtitle=f"Share who {event}, by answer to {timing.metric.short}; those no longer watched count as long as they were",
+        headline=f"By day {count(last)}, {share(min(spread))} to {share(max(spread))} {outcome}, depending on "
+        f"{timing.metric.short}",
+        subtitle=f"Share who {event}, by answer to {timing.metric.short}; those no longer watched count while they were",
         draw=draw,
         table=Table(
             f"By day {count(last)}",
@@ -711,8 +712,8 @@ def _decision(numbers: Numbers, source: Source) -> Figure:
     notes = ""
     if money is not None:
         notes = (
-            f"A contact costs {number(numbers.settings.contact_cost, 2)} and keeps {share(numbers.settings.success)} of those it "
-            f"reaches in time, worth {number(money.value_saved, 2)} each "
+            f"A contact costs {number(numbers.settings.contact_cost, 2)} and keeps {share(numbers.settings.success)} of "
+            f"those it reaches in time, worth {number(money.value_saved, 2)} each "
             + ("(average recorded value): " if money.measured else "(as given): ")
             + f"it pays from {share(money.threshold, 1)} on. Profit per 1,000 customers: "
             + "; ".join(
@@ -738,7 +739,7 @@ def _decision(numbers: Numbers, source: Source) -> Figure:
     return Figure(
         key="decision",
         headline=headline,
-        subtitle="Net benefit: events reached per 1,000 customers, less contacts in vain at the rate that the threshold implies",
+        subtitle="Net benefit: events reached per 1,000 customers, less contacts in vain at the rate the threshold implies",
         draw=draw,
         table=Table(
             "Net benefit per 1,000 customers",

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cxstats.findings import Finding, MainPoint, Verdict
-from cxstats.studies.predictive_validity.numbers import Numbers
+from cxstats.studies.predictive_validity.numbers import Contender, Numbers
 from cxstats.studies.speech import in_sentence
 from cxstats.words import (
+    amount,
     capitalised,
     count,
     date_text,
@@ -79,7 +80,10 @@ def answer(numbers: Numbers) -> Finding:
     margin = number(chosen.margin, 3).rstrip("0")
     names = [c.metric.short for c in numbers.contenders]
     asked = join_words(names, "or") if names else "a score"
-    question = f"Does {asked} add {margin} or more to the AUC for “{event_text(numbers)}”, beyond what was known without asking?"
+    question = (
+        f"Does {asked} add {margin} or more to the AUC for “{event_text(numbers)}”, "
+        "beyond what was known without asking?"
+    )
     if numbers.race is None:
         return _cannot(numbers, question)
     best = numbers.best
@@ -93,7 +97,7 @@ def answer(numbers: Numbers) -> Finding:
             f"tells about who {event_text(numbers)}."
         )
         if small:
-            text += f" {join_words([c.metric.short for c in small])} {'adds' if len(small) == 1 else 'add'} too little to matter."
+            text += _too_little(small)
         if open_:
             text += f" For {join_words([c.metric.short for c in open_])} there are too few answers to say."
     elif numbers.verdict is Verdict.NEGLIGIBLE:
@@ -107,10 +111,11 @@ def answer(numbers: Numbers) -> Finding:
             f"({span_text(best.low, best.high, edge=chosen.margin)}): too uncertain to say whether {margin} is reached."
         )
         if small:
-            text += f" {join_words([c.metric.short for c in small])} {'adds' if len(small) == 1 else 'add'} too little to matter."
+            text += _too_little(small)
         needed = (
-            f"About {count(numbers.n_for_margin)} customers with an answer, {number(numbers.n_for_margin / numbers.race.n, 1)} "
-            f"times as many, would tell a gain of nothing from {margin} in 80 of 100 surveys."
+            f"About {count(numbers.n_for_margin)} customers with an answer, "
+            f"{number(numbers.n_for_margin / numbers.race.n, 1)} times as many, "
+            f"would tell a gain of nothing from {margin} in 80 of 100 surveys."
         )
     return Finding(
         question=question,
@@ -127,6 +132,10 @@ def answer(numbers: Numbers) -> Finding:
         effect=f"AUC that {best.metric.short} adds to what was known",
         needed=needed,
     )
+
+
+def _too_little(small: list[Contender]) -> str:
+    return f" {join_words([c.metric.short for c in small])} {'adds' if len(small) == 1 else 'add'} too little to matter."
 
 
 def _by_metric(numbers: Numbers) -> str:
@@ -147,11 +156,15 @@ def _cannot(numbers: Numbers, question: str) -> Finding:
         needed = "A score asked before the outcome could happen, and not made from it."
     elif few and 0 < base.events < base.known:
         rate = max(base.respondent_rate, 1 / max(base.respondents, 1))
-        needed = f"About {count(max(200 / min(rate, 1 - rate), 400))} customers with an answer, at the rate seen, for a first answer."
+        enough = count(max(200 / min(rate, 1 - rate), 400))
+        needed = f"About {enough} customers with an answer, at the rate seen, for a first answer."
     elif not numbers.settings.known:
         needed = "Facts known of everybody without asking (tenure, use, tickets, spend), under groups: or behaviour:."
     else:
-        needed = "An outcome, known for those who answered, that happened to some of them and not to others, after they answered."
+        needed = (
+            "An outcome, known for those who answered, that happened to some of them and not to others, "
+            "after they answered."
+        )
     return Finding(
         question=question,
         verdict=Verdict.INCONCLUSIVE
@@ -257,7 +270,7 @@ def _known_point(numbers: Numbers) -> MainPoint:
 def _rate_point(numbers: Numbers) -> MainPoint:
     best = numbers.best
     effects = best.association.effects
-    value, low, high = effects.risk_difference
+    _, low, high = effects.risk_difference
     return MainPoint(
         number=f"{share(effects.low_rate, 1)} → {share(effects.high_rate, 1)}",
         interval=f"{interval(low, high, digits=1, sign=True)} percentage points",
@@ -280,13 +293,13 @@ def _silence_point(numbers: Numbers) -> MainPoint | None:
         number=f"{signed(value, 1)} points",
         interval=f"{interval(low, high, digits=1, sign=True)} percentage points",
         headline=(
-            f"Silence is a sign: those who did not answer {event_text(numbers)} {more} often, {share(silence.silent_rate, 1)} "
-            f"against {share(silence.answered_rate, 1)}"
+            f"Silence is a sign: those who did not answer {event_text(numbers)} {more} often, "
+            f"{share(silence.silent_rate, 1)} against {share(silence.answered_rate, 1)}"
             if tells
             else "Whether a customer answers says nothing clear about who has the event"
         ),
-        sentence=f"Beyond what was known anyway it adds {gain_text(silence.gain[0])} ({span_text(*silence.gain[1:])}) to the AUC "
-        "for everyone invited.",
+        sentence=f"Beyond what was known anyway it adds {gain_text(silence.gain[0])} ({span_text(*silence.gain[1:])}) "
+        "to the AUC for everyone invited.",
         figure="silence",
     )
 
@@ -310,9 +323,11 @@ def _cut_point(numbers: Numbers) -> MainPoint | None:
             else f"{share(lost)} of what the answers tell"
         ),
         sentence=(
-            f"The lead of the best cuts is more than choosing among {len(cuts.table)} brings (p = {number(cuts.p_official, 3)})."
+            f"The lead of the best cuts is more than choosing among {len(cuts.table)} brings "
+            f"(p = {number(cuts.p_official, 3)})."
             if sure
-            else f"No other of the {len(cuts.table)} ways to cut is better than chance (p = {number(cuts.p_official, 2)})."
+            else f"No other of the {len(cuts.table)} ways to cut leads by more than choosing brings "
+            f"(p = {number(cuts.p_official, 2)})."
         ),
         figure="cuts",
     )
@@ -326,7 +341,7 @@ def _money_point(numbers: Numbers) -> MainPoint | None:
     return MainPoint(
         number=count(round(money.profit[best] - money.profit["known"], -1)),
         interval="per 1,000 customers more than without asking",
-        headline=f"At a contact that costs {number(numbers.settings.contact_cost, 2).rstrip('0').rstrip('.')}, the scores pay "
+        headline=f"At a contact that costs {amount(numbers.settings.contact_cost)}, the scores pay "
         f"{count(round(money.profit[best] - money.profit['known'], -1))} per 1,000 customers",
         sentence=f"Contacting pays from a chance of {share(money.threshold, 1)} on.",
         figure="decision",
@@ -374,7 +389,8 @@ def need_to_know(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...
             )
         )
     called = (
-        f"{share(base.called_back)} of those who answered were called back; the link their calls act on looks weaker than it was."
+        f"{share(base.called_back)} of those who answered were called back; the link that calls act on looks weaker "
+        "than it was."
         if base.called_back is not None
         else "Whether unhappy customers were called back is not in the data. Calls that work hide the link."
     )
@@ -401,16 +417,16 @@ def section_notes(numbers: Numbers) -> dict[str, str]:
     race = numbers.race
     if race.simplified:
         notes["race"] = (
-            f"**Few events.** There are {number(race.events_per_column, 1)} events for each column of the largest rule: straight "
-            "lines stand in for curves, and a penalty keeps rules from learning by heart."
+            f"**Few events.** There are {number(race.events_per_column, 1)} events for each column of the largest rule: "
+            "straight lines stand in for curves, and a penalty keeps rules from learning by heart."
         )
     best = numbers.best
     if best.association.asymmetry is not None:
         a = best.association.asymmetry
         only_low = a.high_p > 0.05
         notes["rates"] = (
-            f"**Do only low scores matter?** Against those between, the lowest group's log-odds are {signed(a.low[0], 2)} and "
-            f"the highest group's {signed(a.high[0], 2)}. "
+            f"**Do only low scores matter?** Against those between, the lowest group's log-odds are "
+            f"{signed(a.low[0], 2)} and the highest group's {signed(a.high[0], 2)}. "
             + (
                 "That the highest group differs from the middle is not shown."
                 if only_low
@@ -424,7 +440,7 @@ def section_notes(numbers: Numbers) -> dict[str, str]:
         )
     if numbers.later is not None:
         row = numbers.later.gains.loc[best.metric.key]
-        notes["later"] = (
+        notes["robust"] = (
             f"**Does it last?** Trained on the earlier waves and judged on the last, {best.metric.short} adds "
             f"{gain_text(row['gain'])} ({span_text(row['low'], row['high'])})."
         )
@@ -475,14 +491,14 @@ def method(numbers: Numbers, survey: Survey) -> tuple[str, ...]:
     """Paragraphs of the method section."""
     chosen = numbers.settings
     said = [
-        "**Estimand.** The gain in AUC of the rule trained on this many customers, judged on fresh ones. **Rules**: logistic "
-        "regression; numbers as restricted cubic splines, never in bands; groups as categories. **Judging**: eight folds of "
-        "customers, none judged by a rule that was trained on them. **Interval**: the gain ± t × the error of a jackknife "
+        "**Estimand.** The gain in AUC of the rule trained on this many customers, judged on fresh ones. **Rules**: "
+        "logistic regression; numbers as restricted cubic splines, never in bands; groups as categories. **Judging**: eight "
+        "folds of customers, none judged by a rule that was trained on them. **Interval**: the gain ± t × the error of a jackknife "
         "that repeats training and judging without each of 64 parts of the customers.",
-        "Not DeLong's test, which is wrong for a rule and the same rule with one more column (Demler, Pencina and D'Agostino "
-        "2012), and not percentiles of a bootstrap, whose copies of customers flatter a rule.",
-        f"**Verdicts** at {level_text(chosen.level)} for all metrics together (Bonferroni); the headline asks whether any adds "
-        "the margin or more. **First places** are counted in 200 resamples of the parts.",
+        "Not DeLong's test, which is wrong for a rule and the same rule with one more column (Demler, Pencina and "
+        "D'Agostino 2012), and not percentiles of a bootstrap, whose copies of customers flatter a rule.",
+        f"**Verdicts** at {level_text(chosen.level)} for all metrics together (Bonferroni); the headline asks whether "
+        "any adds the margin or more. **First places** are counted in 200 resamples of the parts.",
     ]
     if numbers.race is not None:
         tested = "; ".join(
@@ -490,14 +506,14 @@ def method(numbers: Numbers, survey: Survey) -> tuple[str, ...]:
             for c in numbers.contenders
         )
         said.append(
-            f"**Whether a score tells anything at all** beyond what was known ({numbers.contenders[0].nested.method}): {tested}. "
-            "With many customers that is nearly always so, and says nothing about use."
+            f"**Whether a score tells anything at all** beyond what was known ({numbers.contenders[0].nested.method}): "
+            f"{tested}. With many customers that is nearly always so, and says nothing about use."
         )
         calibration = numbers.calibration
         said.append(
             f"**Calibration** of the rule with everything: slope {number(calibration.slope[0], 2)} (± "
-            f"{number(calibration.slope[1], 2)}), observed to expected {number(calibration.observed_to_expected, 2)}. Brier score "
-            f"{number(numbers.brier.value, 4)}, {share(numbers.brier.scaled, 1)} below that of the base rate. Events per column of "
-            f"the largest rule: {number(numbers.race.events_per_column, 0)}."
+            f"{number(calibration.slope[1], 2)}), observed to expected {number(calibration.observed_to_expected, 2)}. "
+            f"Brier score {number(numbers.brier.value, 4)}, {share(numbers.brier.scaled, 1)} below that of the base rate. "
+            f"Events per column of the largest rule: {number(numbers.race.events_per_column, 0)}."
         )
     return tuple(said)

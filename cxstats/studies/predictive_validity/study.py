@@ -235,11 +235,8 @@ def _nothing(shared: dict[str, Any], left_out: dict[str, str], why: str) -> Numb
 def _rows(survey: Survey, chosen: Settings) -> pd.DataFrame:
     """Customers asked, with scores, outcome, what is known, and the part each belongs to."""
     columns = [*chosen.metrics, chosen.outcome, *chosen.known]
-    columns += [
-        c
-        for c in ("part", f"{chosen.outcome}_days", "observed_days")
-        if c in _columns(survey, chosen.outcome)
-    ]
+    dated = (f"{chosen.outcome}_days", f"{chosen.outcome}_observed_days")
+    columns += [name for name in ("part", *dated) if name in survey.columns]
     columns += [survey.wave] if survey.wave else []
     columns += ["responded"] if "responded" in survey.columns else []
     columns += ["recovery"] if survey.has_recovery else []
@@ -253,16 +250,6 @@ def _rows(survey: Survey, chosen: Settings) -> pd.DataFrame:
         # without an id every row is another customer
         rows["part"] = np.random.default_rng(chosen.seed).permutation(len(rows)) % PARTS
     return rows.assign(answered=rows[list(chosen.metrics)].notna().any(axis=1))
-
-
-def _columns(survey: Survey, outcome: str) -> set[str]:
-    dated = survey.description.outcomes[outcome].on is not None
-    there = set(survey.columns)
-    if dated:
-        there.add(f"{outcome}_days")
-        if survey.data_as_of is not None and survey.description.invited is not None:
-            there.add("observed_days")
-    return there
 
 
 def _base(survey: Survey, rows: pd.DataFrame, chosen: Settings) -> Base:
@@ -456,7 +443,7 @@ def _weighted(survey, answered, chosen, common, missing) -> Race | None:
 
 def _later(survey, rows, chosen, common, missing) -> Race | None:
     if not survey.wave or len(survey.wave_order) < 2 or chosen.wave is not None:
-        missing["later"] = (
+        missing["robust"] = (
             "There is one wave: rules cannot be trained on an earlier one and judged on a later."
         )
         return None
@@ -466,7 +453,7 @@ def _later(survey, rows, chosen, common, missing) -> Race | None:
             answered, wave=survey.wave, order=survey.wave_order, **(common | {"resamples": 20})
         )
     except ValueError as error:
-        missing["later"] = f"Training on early waves and judging on the last: {error}."
+        missing["robust"] = f"Training on early waves and judging on the last: {error}."
         return None
 
 
@@ -506,28 +493,25 @@ def _silence(survey, rows, chosen, missing) -> Silence | None:
 
 
 def _timing(survey, rows, chosen, metric: Metric, missing) -> Timing | None:
-    days = f"{chosen.outcome}_days"
-    if days not in rows.columns or "observed_days" not in rows.columns:
-        missing["timing"] = (
-            "When the event happened, or until when customers were watched, is not in the data."
-        )
+    days, until = f"{chosen.outcome}_days", f"{chosen.outcome}_observed_days"
+    if until not in rows.columns:
+        missing["time"] = "When the event happened, or until when customers were watched, is not in the data."
         return None
-    answered = _one_each(rows[rows[metric.key].notna() & rows["observed_days"].notna()])
+    # who had the event before being asked, or of whom nothing is known, has no time under observation
+    answered = _one_each(rows[rows[metric.key].notna() & rows[until].notna()])
     window = survey.description.outcomes[chosen.outcome].window_days
-    watched = answered["observed_days"].astype(float)
+    when, watched = answered[days].astype(float), answered[until].astype(float)
     end = np.minimum(watched, window) if window is not None else watched
-    when = answered[days].astype(float)
-    event = when.notna() & (when >= 0) & (when <= end)
+    event = (when.notna() & (when <= end)).to_numpy(dtype=bool)
     frame = pd.DataFrame(
         {
             "day": np.where(event, when, end),
-            "event": event.to_numpy(dtype=bool),
+            "event": event,
             "score": answered[metric.key].astype(float),
             "group": _bands(metric, answered[metric.key]),
             "part": answered["part"].astype(int),
         }
     )
-    frame = frame[frame["day"] >= 0]
     try:
         curves = survival_curves(frame, day="day", event="event", group="group", level=chosen.level)
         horizon = int(frame["day"].max())
@@ -538,7 +522,7 @@ def _timing(survey, rows, chosen, metric: Metric, missing) -> Timing | None:
             level=chosen.level,
         )  # fmt: skip
     except ValueError as error:
-        missing["timing"] = f"{error}."
+        missing["time"] = f"{error}."
         return None
     # where fewer than so many leave after a day, nothing is shown of it
     return Timing(metric, curves, warning[warning["warning_cases"] >= FEWEST_EVENTS], ())

@@ -942,7 +942,7 @@ def _plan(
     found = follow_up.plan(counts, metric, mass, answer_rate=1.0, **wanted)
     if found.selected is None:
         missing["follow_up"] = (
-            f"No follow-up would tell the score of everyone to within {number(chosen.margin, 2)}: too few answered "
+            f"No follow-up would tell the score of everyone to within {chosen.margin:g}: too few answered "
             "at first, and their own error is too large. Invite more."
         )
         return None
@@ -954,8 +954,8 @@ def _plan(
     )
     if len(curve) < 2:
         missing["follow_up"] = (
-            f"So few stayed silent that answers from {number(found.selected, 0)} of them would tell the score of everyone "
-            f"to within {number(chosen.margin, 2)}: ask them all."
+            "So few stayed silent that no sample of them is needed: what they could say hardly moves the score, and "
+            "all of them can be asked."
         )
         return None
     return Plan(

@@ -234,6 +234,8 @@ def _judged(numbers: Numbers) -> Finding:
         known = (
             f"Weighted to everyone invited it would be {say.value(weighted.value)}, not {published}; but "
             if weighted is not None and abs(weighted.value - numbers.published.value) > chosen.margin
+            else f"Weighting leaves the published {published} as it is; but "
+            if weighted is not None and say.value(weighted.value) == published
             else f"Weighting moves the published {published} to {say.value(weighted.value)}; but "
             if weighted is not None
             else ""
@@ -703,14 +705,15 @@ def method(numbers: Numbers, survey: Survey) -> tuple[str, ...]:
         "2018.",
         "Weighting: calibration to the margins of everyone invited (Deville and Särndal 1992; raking, linear and "
         "bounded are one solver), inverse propensities, and a cross-fitted doubly robust estimate. Standard "
-        f"errors of {FIT.get(numbers.main, 'the weighting the report stands on')} re-make the weights in every replicate of a "
-        "delete-a-part jackknife over customers"
+        f"errors of {FIT.get(numbers.main, 'the main weighting')} re-make the weights in every replicate "
+        "of a delete-a-part jackknife over customers"
         + ("" if numbers.main == "doubly_robust" else "; those of other choices are linearised")
         + ".",
         "Range over φ: proxy pattern-mixture (Andridge and Little 2011; Little and others 2020; Andridge and "
         "others 2019), on one latent scale with the metric’s cut points, so that shares stay shares; φ = 0 is "
-        "weighting, φ = 1 response by satisfaction alone. Uncertainty region: from the lowest to the highest limit of "
-        "all two-sided intervals. Worst case: Manski 1989, with the interval of Imbens and Manski 2004. Follow-up: Hansen and Hurwitz 1946.",
+        "weighting, φ = 1 response by satisfaction alone. Uncertainty region: from the lowest to the "
+        "highest limit of all two-sided intervals. Worst case: Manski 1989, with the interval of Imbens and Manski 2004. "
+        "Follow-up: Hansen and Hurwitz 1946.",
     ]
     if numbers.notes:
         said.append(" ".join(numbers.notes))
@@ -766,7 +769,7 @@ def ladder_headline(numbers: Numbers) -> str:
         )
     if region is None:
         return f"Without an assumption, {name} of everyone invited could be {say.span(*numbers.worst)}"
-    first, last = region.assumption
+    first = region.assumption[0]
     # with sampling error: what is claimed is a bound
     low, high = numbers.published.value - region.high, numbers.published.value - region.low
     if numbers.verdict is Verdict.MATERIAL:

@@ -132,3 +132,13 @@ def test_a_number_that_is_the_answer_itself_is_left_out(make_survey, invitations
     assert "tells exactly who answered" in study.limits.to_text()
     with pytest.raises(ValueError, match="tells exactly who answered"):
         cx.response_rate_bias(survey, variables="segment, pages")
+
+
+def test_weighting_that_moves_nothing_is_not_said_to_move(make_survey, invitations) -> None:
+    columns = invitations(2_000)
+    columns["coin"] = np.random.default_rng(10).choice(["heads", "tails"], 2_000).tolist()
+    study = cx.response_rate_bias(
+        make_survey({"nps": columns["nps"], "coin": columns["coin"]}, groups=("coin",))
+    )
+    assert study.findings[0].verdict is Verdict.NOT_ANSWERABLE
+    assert "as it is" in study.findings[0].answer

@@ -493,8 +493,8 @@ def method(numbers: Numbers, survey: Survey) -> tuple[str, ...]:
     said = [
         "**Estimand.** The gain in AUC of the rule trained on this many customers, judged on fresh ones. **Rules**: "
         "logistic regression; numbers as restricted cubic splines, never in bands; groups as categories. **Judging**: eight "
-        "folds of customers, none judged by a rule that was trained on them. **Interval**: the gain ± t × the error of a jackknife "
-        "that repeats training and judging without each of 64 parts of the customers.",
+        "folds of customers, none judged by a rule that was trained on them. **Interval**: the gain ± t × the error of a "
+        "jackknife that repeats training and judging without each of 64 parts of the customers.",
         "Not DeLong's test, which is wrong for a rule and the same rule with one more column (Demler, Pencina and "
         "D'Agostino 2012), and not percentiles of a bootstrap, whose copies of customers flatter a rule.",
         f"**Verdicts** at {level_text(chosen.level)} for all metrics together (Bonferroni); the headline asks whether "

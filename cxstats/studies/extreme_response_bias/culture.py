@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
+from scipy.special import ndtri
 
 from cxstats.methods.culture import FEWEST_COUNTRIES, culture_correlation
 from cxstats.studies.extreme_response_bias.numbers import Culture, Numbers
@@ -31,10 +32,9 @@ def with_culture(survey: Survey, numbers: Numbers) -> Numbers:
     fact = next(name for name in table.columns if name != described.group)
     named = {key: (name, values) for key, name, values in numbers.items.indices}
     name, values = named.get(INDEX) or next(iter(named.values()))
-    z = (
-        2 * 1.959964
-    )  # the indices' intervals are read back into errors only to draw them and to weigh reliability
-    errors = {index.label: (index.high - index.low) / z for index in values}
+    # the indices' intervals are read back into errors only to draw them and to weigh reliability
+    reach = 2 * float(ndtri((1 + numbers.settings.level) / 2))
+    errors = {index.label: (index.high - index.low) / reach for index in values}
     shown = {index.label for index in values}
     pairs = zip(table[described.group], table[fact], strict=True)
     scores = {label: float(score) for label, score in pairs if label in shown and pd.notna(score)}

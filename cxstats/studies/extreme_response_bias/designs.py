@@ -17,6 +17,7 @@ from cxstats.methods.style_residuals import residualise
 from cxstats.methods.vignettes import c_ranks
 from cxstats.studies.extreme_response_bias import items as statements_of
 from cxstats.studies.extreme_response_bias.numbers import Design, Gap, Missing, Numbers
+from cxstats.studies.extreme_response_bias.study import FEWEST
 from cxstats.studies.speech import in_sentence
 from cxstats.words import join_words, number, plural, share, signed
 
@@ -216,7 +217,20 @@ def _stories(survey: Survey, numbers: Numbers) -> Design | None:
             f"They are rated on another scale than {metric.short}, {metric.scale}.",
         )
     rows = statements_of.answered_rows(survey, numbers, [metric.key, *names])
-    labels = [label for label, _, _ in numbers.groups]
+    rated = rows[rows[metric.key].notna() & rows[names].notna().any(axis=1)][group].astype("string")
+    raters = rated.value_counts()
+    # a few raters say nothing of a group, and could be recognised
+    labels = [label for label, _, _ in numbers.groups if raters.get(label, 0) >= FEWEST]
+    if numbers.reference not in labels or len(labels) < 2:
+        return Design(
+            "vignettes",
+            name,
+            "",
+            (),
+            "",
+            f"They could not be used: {numbers.reference} and another group need {FEWEST} people each who rated them.",
+        )
+    rows = rows[rows[group].astype("string").isin(labels)].reset_index(drop=True)
     # the reference first: its thresholds are the yardstick
     order = {label: f"{int(label != numbers.reference)}{k:05d}" for k, label in enumerate(labels)}
     rows = rows.assign(_group=rows[group].astype("string").map(order).astype(object))

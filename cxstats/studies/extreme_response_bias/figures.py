@@ -15,6 +15,7 @@ from cxstats.studies.extreme_response_bias.sentences import (
     fact_names,
     gap_words,
     plain,
+    range_words,
     style_share_text,
 )
 from cxstats.studies.speech import Speech, enough_digits, in_sentence
@@ -968,7 +969,9 @@ def _evidence_text(numbers: Numbers, gap: Gap) -> tuple[str, str]:
 
 
 def _put(numbers: Numbers, gap: Gap) -> str:
-    return f"{gap_words(numbers, gap.value, numbers.reference)}, give or take {plain(numbers, (gap.high - gap.low) / 2)}"
+    """Where the evidence puts a gap; no "give or take", because intervals need not lie evenly around it."""
+    low, high = gap.box or (gap.value, gap.value)
+    return range_words(numbers, low, high, numbers.reference)
 
 
 def _culture(numbers: Numbers, source: Source) -> Figure:

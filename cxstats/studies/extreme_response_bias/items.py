@@ -96,6 +96,10 @@ def battery(survey: Survey, numbers: Numbers) -> Battery | None:
         return None
     rows = answered_rows(survey, numbers, [*names, numbers.metric.key])
     rows = rows[rows[list(names)].notna().any(axis=1)]
+    # a group that hardly anybody of answered the statements is not shown by them either
+    own = rows[numbers.settings.group].astype("string")
+    sizes = own.value_counts()
+    rows = rows[own.map(sizes).to_numpy(dtype=float) >= numbers.settings.smallest_group]
     if rows.empty:
         return None
     return Battery(

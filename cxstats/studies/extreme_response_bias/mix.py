@@ -212,12 +212,11 @@ def _settled(
 def _trouble(answers: Answers, names: Sequence[str], mass: np.ndarray, here: np.ndarray, label: str) -> str:
     """Why one group's answers cannot get the common mix of these facts; "" where they can."""
     for everyone in (False, True):
-        chosen = [name for name in names if not everyone or name in answers.for_response]
-        if not chosen or (everyone and not answers.invited_known):
+        if everyone and not answers.invited_known:
             continue
-        target = _targets(answers, chosen, mass, everyone=everyone)
-        codes = [answers.codes[name][here] for name in chosen]
-        alike = [np.ones(1, dtype=bool)] * len(chosen)
+        target = _targets(answers, names, mass, everyone=everyone)
+        codes = [answers.codes[name][here] for name in names]
+        alike = [np.ones(1, dtype=bool)] * len(names)
         raking = Raking.of(np.zeros(here.sum(), dtype=int), codes, target, alike)
         own = np.bincount(raking.pattern, weights=mass[here], minlength=raking.size)
         try:
@@ -387,7 +386,7 @@ def tables(answers: Answers, metric: Metric, step: str) -> Tables:
     at = answers.place[held] * shape[1] + answers.category[held]
     base = answers.cells["base"].to_numpy(dtype=float)
     counts = answers.cells["n"].to_numpy(dtype=float)
-    names = () if step == "raw" else tuple(answers.codes) if step == "mixed" else answers.for_response
+    names = () if step == "raw" else tuple(answers.codes)
     raking = None
     if names:
         target = _targets(answers, names, counts * base, everyone=step == "answered")
@@ -418,10 +417,15 @@ def tables(answers: Answers, metric: Metric, step: str) -> Tables:
 
 
 def _targets(answers: Answers, names: Sequence[str], mass: np.ndarray, *, everyone: bool) -> list[np.ndarray]:
-    """Wanted share of each category of each fact among those that are not rare, over all groups; 0 for the rare."""
-    who = np.ones(len(mass), dtype=bool) if everyone else answers.category >= 0
+    """Wanted share of each category of each fact among those that are not rare, over all groups; 0 for the rare.
+
+    With ``everyone`` the mix of all who were invited, in facts that are known of them; in the others still that of all
+    answers, so that this step undoes nothing of the one before.
+    """
     shares = []
     for name in names:
+        all_of_them = everyone and name in answers.for_response
+        who = np.ones(len(mass), dtype=bool) if all_of_them else answers.category >= 0
         size = np.bincount(
             answers.codes[name][who], weights=mass[who], minlength=answers.codes[name].max() + 1
         )

@@ -250,8 +250,9 @@ def _anchored(numbers: Numbers, pair: Pair) -> Finding:
         verdict=pair.verdict,
         answer=text,
         rule=f"Everybody rated the same stories, so what differs there is scale use, leniency included. With {ref}’s "
-        "thresholds "
-        f"the {level_text(chosen.level)} interval{together} is {span}: {_where(numbers, pair)} the {margin} set as the "
+        "thresholds, "
+        f"and the customer mix left as it is, the {level_text(chosen.level)} interval{together} is {span}: "
+        f"{_where(numbers, pair)} the {margin} set as the "
         "smallest difference that matters.",
         margin=chosen.margin,
         unit=say.gap_unit,
@@ -408,21 +409,42 @@ def _range_point(numbers: Numbers) -> MainPoint:
         )
     styled = pair.styled
     most = max(abs(styled.step_low), abs(styled.step_high))
-    base = abs(pair.before_style.value)
-    part = (
-        f", up to {plain(numbers, most)} of {plain(numbers, base)} {say.gap_unit}" if base > most > 0 else ""
-    )
     return MainPoint(
         number=_span_text(numbers, styled.low, styled.high),
         interval=f"{say.gap_span(styled.region_low, styled.region_high)} with chance",
         headline=f"{pair.label} is {range_words(numbers, styled.low, styled.high, ref)}, depending on scale use",
         sentence=f"As measured it is {gap_words(numbers, pair.raw.value, ref, 1)}. "
         + (
-            f"The way people use the scale could be behind some of that{part}."
+            _what_style_does(numbers, pair)
             if round(most, _digits(numbers))
             else "Scale use hardly matters for it."
         ),
         figure="gaps",
+    )
+
+
+def _what_style_does(numbers: Numbers, pair: Pair) -> str:
+    """Whether scale use could make the gap that is seen, or hide a larger one: it can do either.
+
+    ``step_low`` to ``step_high`` is what scale use adds to the gap as it is seen.
+    """
+    styled, unit = pair.styled, Speech(numbers.metric).gap_unit
+    base, digits = pair.before_style.value, _digits(numbers)
+    steps = (styled.step_low, styled.step_high)
+    behind = max(step if base > 0 else -step for step in steps)
+    hidden = max(-step if base > 0 else step for step in steps)
+    if round(behind, digits) > 0 and round(hidden, digits) > 0:
+        return (
+            f"The way people use the scale could be behind {plain(numbers, behind)} {unit} of the gap, or hide "
+            f"{plain(numbers, hidden)} more."
+        )
+    if round(hidden, digits) > 0:
+        return f"The way people use the scale could hide up to {plain(numbers, hidden)} {unit} more."
+    if behind >= abs(base):
+        return "The way people use the scale could be behind all of that."
+    return (
+        "The way people use the scale could be behind some of that, up to "
+        f"{plain(numbers, behind)} of {plain(numbers, base)} {unit}."
     )
 
 
@@ -601,7 +623,25 @@ def notes(numbers: Numbers, section: str) -> tuple[str, ...]:
 
 def _gap_notes(numbers: Numbers) -> tuple[str, ...]:
     left = [pair for pair in numbers.pairs if not pair.fitted]
-    return tuple(f"**{pair.label} is shown as measured only.** {pair.why}" for pair in left[:3])
+    said = [f"**{pair.label} is shown as measured only.** {pair.why}" for pair in left[:3]]
+    said += [
+        f"**Written in several ways?** {join_words([f'“{label}”' for label in alike])} are compared as different groups. "
+        "If they are one, give them one label under `labels:` of the group in survey.yml."
+        for alike in _written_alike([label for label, _, _ in numbers.groups])
+    ]
+    return tuple(said)
+
+
+def _written_alike(labels: list[str]) -> list[list[str]]:
+    """Labels that differ in capitals, spaces or points only.
+
+    >>> _written_alike(["DE", "Germany", "de", "U.K.", "UK"])
+    [['DE', 'de'], ['U.K.', 'UK']]
+    """
+    bare: dict[str, list[str]] = {}
+    for label in sorted(labels):
+        bare.setdefault("".join(c for c in label.casefold() if c.isalnum()) or label, []).append(label)
+    return [same for same in bare.values() if len(same) > 1]
 
 
 def _spread_notes(numbers: Numbers) -> tuple[str, ...]:
@@ -695,7 +735,13 @@ def _fact_notes(numbers: Numbers) -> tuple[str, ...]:
     if not missing:
         return ()
     return (
-        f"**Not in the data:** {join_words(missing)}. If it differs between groups, its effect is part of the gap.",
+        f"**Not in the data:** {join_words(missing)}. "
+        + (
+            "If it differs between groups, its effect is"
+            if len(missing) == 1
+            else "Where they differ between groups, their effect is"
+        )
+        + " part of the gap.",
     )
 
 
@@ -798,8 +844,8 @@ def method(numbers: Numbers, survey: Survey) -> tuple[str, ...]:
             f"{plural(len(numbers.pairs), 'comparison')}, which also holds if the share differs between groups). A "
             "region is the union "
             "of intervals over all assumptions, reaching 12 % beyond the highest λ, because people within a group "
-            "differ too. Places: step-down rank sets (Mogstad and others 2024) at each "
-            "assumption, united."
+            "differ too. Places as measured: step-down rank sets (Mogstad and others 2024). Places over the "
+            "assumptions: all pairs together (Šidák), each group with a share of its own."
         )
     if numbers.weighted:
         said.append("Design weights multiply the calibration weights.")

@@ -655,7 +655,12 @@ class Gaps:
 
     def _needed(self, i: int) -> int | None:
         """Answers in all with which the verdict would be firm if estimates and their errors' proportions stay."""
-        gap, error, margin = self.grid[..., i], self.critical * self.grid_error[..., i], self.chosen.margin
+        margin, at = self.chosen.margin, int(np.flatnonzero(self.fitted == i)[0])
+        # everything the region is the union of, so also what lies beyond the highest share
+        gap = np.concatenate([self.grid[..., i].ravel(), self.farther[..., at].ravel()])
+        error = self.critical * np.concatenate(
+            [self.grid_error[..., i].ravel(), self.farther_error[..., at].ravel()]
+        )
         if np.all(np.abs(gap) < margin):
             room = margin - np.abs(gap)
         elif np.all(gap > margin) or np.all(gap < -margin):
@@ -697,16 +702,34 @@ class Gaps:
         values = self.means.values[self.fitted]
         raw = style.raw_values(self.tables["raw"].replicates[:, self.fitted], self.metric)
         measured = self._places(values, raw)
-        ends = [0, len(self.shares) // 2, len(self.shares) - 1]
-        found = [
-            self._places(self.values_fitted[a, c], self.again[:, a, c])
-            for a in dict.fromkeys(ends)
-            for c in range(len(self.neutral))
-        ]
         place = 1 + (values[None, :] > values[:, None]).sum(axis=1)
-        first, last = np.min([f[0] for f in found], axis=0), np.max([f[1] for f in found], axis=0)
+        first, last = self._places_over_assumptions()
         rows = zip(labels, place, *measured, first, last, strict=True)
         return tuple((label, *map(int, numbers)) for label, *numbers in rows)
+
+    def _places_over_assumptions(self) -> tuple[np.ndarray, np.ndarray]:
+        """First and last place of every group, each group's share of style its own.
+
+        A group is surely above another only if it is at every share of the one and of the other: that all groups have
+        the same share is no assumption of the verdicts, so it is none of the places.
+        """
+        ends = list(dict.fromkeys((0, len(self.shares) // 2, len(self.shares) - 1)))
+        size = len(self.fitted)
+        critical = critical_value(
+            self.chosen.level, size * (size - 1) // 2, self.replicates.degrees_of_freedom
+        )
+        first, last = np.full(size, size), np.ones(size, dtype=int)
+        for c in range(len(self.neutral)):
+            values, again = self.values_fitted[ends, c], self.again[:, ends, c]
+            for g in range(size):
+                # axes: share of g, share of the other, the other
+                gap = values[None] - values[:, g, None, None]
+                reach = critical * self._error(again[:, None] - again[:, :, g, None, None])
+                above, below = (gap > reach).all(axis=1), (gap < -reach).all(axis=1)
+                above[:, g] = below[:, g] = False
+                first[g] = min(first[g], 1 + above.sum(axis=1).min())
+                last[g] = max(last[g], size - below.sum(axis=1).min())
+        return first, last
 
     def _places(self, values: np.ndarray, again: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         covariance = self.replicates.covariance(again)

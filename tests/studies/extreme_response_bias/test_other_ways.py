@@ -1,0 +1,158 @@
+"""Where a first reading goes wrong: gaps that style hides, groups whose styles differ, steps that undo each other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import norm
+
+import cxstats as cx
+from cxstats.findings import Verdict
+from cxstats.studies.extreme_response_bias import mix, sentences, study
+from cxstats.studies.extreme_response_bias.figures import _put
+from cxstats.studies.extreme_response_bias.numbers import Gap
+from tests.studies.extreme_response_bias.test_claims import numbers_of, pair
+from tests.studies.extreme_response_bias.test_edge_cases import (
+    FACTS,
+    VIGNETTES,
+    answers,
+    items,
+    likert,
+    stories,
+    study_of,
+    survey_of,
+)
+
+
+@pytest.mark.parametrize(
+    ("raw", "steps", "told"),
+    [
+        (-29.0, (-20.0, 0.0), "behind some of that, up to 20 of 29 points"),
+        (-29.0, (0.0, 20.0), "hide up to 20 points more"),
+        (42.0, (-22.0, 0.0), "hide up to 22 points more"),
+        (42.0, (0.0, 22.0), "behind some of that, up to 22 of 42 points"),
+        (10.0, (0.0, 12.0), "behind all of that"),
+        (10.0, (-3.0, 4.0), "behind 4 points of the gap, or hide 3 more"),
+    ],
+)
+def test_scale_use_that_hides_a_gap_is_not_said_to_make_it(raw: float, steps: tuple, told: str) -> None:
+    ends = sorted(raw - step for step in steps)
+    made = pair(*ends, (ends[0] - 3, ends[1] + 3), Verdict.MATERIAL, raw=raw)
+    made = replace(made, styled=replace(made.styled, step_low=steps[0], step_high=steps[1]))
+    assert told in sentences.main_points(numbers_of(made))[0].sentence
+
+
+def test_evidence_that_lies_unevenly_in_its_interval_is_not_given_with_plus_or_minus() -> None:
+    numbers = SimpleNamespace(metric=cx.NPS, reference="A")
+    assert _put(numbers, Gap(-9.2, -28.0, -3.0, box=(-22.7, -9.2))) == "9 to 23 points below A"
+    assert _put(numbers, Gap(-9.9, -17.7, -2.2)) == "10 points below A"
+
+
+def test_answers_needed_look_as_far_as_the_region_does() -> None:
+    gaps = SimpleNamespace(
+        grid=np.full((2, 1, 2), -8.0), grid_error=np.full((2, 1, 2), 2.0), fitted=np.array([0, 1]),
+        farther=np.full((1, 1, 2), -6.0), farther_error=np.full((1, 1, 2), 2.0), critical=2.0,
+        chosen=SimpleNamespace(margin=5.0), means=SimpleNamespace(n=np.array([100, 100])),
+    )  # fmt: skip
+    # 2 standard errors of 2 have to shrink to the 1 point between the farthest estimate and the margin
+    assert study.Gaps._needed(gaps, 1) == 200 * 4**2
+    gaps.farther = np.full((1, 1, 2), -4.9)
+    assert study.Gaps._needed(gaps, 1) is None  # no number of answers leads beyond the margin
+
+
+def test_places_do_not_assume_that_all_groups_have_one_share_of_style(tmp_path: Path) -> None:
+    cuts = norm.ppf(np.cumsum([0.02, 0.01, 0.01, 0.02, 0.02, 0.08, 0.07, 0.13, 0.24, 0.17]))
+    counts = {}
+    for label, location, spread in (("A", 0.0, 1.0), ("B", 0.35, 1.3), ("C", 0.50, 1.3)):
+        edges = norm.cdf((np.array([-np.inf, *cuts, np.inf]) - location) / spread)
+        counts[label] = np.rint(6000 * np.diff(edges)).astype(int)
+    frame = pd.concat(
+        [pd.DataFrame({"country": g, "nps": np.repeat(np.arange(11), n)}) for g, n in counts.items()]
+    )
+    made = study_of(survey_of(tmp_path, frame), reference="A", neutral=5)
+    b, c = made.numbers.grid["B"][:, 0], made.numbers.grid["C"][:, 0]
+    assert (c > b + 2).all()  # above at every common share
+    assert c[-1] < b[0] - 2  # below where all of C's spread is style and none of B's
+    places = {label: (first, last) for label, *_, first, last in made.numbers.ranks}
+    assert places["B"][0] == 1
+    assert places["C"][1] >= 2
+
+
+def test_who_answered_does_not_undo_the_mix_of_what_only_answers_tell(tmp_path: Path) -> None:
+    """`seg` is known of everyone invited; `mode` of those who answered, and B has more of the mode that scores high."""
+    rng = np.random.default_rng(4)
+    frame = answers(900, customer=lambda f, _: np.arange(len(f)))
+    frame["seg"] = rng.choice(["x", "y"], len(frame))
+    share = np.where(frame["country"] == "B", 0.75, 0.25)
+    frame["mode"] = np.where(rng.random(len(frame)) < share, "call", "paper")
+    frame["nps"] = np.where(frame["mode"] == "call", np.minimum(frame["nps"] + 2, 10), frame["nps"])
+    gone = rng.random(len(frame)) < np.where(frame["seg"] == "x", 0.5, 0.2)
+    frame["mode"] = frame["mode"].where(~gone, "")
+    frame["nps"] = frame["nps"].astype(object).where(~gone, "")
+    frame["sent"] = "2025-01-15"
+    more = "invited: {column: sent}"
+    survey = survey_of(tmp_path, frame, "  seg: {column: seg}\n  mode: {column: mode}\n" + more)
+    made = mix.answers_of(
+        survey, survey.metric("nps"), "country", ["A", "B"], "A",
+        mix=None, waves=None, n_replicates=4, seed=1,
+    )  # fmt: skip
+    assert set(made.codes) == {"seg", "mode"}
+    assert made.for_response == ("seg",)
+    gap = {}
+    for step in ("raw", "mixed", "answered"):
+        table = mix.tables(made, cx.NPS, step).survey
+        gap[step] = cx.NPS.value(table[1]) - cx.NPS.value(table[0])
+    assert gap["raw"] > gap["mixed"] + 8  # the mode makes most of the gap
+    assert gap["answered"] == pytest.approx(gap["mixed"], abs=3)
+
+
+def test_a_group_of_few_raters_is_not_judged_by_the_stories(tmp_path: Path) -> None:
+    frame = stories(answers(300, ("A", "B", "C")), "sat", np.random.default_rng(5))
+    few = (frame["country"] == "C") & (frame.groupby("country").cumcount() >= 6)
+    frame[["v0", "v1"]] = frame[["v0", "v1"]].astype(object).mask(few, "")
+    scores = "  csat: {kind: mean, column: sat, scale: 1-5}"
+    survey = survey_of(tmp_path, frame, VIGNETTES, scores)
+    made = study_of(survey, metric="csat", reference="A")
+    assert made.numbers.pair("B").anchored is not None
+    assert made.numbers.pair("C").anchored is None
+    refused = study_of(survey, metric="csat", reference="C")
+    assert all(p.anchored is None for p in refused.numbers.pairs)
+    told = " ".join(part.text for part in refused.section("designs").parts if hasattr(part, "text"))
+    assert "need 30 people each who rated them" in told
+
+
+def test_a_group_that_hardly_anybody_of_answered_the_statements_is_not_shown_by_them(tmp_path: Path) -> None:
+    frame = answers(300, ("A", "B", "C"), **{f"q{i}": likert for i in range(4)})
+    few = (frame["country"] == "C") & (frame.groupby("country").cumcount() >= 6)
+    columns = [f"q{i}" for i in range(4)]
+    frame[columns] = frame[columns].astype(object).mask(few, "")
+    made = study_of(survey_of(tmp_path, frame, items(4)), reference="C")
+    tree = next(design for design in made.numbers.designs if design.key == "irtree")
+    assert "of answers, C in" not in tree.text
+    assert all("C" not in {v.label for v in values} for _, _, values in made.numbers.items.indices)
+
+
+def test_errors_of_indices_do_not_change_with_the_level_of_the_report(tmp_path: Path) -> None:
+    names = ("AT", "BE", "CL", "DK", "EE", "FR")
+    frame = answers(150, names, **{f"q{i}": likert for i in range(4)})
+    pd.DataFrame({"code": names, "idv": [55, 75, 23, 74, 60, 71]}).to_csv(
+        tmp_path / "traits.csv", index=False
+    )
+    survey = survey_of(tmp_path, frame, items(4) + "\n" + FACTS)
+    errors = [
+        [error for *_, error in study_of(survey, level=level, replicates=20).numbers.culture.points]
+        for level in (0.95, 0.8)
+    ]
+    assert errors[1] == pytest.approx(errors[0], rel=0.02)
+
+
+def test_one_country_written_in_two_ways_is_pointed_out(tmp_path: Path) -> None:
+    made = study_of(survey_of(tmp_path, answers(100, ("DE", "de", "Germany"))))
+    told = " ".join(part.text for part in made.section("gaps").parts if hasattr(part, "text"))
+    assert "“DE” and “de” are compared as different groups" in told
+    assert "Germany" not in told

@@ -594,7 +594,9 @@ def _style(numbers: Numbers, source: Source) -> Figure:
     for _, title, indices in shown_indices:
         drawn.append(plots.Heading(title))
         for index in (
-            _ends(sorted(indices, key=lambda v: -v.value)) if len(ordered) <= ROOMY else _few(indices)
+            _ends(sorted(indices, key=lambda v: -v.value))
+            if len(ordered) <= ROOMY
+            else _few(indices, numbers.reference)
         ):
             drawn.append(
                 plots.row(
@@ -658,14 +660,21 @@ def _style(numbers: Numbers, source: Source) -> Figure:
                 else "Stand-ins: from the satisfaction question itself, so they mix style with satisfaction."
             ),
         ),
-        source=source.line(plural(numbers.n, "answer")),
+        source=source.line(plural(numbers.n, "answer"))
+        + (
+            " Of each index the four highest and the four lowest groups and the reference; the table has them all."
+            if len(ordered) > ROOMY
+            else ""
+        ),
         key_marks=(("observed", f"share of answers, with {_level(numbers)} interval"),),
     )
 
 
-def _few(indices: tuple) -> list:
+def _few(indices: tuple, reference: str) -> list:
+    """The four highest, the four lowest, and the group the others are compared with."""
     ordered = sorted(indices, key=lambda v: -v.value)
-    return [*ordered[:4], *ordered[-4:]]
+    middle = ordered[4:-4]
+    return [*ordered[:4], *(v for v in middle if v.label == reference), *ordered[-4:]]
 
 
 def _alpha(value: float | None) -> str:

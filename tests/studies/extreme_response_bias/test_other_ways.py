@@ -14,8 +14,8 @@ from scipy.stats import norm
 import cxstats as cx
 from cxstats.findings import Verdict
 from cxstats.studies.extreme_response_bias import mix, sentences, study
-from cxstats.studies.extreme_response_bias.figures import _put
-from cxstats.studies.extreme_response_bias.numbers import Gap
+from cxstats.studies.extreme_response_bias.figures import _few, _put
+from cxstats.studies.extreme_response_bias.numbers import Gap, Index
 from tests.studies.extreme_response_bias.test_claims import numbers_of, pair
 from tests.studies.extreme_response_bias.test_edge_cases import (
     FACTS,
@@ -156,3 +156,17 @@ def test_one_country_written_in_two_ways_is_pointed_out(tmp_path: Path) -> None:
     told = " ".join(part.text for part in made.section("gaps").parts if hasattr(part, "text"))
     assert "“DE” and “de” are compared as different groups" in told
     assert "Germany" not in told
+
+
+def test_comparisons_are_counted_as_the_critical_value_counts_them(tmp_path: Path) -> None:
+    frame = pd.concat([answers(200, ("A", "B", "C")), answers(20, ("D",))])
+    made = study_of(survey_of(tmp_path, frame), reference="A")
+    assert not made.numbers.pair("D").fitted
+    assert made.numbers.critical == pytest.approx(study.critical_value(0.95, 3, np.inf))
+    assert "3 comparisons together" in made.findings[0].rule
+
+
+def test_the_reference_is_among_the_groups_whose_style_is_shown() -> None:
+    indices = tuple(Index(f"G{k}", float(k), k - 1.0, k + 1.0) for k in range(12))
+    assert [v.label for v in _few(indices, "G6")] == ["G11", "G10", "G9", "G8", "G6", "G3", "G2", "G1", "G0"]
+    assert len(_few(indices, "G0")) == 8

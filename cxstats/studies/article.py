@@ -76,7 +76,7 @@ class Article:
             raise KeyError(f"there is no section {name!r}; there are {', '.join(self._sections)}")
         keys, missing = self._sections[name]
         parts: list[Any] = [self.figures[key] for key in keys if key in self.figures]
-        if parts or not keys:  # a section of notes alone has no figures to wait for
+        if parts or not keys or not missing:  # some sections have something to say without a figure
             parts += self._more.get(name, ())
         return Section(tuple(parts) or (Note(self._missing.get(name) or missing, instead=True),))
 

@@ -3,32 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cxstats.findings import Finding
-from cxstats.studies.extreme_response_bias.numbers import Numbers, Settings
+from cxstats.studies.article import Article, Sections, compose
+from cxstats.studies.extreme_response_bias.numbers import Settings
 from cxstats.studies.extreme_response_bias.study import SMALLEST_GROUP, measure, settings
 
 if TYPE_CHECKING:
-    from cxstats.display.parts import (
-        Answer,
-        Figure,
-        Header,
-        LedgerTable,
-        Limits,
-        MainPoints,
-        Method,
-        NeedToKnow,
-        Section,
-        Table,
-    )
     from cxstats.survey import Survey
 
 __all__ = ["ExtremeResponseBiasStudy", "Settings", "extreme_response_bias"]
 
 # Sections of the article, the figures in each, and what is missing where there are none.
-SECTIONS: dict[str, tuple[tuple[str, ...], str]] = {
+SECTIONS: Sections = {
     "gaps": (("gaps",), "There are no two groups with answers enough to be compared."),
     "steps": (
         ("steps",),
@@ -53,58 +40,10 @@ SECTIONS: dict[str, tuple[tuple[str, ...], str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ExtremeResponseBiasStudy:
-    """The study's result: numbers, findings, and the parts of its page.
+class ExtremeResponseBiasStudy(Article):
+    """The study's result: see :class:`cxstats.studies.article.Article`. One finding per pair, the headline first."""
 
-    Attributes
-    ----------
-    numbers : everything computed.
-    findings : one per group compared with the reference, the headline first.
-    figures : figures by key; those that the data cannot fill are absent.
-    tables : the numbers behind each figure, by the same keys.
-    header, answer, main_points, need_to_know, limits, method, ledger : parts of the page.
-    """
-
-    numbers: Numbers
-    findings: tuple[Finding, ...]
-    figures: dict[str, Figure]
-    header: Header
-    answer: Answer
-    main_points: MainPoints
-    need_to_know: NeedToKnow
-    limits: Limits
-    method: Method
-    ledger: LedgerTable
-
-    @property
-    def tables(self) -> dict[str, Table]:
-        """The numbers behind each figure."""
-        return {key: figure.table for key, figure in self.figures.items()}
-
-    def section(self, name: str) -> Section:
-        """A section's figures and notes, or the sentence that says why there are none.
-
-        Raises
-        ------
-        KeyError : there is no such section; the message lists those there are.
-        """
-        from cxstats.display.parts import Note, Section
-        from cxstats.studies.extreme_response_bias import figures, sentences
-
-        if name not in SECTIONS:
-            raise KeyError(f"there is no section {name!r}; there are {', '.join(SECTIONS)}")
-        keys, missing = SECTIONS[name]
-        parts: list[Any] = [self.figures[key] for key in keys if key in self.figures]
-        if name == "facts" and self.numbers.facts:
-            parts.append(figures.facts_table(self.numbers))
-        if parts or name == "designs":
-            parts += [Note(text) for text in sentences.notes(self.numbers, name)]
-        missing = self.numbers.missing.get(name, missing)
-        return Section(tuple(parts) or (Note(missing, instead=True),))
-
-    def _repr_html_(self) -> str:
-        return self.answer._repr_mimebundle_()["text/html"]
+    __slots__ = ()
 
 
 def extreme_response_bias(
@@ -156,7 +95,6 @@ def extreme_response_bias(
     >>> study = cx.extreme_response_bias(cx.open_survey("demo"), reference="Germany")     # doctest: +SKIP
     >>> study.findings[0].verdict.words                                                    # doctest: +SKIP
     """
-    from cxstats.display import parts
     from cxstats.studies.extreme_response_bias import figures, sentences
 
     chosen = settings(
@@ -175,50 +113,26 @@ def extreme_response_bias(
         seed=seed,
     )
     numbers = measure(survey, chosen)
-    findings = sentences.findings(numbers)
     source = figures.Source(survey.title, sentences.period(numbers, survey), survey.simulated)
-    return ExtremeResponseBiasStudy(
-        numbers=numbers,
-        findings=findings,
-        figures=figures.all_figures(numbers, source),
-        header=_header(numbers, survey),
-        answer=parts.Answer(findings[0]),
-        main_points=parts.MainPoints(sentences.main_points(numbers)),
-        need_to_know=parts.NeedToKnow(sentences.need_to_know(numbers, survey)),
-        limits=parts.Limits(sentences.limits(numbers, survey)),
-        method=parts.Method(sentences.method(numbers, survey), _versions(survey, chosen)),
-        ledger=parts.LedgerTable(
-            survey.ledger.of(numbers.metric.key),
-            caption="What became of every row" + (", all waves together" if survey.wave else ""),
-        ),
-    )
-
-
-def _header(numbers: Numbers, survey: Survey) -> Header:
-    from cxstats.display.parts import Fact, Header
-    from cxstats.studies.extreme_response_bias import sentences
-
-    return Header(
+    drawn = figures.all_figures(numbers, source)
+    more: dict[str, list[Any]] = {
+        name: list(sentences.notes(numbers, name))
+        for name, (keys, _) in SECTIONS.items()
+        if name == "designs" or any(key in drawn for key in keys)
+    }
+    if numbers.facts:
+        more["facts"] = [figures.facts_table(numbers), *sentences.notes(numbers, "facts")]
+    return compose(
+        ExtremeResponseBiasStudy,
+        survey,
+        numbers,
         study="Response style",
         measure=numbers.metric.label,
-        survey_title=survey.title,
-        period_text=sentences.period(numbers, survey),
-        population=survey.population,
-        facts=tuple(Fact(*fact) for fact in sentences.facts(numbers, survey)),
-        data_as_of_text=sentences.as_of(survey),
-        simulated=survey.simulated,
-        n_text=sentences.n_text(numbers),
+        sentences=sentences,
+        findings=sentences.findings(numbers),
+        figures=drawn,
+        sections=SECTIONS,
+        more=more,
+        missing=numbers.missing,
+        ledger=survey.ledger.of(numbers.metric.key),
     )
-
-
-def _versions(survey: Survey, chosen: Settings) -> dict[str, Any]:
-    import platform
-
-    import cxstats
-
-    return {
-        "cxstats": cxstats.__version__,
-        "Python": platform.python_version(),
-        "seed": chosen.seed,
-        "data fingerprint": survey.fingerprint,
-    }

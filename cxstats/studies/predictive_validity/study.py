@@ -246,6 +246,9 @@ def _rows(survey: Survey, chosen: Settings) -> pd.DataFrame:
     rows = survey.rows(list(dict.fromkeys(columns)))
     if chosen.wave is not None:
         rows = rows[(rows[survey.wave] == chosen.wave).fillna(False)].reset_index(drop=True)
+    if survey.wave:  # from old to new, so that a customer's last row is the latest answer
+        place = pd.Index(survey.wave_order).get_indexer(pd.Index(rows[survey.wave].astype("string")))
+        rows = rows.iloc[np.argsort(place, kind="stable")].reset_index(drop=True)
     if "part" not in rows.columns:
         # without an id every row is another customer
         rows["part"] = np.random.default_rng(chosen.seed).permutation(len(rows)) % PARTS
@@ -435,7 +438,7 @@ def _weighted(survey, answered, chosen, common, missing) -> Race | None:
     table = cells.assign(_w=weights)[cells["responded"].astype(bool)][[*groups, "_w"]]
     merged = answered.merge(table, on=groups, how="left").fillna({"_w": 0.0})
     try:
-        return race(merged, weight="_w", **(common | {"resamples": 20}))
+        return race(merged, weight="_w", **(common | {"resamples": 20, "optimism": False}))
     except ValueError as error:
         missing["weighted"] = f"{error}."
         return None

@@ -249,7 +249,12 @@ def _race_point(numbers: Numbers) -> MainPoint:
     return MainPoint(
         number=gain_text(best.gain),
         interval=f"{span_text(best.low, best.high, edge=numbers.settings.margin)} in AUC",
-        headline=f"{best.metric.short} adds most to what was known about who {event_text(numbers)}",
+        headline=(
+            f"{best.metric.short} adds most to what was known about who {event_text(numbers)}"
+            if best.places[1] == 1
+            else f"{best.metric.short} adds {gain_text(best.gain)} to what was known about who {event_text(numbers)}; "
+            "which score adds most cannot be told"
+        ),
         sentence=place + (f"The others: {rest}." if rest else ""),
         figure="race",
     )

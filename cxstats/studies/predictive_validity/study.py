@@ -189,7 +189,7 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
     except ValueError as error:
         return _nothing(shared, left_out, str(error))
     contenders = _contenders(survey, answered, chosen, raced, racing)
-    best = max(contenders, key=lambda c: c.gain).metric
+    best = max(contenders, key=lambda c: c.gain)
     missing: dict[str, str] = {}
     everything = ["known", *racing, "all"]
     predictions = raced.predictions
@@ -217,7 +217,7 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
         lift={name: gains(predictions[name], predictions["event"]).lift(0.1) for name in everything},
         decision=decision,
         money=money,
-        timing=_timing(survey, rows, chosen, best, missing),
+        timing=_timing(survey, rows, chosen, best.metric, best.association.direction, missing),
         n_for_margin=_n_for_margin(raced, racing, chosen.margin),
         left_out_metrics=left_out,
         missing=missing,
@@ -495,7 +495,7 @@ def _silence(survey, rows, chosen, missing) -> Silence | None:
     )
 
 
-def _timing(survey, rows, chosen, metric: Metric, missing) -> Timing | None:
+def _timing(survey, rows, chosen, metric: Metric, direction: int, missing) -> Timing | None:
     days, until = f"{chosen.outcome}_days", f"{chosen.outcome}_observed_days"
     if until not in rows.columns:
         missing["time"] = "When the event happened, or until when customers were watched, is not in the data."
@@ -519,7 +519,7 @@ def _timing(survey, rows, chosen, metric: Metric, missing) -> Timing | None:
         curves = survival_curves(frame, day="day", event="event", group="group", level=chosen.level)
         horizon = int(frame["day"].max())
         leads = np.unique(np.linspace(0, 0.8 * horizon, 9).astype(int))
-        sign = 1.0 if metric.high_is in ("good", "easy", None) else -1.0
+        sign = -float(direction)  # high where the event is less likely, as the curve wants it
         warning = dynamic_auc(
             frame.assign(score=sign * frame["score"]), day="day", event="event", score="score", days=leads,
             level=chosen.level,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from cxstats.studies.article import Article, Sections, compose
 from cxstats.studies.extreme_response_bias.numbers import Settings
 from cxstats.studies.extreme_response_bias.study import SMALLEST_GROUP, measure, settings
+from cxstats.studies.pictures import Source
 
 if TYPE_CHECKING:
     from cxstats.survey import Survey
@@ -113,7 +114,7 @@ def extreme_response_bias(
         seed=seed,
     )
     numbers = measure(survey, chosen)
-    source = figures.Source(survey.title, sentences.period(numbers, survey), survey.simulated)
+    source = Source(survey.title, sentences.period(numbers, survey), survey.simulated)
     drawn = figures.all_figures(numbers, source)
     more: dict[str, list[Any]] = {
         name: list(sentences.notes(numbers, name))

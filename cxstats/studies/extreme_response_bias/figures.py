@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from cxstats.studies.extreme_response_bias.sentences import (
     range_words,
     style_share_text,
 )
+from cxstats.studies.pictures import Source, alt_text, level_of
 from cxstats.studies.speech import Speech, enough_digits, in_sentence
 from cxstats.words import (
     NBSP,
@@ -25,7 +25,6 @@ from cxstats.words import (
     count,
     interval,
     join_words,
-    level_text,
     number,
     plural,
     share,
@@ -38,20 +37,6 @@ Tick = Callable[[float], str]
 ROOMY = 8  # groups up to which each step has a line of its own
 MOST_ROWS = 24  # groups in a picture; the table has them all
 MOST_PAIRED = 10  # groups in a picture in which each has several lines
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where the numbers come from, for the line below each figure."""
-
-    survey: str
-    period: str
-    simulated: bool
-
-    def line(self, n_text: str) -> str:
-        """The source line."""
-        end = " **Simulated data.**" if self.simulated else ""
-        return f"{n_text}. Source: {self.survey}, {self.period}.{end}"
 
 
 def all_figures(numbers: Numbers, source: Source) -> dict[str, Figure]:
@@ -69,11 +54,6 @@ def all_figures(numbers: Numbers, source: Source) -> dict[str, Figure]:
     return {figure.key: figure for figure in made}
 
 
-def _told(shown: str, points: list[str]) -> str:
-    """What a picture shows, for those who do not see it; the table below has every number."""
-    return f"{' '.join(shown.split())}. {'; '.join(points)}. All numbers are in the table below."
-
-
 def _ticks(numbers: Numbers) -> Tick:
     digits = Speech(numbers.metric).gap_digits
     return lambda v: signed(v, 1 if digits and abs(10 * v - round(10 * v)) < 1e-9 else digits)
@@ -87,10 +67,6 @@ def _axis(numbers: Numbers) -> str:
         else f"{capitalised(unit)} of {numbers.metric.short}"
     )
     return f"{words} above (+) or below (−) {numbers.reference}"
-
-
-def _level(numbers: Numbers) -> str:
-    return level_text(numbers.settings.level)
 
 
 def _band(numbers: Numbers) -> dict[str, object]:
@@ -158,7 +134,7 @@ def _gaps(numbers: Numbers, source: Source) -> Figure:
         subtitle=f"{capitalised(numbers.metric.short)} compared with {ref}: as measured"
         + (f", {stage}," if stage else "")
         + f" and after allowing for scale use ({style_share_text(numbers)} of the difference in spread)",
-        alt=_told(
+        alt=alt_text(
             f"{numbers.metric.short} of each group against {ref}, within {margin} or not",
             [
                 f"{p.label}: {_value(numbers, p.raw.value)} as measured"
@@ -189,8 +165,8 @@ def _gaps(numbers: Numbers, source: Source) -> Figure:
         )
         + f"{note}{left_out}",
         key_marks=(
-            ("observed_hollow", f"as measured, with {_level(numbers)} interval"),
-            *((("adjusted", f"{stage}, with {_level(numbers)} interval"),) if stage and roomy else ()),
+            ("observed_hollow", f"as measured, with {level_of(numbers)} interval"),
+            *((("adjusted", f"{stage}, with {level_of(numbers)} interval"),) if stage and roomy else ()),
             *(
                 (("range", "range after scale use; thin ends add chance"),)
                 if any(p.fitted for p in numbers.pairs)
@@ -318,7 +294,7 @@ def _gaps_table(numbers: Numbers, stage: str) -> Table:
                 p.verdict.words,
             )
         )
-    level = _level(numbers)
+    level = level_of(numbers)
     return Table(
         f"{numbers.metric.short} of each group minus {numbers.reference}",
         (
@@ -434,9 +410,9 @@ def _steps(numbers: Numbers, source: Source) -> Figure:
     return Figure(
         key="steps",
         headline=headline,
-        subtitle=f"What the gap between {pair.label} and {ref} is made of, step by step; lines are {_level(numbers)} "
+        subtitle=f"What the gap between {pair.label} and {ref} is made of, step by step; lines are {level_of(numbers)} "
         "intervals of where each step ends",
-        alt=_told(
+        alt=alt_text(
             f"Steps from the gap as measured, {_value(numbers, pair.raw.value)}, to what is left after scale use, "
             f"{_span(numbers, styled.low, styled.high)}",
             [f"{row[0]} {row[1]}".strip() for row in rows[1:]],
@@ -451,14 +427,14 @@ def _steps(numbers: Numbers, source: Source) -> Figure:
         ),
         table=Table(
             f"The gap between {pair.label} and {ref}, step by step",
-            ("Step", "Change", "Gap after it", f"{_level(numbers)} interval"),
+            ("Step", "Change", "Gap after it", f"{level_of(numbers)} interval"),
             tuple(rows) + split_rows,
             notes="The steps are taken in this order; the Shapley split takes the average over both orders of level "
             "and spread.",
         ),
         source=source.line(f"{count(pair.n)} answers from {pair.label}"),
         key_marks=(
-            ("observed", f"as measured, with {_level(numbers)} interval"),
+            ("observed", f"as measured, with {level_of(numbers)} interval"),
             *((("adjusted", "after a step"),) if len(drawn) > 2 else ()),
             ("range", "range after scale use; thin ends add chance"),
             ("band", "too small to matter"),
@@ -496,9 +472,9 @@ def _spread(numbers: Numbers, source: Source) -> Figure:
     return Figure(
         key="spread",
         headline=headline,
-        subtitle=f"Spread of answers to {numbers.metric.short} as a share of that in {ref}, with {_level(numbers)} "
+        subtitle=f"Spread of answers to {numbers.metric.short} as a share of that in {ref}, with {level_of(numbers)} "
         "interval" + (": in this score, and in statements on other topics" if both else ""),
-        alt=_told(
+        alt=alt_text(
             f"Spread of answers by group against {ref}",
             [
                 f"{r.label} {share(r.ratio.value)} ({share(r.ratio.low)} to {share(r.ratio.high)})"
@@ -512,7 +488,7 @@ def _spread(numbers: Numbers, source: Source) -> Figure:
             reference=100.0,
             reference_label=ref,
             tick_text=lambda v: f"{number(v)}",
-            columns=("spread", f"{_level(numbers)} interval"),
+            columns=("spread", f"{level_of(numbers)} interval"),
         ),
         table=Table(
             f"Spread of answers against {ref}",
@@ -520,8 +496,8 @@ def _spread(numbers: Numbers, source: Source) -> Figure:
                 "Group",
                 "Answers",
                 "This score",
-                f"{_level(numbers)} interval",
-                *(("Other topics", f"{_level(numbers)} interval") if both else ()),
+                f"{level_of(numbers)} interval",
+                *(("Other topics", f"{level_of(numbers)} interval") if both else ()),
             ),
             tuple(
                 (
@@ -546,7 +522,7 @@ def _spread(numbers: Numbers, source: Source) -> Figure:
         source=source.line(plural(numbers.n, "answer"))
         + _cut(len(rows_in), MOST_PAIRED if both else MOST_ROWS),
         key_marks=(
-            ("observed", f"in {numbers.metric.short}, with {_level(numbers)} interval"),
+            ("observed", f"in {numbers.metric.short}, with {level_of(numbers)} interval"),
             *((("adjusted", "in statements on other topics"),) if both else ()),
             ("reference", ref),
         ),
@@ -634,9 +610,9 @@ def _style(numbers: Numbers, source: Source) -> Figure:
     return Figure(
         key="style",
         headline=headline,
-        subtitle=f"How each group uses the scale, in percent of its answers, from {rest}; with {_level(numbers)} "
+        subtitle=f"How each group uses the scale, in percent of its answers, from {rest}; with {level_of(numbers)} "
         "interval",
-        alt=_told(
+        alt=alt_text(
             f"Style indices by group from {rest}",
             [
                 f"{title}: " + ", ".join(f"{v.label} {number(v.value, 1)}" for v in indices[:6])
@@ -647,11 +623,11 @@ def _style(numbers: Numbers, source: Source) -> Figure:
             canvas,
             drawn,
             axis_label="Percent of answers",
-            columns=("%", f"{_level(numbers)} interval"),
+            columns=("%", f"{level_of(numbers)} interval"),
         ),
         table=Table(
             "Style indices by group",
-            ("Index and group", "Percent", f"{_level(numbers)} interval", "Reliability"),
+            ("Index and group", "Percent", f"{level_of(numbers)} interval", "Reliability"),
             rows,
             notes=(f"Statements: {', '.join(items.labels)}. " if items.labels else "")
             + (
@@ -666,7 +642,7 @@ def _style(numbers: Numbers, source: Source) -> Figure:
             if len(ordered) > ROOMY
             else ""
         ),
-        key_marks=(("observed", f"share of answers, with {_level(numbers)} interval"),),
+        key_marks=(("observed", f"share of answers, with {level_of(numbers)} interval"),),
     )
 
 
@@ -726,15 +702,15 @@ def _assumptions(numbers: Numbers, source: Source) -> Figure:
         for k, s in enumerate(numbers.style_shares)
     )
     columns = [
-        cell for p in numbers.neutral for cell in (f"Neutral point {p:g}", f"{_level(numbers)} interval")
+        cell for p in numbers.neutral for cell in (f"Neutral point {p:g}", f"{level_of(numbers)} interval")
     ]
     return Figure(
         key="assumptions",
         headline=headline,
         subtitle=f"Gap between {pair.label} and {numbers.reference}, by the share of their difference in spread that "
         "is scale "
-        f"use and by the scale’s neutral point; band: {_level(numbers)} interval at {numbers.neutral[0]:g}",
-        alt=_told(
+        f"use and by the scale’s neutral point; band: {level_of(numbers)} interval at {numbers.neutral[0]:g}",
+        alt=alt_text(
             "The gap as the assumed share grows, a line for each neutral point",
             [
                 f"neutral point {p:g}: from {_value(numbers, float(grid[0, c]))} to {_value(numbers, float(ends[c]))}"
@@ -837,7 +813,7 @@ def _naive(numbers: Numbers, source: Source) -> Figure:
         subtitle="A warning: gaps after resetting each group’s spread and keeping its mean, beside undoing a stretch "
         "around "
         f"the neutral point {point:g}, both as if all of the difference in spread were scale use",
-        alt=_told(
+        alt=alt_text(
             "Gaps before, after the naive correction, and after undoing the stretch",
             [f"{r[0]}: {r[1]}, {r[2]}, {r[3]}" for r in rows[:8]],
         ),
@@ -937,9 +913,9 @@ def _designs(numbers: Numbers, source: Source) -> Figure:
         key="designs",
         headline=headline,
         subtitle=f"Gap between {pair.label} and {ref} by what each kind of evidence allows to be said, with "
-        f"{_level(numbers)} "
+        f"{level_of(numbers)} "
         "interval (each by itself)",
-        alt=_told(
+        alt=alt_text(
             "The range over the assumptions, and the gap from each further kind of evidence",
             [f"{r[0]} {r[1]} ({r[2]})" for r in rows[:8]],
         ),
@@ -949,18 +925,18 @@ def _designs(numbers: Numbers, source: Source) -> Figure:
             axis_label=_axis(numbers),
             reference=0.0,
             tick_text=_ticks(numbers),
-            columns=("gap", f"{_level(numbers)} interval"),
+            columns=("gap", f"{level_of(numbers)} interval"),
             **_band(numbers),
         ),
         table=Table(
             f"The gap to {ref} by kind of evidence",
-            ("Group and evidence", "Gap", f"{_level(numbers)} interval", "What it assumes"),
+            ("Group and evidence", "Gap", f"{level_of(numbers)} interval", "What it assumes"),
             tuple(rows),
         ),
         source=source.line(plural(numbers.n, "answer")),
         key_marks=(
             ("range", "range over the assumptions; thin ends add chance"),
-            ("adjusted", f"further evidence, with {_level(numbers)} interval"),
+            ("adjusted", f"further evidence, with {level_of(numbers)} interval"),
             ("band", "too small to matter"),
         ),
     )
@@ -1003,7 +979,7 @@ def _culture(numbers: Numbers, source: Source) -> Figure:
         f"{signed(culture.pearson, 2)} ({signed(culture.pearson_low, 2)} to {signed(culture.pearson_high, 2)}), rank "
         "correlation "
         f"{signed(culture.rank, 2)}",
-        alt=_told(
+        alt=alt_text(
             f"A point per country, {culture.n} in all: correlation {signed(culture.pearson, 2)}",
             [f"{label} {number(x)}, {number(y, 1)}" for label, x, y, _ in culture.points[:8]],
         ),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from cxstats.studies.article import Article, Sections, compose
+from cxstats.studies.pictures import Source
 from cxstats.studies.predictive_validity.numbers import Settings
 from cxstats.studies.predictive_validity.study import MARGIN, SMALLEST_GROUP, measure, settings
 
@@ -96,7 +97,7 @@ def predictive_validity(
         seed=seed,
     )
     numbers = measure(survey, chosen)
-    source = figures.Source(survey.title, sentences.period(numbers, survey), survey.simulated)
+    source = Source(survey.title, sentences.period(numbers, survey), survey.simulated)
     return compose(
         PredictiveValidityStudy,
         survey,

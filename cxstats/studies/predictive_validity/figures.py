@@ -9,6 +9,7 @@ import numpy as np
 from cxstats.display import plots
 from cxstats.display.parts import Figure, Table
 from cxstats.findings import Verdict
+from cxstats.studies.pictures import Source, alt_text, level_of
 from cxstats.studies.predictive_validity.numbers import Numbers
 from cxstats.studies.predictive_validity.sentences import cut_text, event_text, gain_text, span_text
 from cxstats.studies.speech import in_sentence
@@ -17,7 +18,6 @@ from cxstats.words import (
     count,
     interval,
     join_words,
-    level_text,
     number,
     percent,
     plural,
@@ -28,19 +28,7 @@ from cxstats.words import (
 if TYPE_CHECKING:
     from cxstats.methods.incremental import Race
 
-__all__ = ["Source", "all_figures"]
-
-
-class Source:
-    """Where the numbers come from, for the line below each figure."""
-
-    def __init__(self, survey: str, period: str, simulated: bool) -> None:
-        self.survey, self.period, self.simulated = survey, period, simulated
-
-    def line(self, n_text: str) -> str:
-        """The source line."""
-        end = " **Simulated data.**" if self.simulated else ""
-        return f"{n_text}. Source: {self.survey}, {self.period}.{end}"
+__all__ = ["all_figures"]
 
 
 def all_figures(numbers: Numbers, source: Source) -> dict[str, Figure]:
@@ -63,14 +51,6 @@ def all_figures(numbers: Numbers, source: Source) -> dict[str, Figure]:
     made += [_warning(numbers, source)] if numbers.timing and len(numbers.timing.warning) > 1 else []
     made += [_decision(numbers, source)]
     return {figure.key: figure for figure in made}
-
-
-def _told(shown: str, points: list[str]) -> str:
-    return f"{' '.join(shown.split())}. {'; '.join(points)}. All numbers are in the table below."
-
-
-def _level(numbers: Numbers) -> str:
-    return level_text(numbers.settings.level)
 
 
 def _customers(numbers: Numbers, race: Race | None = None) -> str:
@@ -140,7 +120,7 @@ def _race(numbers: Numbers, source: Source) -> Figure:
         (
             "Score",
             "Gain in AUC",
-            f"{_level(numbers)} interval, together",
+            f"{level_of(numbers)} interval, together",
             "Verdict",
             "First in resamples",
             "Place",
@@ -175,7 +155,7 @@ def _race(numbers: Numbers, source: Source) -> Figure:
             canvas,
             drawn,
             axis_label="Gain in AUC over what was known without asking",
-            columns=("gain", f"{_level(numbers)} interval"),
+            columns=("gain", f"{level_of(numbers)} interval"),
             band=(-margin, margin),
             band_label="too small to matter",
             reference=0.0,
@@ -189,12 +169,12 @@ def _race(numbers: Numbers, source: Source) -> Figure:
         f"(AUC {number(numbers.race.known_auc[0], 3)}), judged on customers the rule was not trained on",
         draw=draw,
         table=table,
-        alt=_told(
+        alt=alt_text(
             "Gain of each score with its interval against the margin",
             [f"{r[0]} {r[1]} ({r[2]})" for r in rows[:-1]],
         ),
         source=source.line(_customers(numbers)),
-        key_marks=(("adjusted", f"gain, with {_level(numbers)} interval"), ("band", "too small to matter")),
+        key_marks=(("adjusted", f"gain, with {level_of(numbers)} interval"), ("band", "too small to matter")),
     )
 
 
@@ -241,7 +221,7 @@ def _alone(numbers: Numbers, source: Source) -> Figure:
                 for name, value, low, high, role in entries
             ],
             axis_label="AUC: share of pairs told apart; 0.5 is guessing",
-            columns=("AUC", f"{_level(numbers)} interval"),
+            columns=("AUC", f"{level_of(numbers)} interval"),
             reference=0.5,
             reference_label="guessing",
             tick_text=lambda v: number(v, 2),
@@ -254,10 +234,16 @@ def _alone(numbers: Numbers, source: Source) -> Figure:
         draw=draw,
         table=Table(
             "Each by itself",
-            ("", "AUC", f"{_level(numbers)} interval", "Gini", "Lift of the top tenth, with what was known"),
+            (
+                "",
+                "AUC",
+                f"{level_of(numbers)} interval",
+                "Gini",
+                "Lift of the top tenth, with what was known",
+            ),
             rows,
         ),
-        alt=_told("AUC of each score alone", [f"{r[0]} {r[1]} ({r[2]})" for r in rows]),
+        alt=alt_text("AUC of each score alone", [f"{r[0]} {r[1]} ({r[2]})" for r in rows]),
         source=source.line(_customers(numbers)),
         key_marks=(("observed", "a score alone"), ("adjusted", "what was known, cross-fitted")),
     )
@@ -314,7 +300,7 @@ def _rates(numbers: Numbers, source: Source) -> Figure:
                 for r in shown.itertuples()
             ],
             axis_label=f"% who {event}",
-            columns=("rate", f"{_level(numbers)} interval", "answers"),
+            columns=("rate", f"{level_of(numbers)} interval", "answers"),
             reference=100 * effects.base_rate,
             reference_label=f"base rate {share(effects.base_rate, 1)}",
             tick_text=lambda v: percent(v),
@@ -324,17 +310,17 @@ def _rates(numbers: Numbers, source: Source) -> Figure:
     return Figure(
         key="rates",
         headline=headline,
-        subtitle=f"Share who {event}, by answer to {best.metric.short}, with {_level(numbers)} intervals",
+        subtitle=f"Share who {event}, by answer to {best.metric.short}, with {level_of(numbers)} intervals",
         draw=draw,
         table=Table(
             f"Outcome by {best.metric.short}",
-            ("Answer", "Customers", "Rate", f"{_level(numbers)} interval", "Rate that only rises or falls"),
+            ("Answer", "Customers", "Rate", f"{level_of(numbers)} interval", "Rate that only rises or falls"),
             rows,
             notes=note,
         ),
-        alt=_told("Rate of the event at each answer", [f"answer {r[0]} {r[2]} ({r[3]})" for r in rows]),
+        alt=alt_text("Rate of the event at each answer", [f"answer {r[0]} {r[2]} ({r[3]})" for r in rows]),
         source=source.line(f"{plural(found.n, 'customer')}, {count(found.events)} with the event"),
-        key_marks=(("observed", f"as seen, with {_level(numbers)} interval"),),
+        key_marks=(("observed", f"as seen, with {level_of(numbers)} interval"),),
     )
 
 
@@ -369,7 +355,7 @@ def _robust(numbers: Numbers, source: Source) -> Figure:
             canvas,
             drawn,
             axis_label="Gain in AUC over what was known without asking",
-            columns=("gain", f"{_level(numbers)} interval"),
+            columns=("gain", f"{level_of(numbers)} interval"),
             band=(-margin, margin),
             band_label="too small to matter",
             reference=0.0,
@@ -393,10 +379,10 @@ def _robust(numbers: Numbers, source: Source) -> Figure:
         draw=draw,
         table=Table(
             "The race, judged otherwise",
-            ("Score", "Judged on", "Gain", f"{_level(numbers)} interval"),
+            ("Score", "Judged on", "Gain", f"{level_of(numbers)} interval"),
             tuple(rows),
         ),
-        alt=_told(
+        alt=alt_text(
             "Gains under other ways of judging", [f"{r[0]}, {r[1].lower()}: {r[2]} ({r[3]})" for r in rows]
         ),
         source=source.line(_customers(numbers)),
@@ -446,7 +432,7 @@ def _silence(numbers: Numbers, source: Source) -> Figure:
                 )
             ],
             axis_label="Gain in AUC for everyone invited, over what was known",
-            columns=("gain", f"{_level(numbers)} interval"),
+            columns=("gain", f"{level_of(numbers)} interval"),
             band=(-margin, margin),
             band_label="too small to matter",
             reference=0.0,
@@ -458,10 +444,10 @@ def _silence(numbers: Numbers, source: Source) -> Figure:
         headline=headline,
         subtitle="What not answering adds to what was known, for everyone invited",
         draw=draw,
-        table=Table("Silence as a signal", ("", "", f"{_level(numbers)} interval"), rows),
-        alt=_told("Gain of knowing who answered", [f"{r[0]} {r[1]} {r[2]}".strip() for r in rows]),
+        table=Table("Silence as a signal", ("", "", f"{level_of(numbers)} interval"), rows),
+        alt=alt_text("Gain of knowing who answered", [f"{r[0]} {r[1]} {r[2]}".strip() for r in rows]),
         source=source.line(plural(silence.n, "customer")),
-        key_marks=(("adjusted", f"gain, with {_level(numbers)} interval"), ("band", "too small to matter")),
+        key_marks=(("adjusted", f"gain, with {level_of(numbers)} interval"), ("band", "too small to matter")),
     )
 
 
@@ -530,7 +516,7 @@ def _cuts(numbers: Numbers, source: Source) -> Figure:
                 "Score",
                 "Usual groups",
                 "Kept",
-                f"{_level(numbers)} interval",
+                f"{level_of(numbers)} interval",
                 "Best groups",
                 "Kept",
                 "Best in resamples",
@@ -540,13 +526,13 @@ def _cuts(numbers: Numbers, source: Source) -> Figure:
             notes="p: how often the best of all ways to cut leads by as much when only the usual groups matter. Best in "
             "resamples: of the partition that is best most often.",
         ),
-        alt=_told(
+        alt=alt_text(
             "Information kept by the usual and the best groups",
             [f"{r[0]} {r[1]} keep {r[2]}, {r[4]} keep {r[5]}" for r in rows],
         ),
         source=source.line(_customers(numbers)),
         key_marks=(
-            ("observed", f"usual groups, with {_level(numbers)} interval"),
+            ("observed", f"usual groups, with {level_of(numbers)} interval"),
             ("adjusted", "best groups in these answers"),
         ),
     )
@@ -600,7 +586,7 @@ def _survival(numbers: Numbers, source: Source) -> Figure:
         draw=draw,
         table=Table(
             f"By day {count(last)}",
-            (f"Answer to {timing.metric.short}", f"% who {outcome}", f"{_level(numbers)} interval"),
+            (f"Answer to {timing.metric.short}", f"% who {outcome}", f"{level_of(numbers)} interval"),
             tuple(rows),
             notes=""
             if timing.curves.log_rank is None
@@ -612,7 +598,7 @@ def _survival(numbers: Numbers, source: Source) -> Figure:
             )
             + ".",
         ),
-        alt=_told(
+        alt=alt_text(
             "Share with the event as days pass, by group of answers", [f"{r[0]}: {r[1]}" for r in rows]
         ),
         source=source.line(plural(numbers.base.respondents, "customer")),
@@ -667,10 +653,10 @@ def _warning(numbers: Numbers, source: Source) -> Figure:
         draw=draw,
         table=Table(
             "Early warning",
-            ("Lead, days", "AUC", f"{_level(numbers)} interval", "Events after it"),
+            ("Lead, days", "AUC", f"{level_of(numbers)} interval", "Events after it"),
             rows,
         ),
-        alt=_told("AUC by lead time", [f"{r[0]} days {r[1]} ({r[2]})" for r in (rows[0], rows[-1])]),
+        alt=alt_text("AUC by lead time", [f"{r[0]} days {r[1]} ({r[2]})" for r in (rows[0], rows[-1])]),
         source=source.line(f"{count(first['warning_cases'])} events"),
     )
 
@@ -747,7 +733,7 @@ def _decision(numbers: Numbers, source: Source) -> Figure:
             rows,
             notes=notes,
         ),
-        alt=_told(
+        alt=alt_text(
             "Net benefit by threshold", [f"from {r[0]}: known {r[1]}, all scores {r[-2]}" for r in rows[:4]]
         ),
         source=source.line(_customers(numbers)),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from cxstats.studies.article import Article, Sections, compose
+from cxstats.studies.pictures import Source
 from cxstats.studies.response_rate_bias.numbers import Numbers, Settings
 from cxstats.studies.response_rate_bias.study import SMALLEST_GROUP, measure, settings
 
@@ -105,7 +106,7 @@ def response_rate_bias(
         seed=seed,
     )
     numbers = measure(survey, chosen)
-    source = figures.Source(survey.title, sentences.period(numbers, survey), survey.simulated)
+    source = Source(survey.title, sentences.period(numbers, survey), survey.simulated)
     more: dict[str, list[Any]] = {name: [note] for name, note in sentences.section_notes(numbers).items()}
     defects = figures.defect_table(numbers)
     if defects is not None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from cxstats.display import plots
 from cxstats.display.parts import Figure, Table
+from cxstats.studies.pictures import Source, alt_text, level_of
 from cxstats.studies.response_rate_bias import sentences
 from cxstats.studies.response_rate_bias.numbers import Choice, Numbers, Rate, RateTable
 from cxstats.studies.speech import Speech, in_sentence
@@ -16,7 +16,6 @@ from cxstats.words import (
     count,
     interval,
     join_words,
-    level_text,
     number,
     percent,
     plural,
@@ -24,25 +23,11 @@ from cxstats.words import (
     signed,
 )
 
-__all__ = ["Source", "all_figures"]
+__all__ = ["all_figures"]
 
 MOST_ROWS = 12  # of one variable in a picture; the table has them all
 MOST_TABLES = 5  # variables in a picture of response rates, those that tell most
 MOST_BALANCE = 14  # categories of the love plot; the table has them all
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where the numbers come from, for the line below each figure."""
-
-    survey: str
-    period: str
-    simulated: bool
-
-    def line(self, n_text: str) -> str:
-        """The source line."""
-        end = " **Simulated data.**" if self.simulated else ""
-        return f"{n_text}. Source: {self.survey}, {self.period}.{end}"
 
 
 def all_figures(numbers: Numbers, source: Source) -> dict[str, Figure]:
@@ -70,11 +55,6 @@ def all_figures(numbers: Numbers, source: Source) -> dict[str, Figure]:
     return {figure.key: figure for figure in made}
 
 
-def _told(shown: str, points: list[str]) -> str:
-    """What a picture shows, for those who do not see it; the table below has every number."""
-    return f"{' '.join(shown.split())}. {'; '.join(points)}. All numbers are in the table below."
-
-
 def _axis(numbers: Numbers) -> str:
     unit = {"points": "points", "%": "% satisfied", "scale points": f"mean answer on {numbers.metric.scale}"}
     return f"{numbers.metric.short}, {unit[numbers.metric.unit]}"
@@ -83,10 +63,6 @@ def _axis(numbers: Numbers) -> str:
 def _ticks(numbers: Numbers) -> Callable[[float], str]:
     say = Speech(numbers.metric)
     return lambda v: say.value(v) if numbers.metric.unit != "scale points" else number(v, 1)
-
-
-def _level(numbers: Numbers) -> str:
-    return level_text(numbers.settings.level)
 
 
 def _answers_of(numbers: Numbers) -> str:
@@ -106,7 +82,7 @@ def _band(numbers: Numbers) -> tuple[float, float]:
 
 def _ladder(numbers: Numbers, source: Source) -> Figure:
     say, margin, published = Speech(numbers.metric), numbers.settings.margin, numbers.published
-    level = _level(numbers)
+    level = level_of(numbers)
     value, span = say.value(published.value, 1), say.span(published.low, published.high, 1)
     rows = [
         plots.row(
@@ -224,7 +200,7 @@ def _ladder(numbers: Numbers, source: Source) -> Figure:
         headline=sentences.ladder_headline(numbers),
         subtitle=f"{numbers.metric.label} under {sentences.assumption_count(len(rows))}, from the mildest at the "
         f"top to {'none at all' if worst is not None else 'the strongest'} at the bottom",
-        alt=_told(
+        alt=alt_text(
             f"{numbers.metric.short} under each assumption, against {say.gap(margin)} around the published score",
             [f"{row[0]}: {row[2]}" + (f" ({row[3]})" if row[3] else "") for row in table],
         ),
@@ -272,8 +248,8 @@ def _stages(numbers: Numbers, source: Source) -> Figure:
     return Figure(
         key="stages",
         headline=sentences.stages_headline(numbers),
-        subtitle=f"Share of everyone invited who got as far as each stage, with its {_level(numbers)} interval",
-        alt=_told(
+        subtitle=f"Share of everyone invited who got as far as each stage, with its {level_of(numbers)} interval",
+        alt=alt_text(
             "Share of everyone invited at each stage", [f"{s.label} {percent(s.value, 1)}" for s in stages]
         ),
         draw=lambda canvas: plots.interval_rows(
@@ -291,7 +267,7 @@ def _stages(numbers: Numbers, source: Source) -> Figure:
                 "Stage",
                 "Customers",
                 "Of everyone invited",
-                f"{_level(numbers)} interval",
+                f"{level_of(numbers)} interval",
                 "Of the stage before",
             ),
             tuple(
@@ -306,7 +282,7 @@ def _stages(numbers: Numbers, source: Source) -> Figure:
             ),
         ),
         source=source.line(f"{count(stages[0].of)} invited"),
-        key_marks=(("observed", f"share, with {_level(numbers)} interval"),),
+        key_marks=(("observed", f"share, with {level_of(numbers)} interval"),),
     )
 
 
@@ -336,8 +312,8 @@ def _rates(numbers: Numbers, source: Source) -> Figure:
     return Figure(
         key="rates",
         headline=sentences.rates_headline(numbers),
-        subtitle=f"Share of those invited who gave a usable answer, with its {_level(numbers)} interval",
-        alt=_told(
+        subtitle=f"Share of those invited who gave a usable answer, with its {level_of(numbers)} interval",
+        alt=alt_text(
             f"Response rate by group, against {percent(total, 1)} in all",
             [_extremes(table) for table in told],
         ),
@@ -352,12 +328,12 @@ def _rates(numbers: Numbers, source: Source) -> Figure:
         ),
         table=Table(
             "Response rate by group",
-            ("Group", "Answers", "Invited", "Response rate", f"{_level(numbers)} interval"),
+            ("Group", "Answers", "Invited", "Response rate", f"{level_of(numbers)} interval"),
             tuple(rows),
             notes=f"{note} Answers by everyone invited (AAPOR RR1); Wilson intervals.".strip(),
         ),
         source=f"{source.line(_answers_of(numbers))} {note}{more}".rstrip(),
-        key_marks=(("observed", f"response rate, with {_level(numbers)} interval"),),
+        key_marks=(("observed", f"response rate, with {level_of(numbers)} interval"),),
     )
 
 
@@ -402,8 +378,10 @@ def _coverage(numbers: Numbers, source: Source) -> Figure:
     return Figure(
         key="coverage",
         headline=f"{share(1 - coverage.invited / coverage.customers)} of customers were never invited",
-        subtitle=f"Share of all customers who were invited, with its {_level(numbers)} interval",
-        alt=_told("Share of customers invited, by group", [_extremes(t) for t in coverage.tables if t.rows]),
+        subtitle=f"Share of all customers who were invited, with its {level_of(numbers)} interval",
+        alt=alt_text(
+            "Share of customers invited, by group", [_extremes(t) for t in coverage.tables if t.rows]
+        ),
         draw=lambda canvas: plots.interval_rows(
             canvas,
             drawn,
@@ -415,7 +393,7 @@ def _coverage(numbers: Numbers, source: Source) -> Figure:
         ),
         table=Table("Who was invited", ("Group", "Invited", "Customers", "Share"), rows),
         source=source.line(f"{count(coverage.invited)} of {count(coverage.customers)} customers invited"),
-        key_marks=(("observed", f"share invited, with {_level(numbers)} interval"),),
+        key_marks=(("observed", f"share invited, with {level_of(numbers)} interval"),),
     )
 
 
@@ -453,7 +431,7 @@ def _partials(numbers: Numbers, source: Source) -> Figure:
         headline=sentences.partials_headline(numbers),
         subtitle="How far each fact of the customer list spreads the probability of an answer: alone, and with "
         "the other facts held equal (partial R-indicators, in percentage points of the response rate)",
-        alt=_told(
+        alt=alt_text(
             "Spread of response by each fact, alone and with the others held equal",
             [
                 f"{p.title} {number(100 * p.unconditional, 1)} and {number(100 * p.conditional, 1)}"
@@ -522,7 +500,7 @@ def _balance(numbers: Numbers, source: Source) -> Figure:
         headline=sentences.balance_headline(numbers),
         subtitle="Difference of those who answered from everyone invited, in standard deviations, before and "
         "after weighting",
-        alt=_told(
+        alt=alt_text(
             "Differences before and after weighting",
             [
                 f"{r.variable}, {r.category}: {signed(r.difference, 2)}, then {signed(r.difference_weighted, 2)}"
@@ -600,9 +578,9 @@ def _strip(numbers: Numbers, source: Source) -> Figure:
     return Figure(
         key="strip",
         headline=sentences.strip_headline(numbers),
-        subtitle=f"{numbers.metric.label} under every reasonable choice of weighting, with its {_level(numbers)} "
+        subtitle=f"{numbers.metric.label} under every reasonable choice of weighting, with its {level_of(numbers)} "
         "interval and its price: how many times as many answers the same precision now takes (design effect)",
-        alt=_told(
+        alt=alt_text(
             f"{numbers.metric.short} under each choice of weights",
             [f"{c.label}: {say.value(c.value, 1)} ({say.span(c.low, c.high, 1)})" for c in ordered],
         ),
@@ -614,7 +592,7 @@ def _strip(numbers: Numbers, source: Source) -> Figure:
             reference=published.value,
             reference_label=f"as published: {say.value(published.value, 1)}",
             tick_text=_ticks(numbers),
-            columns=(numbers.metric.short, f"{_level(numbers)} interval", "price"),
+            columns=(numbers.metric.short, f"{level_of(numbers)} interval", "price"),
             ruled=False,
         ),
         table=Table(
@@ -622,7 +600,7 @@ def _strip(numbers: Numbers, source: Source) -> Figure:
             (
                 "Weighting",
                 numbers.metric.short,
-                f"{_level(numbers)} interval",
+                f"{level_of(numbers)} interval",
                 "Standard error",
                 "Price (design effect)",
             ),
@@ -641,7 +619,7 @@ def _strip(numbers: Numbers, source: Source) -> Figure:
         ),
         source=source.line(_answers_of(numbers)),
         key_marks=(
-            ("adjusted", f"after weighting, with {_level(numbers)} interval"),
+            ("adjusted", f"after weighting, with {level_of(numbers)} interval"),
             ("band", f"within {say.gap(numbers.settings.margin)} of the published score"),
         ),
     )
@@ -675,13 +653,13 @@ def _checks(numbers: Numbers, source: Source) -> Figure:
         )
         for check in numbers.checks
     ]
-    level = _level(numbers)
+    level = level_of(numbers)
     return Figure(
         key="checks",
         headline=sentences.checks_headline(numbers),
         subtitle="Percentage points by which those who answered lie off everyone invited, in what customers did "
         "later, which no weight was made from",
-        alt=_told(
+        alt=alt_text(
             "How far the answers lie off, before and after weighting",
             [
                 f"{c.label}: {percent(c.answers, 1)} of the answers, {percent(c.weighted, 1)} weighted, "
@@ -761,7 +739,7 @@ def _proxy(numbers: Numbers, source: Source) -> Figure:
         headline=sentences.proxy_headline(numbers),
         subtitle="Response rate by tenth of everyone invited, from those whose facts foretell the lowest "
         f"{numbers.metric.short} to the highest",
-        alt=_told("Response rate by tenth", [f"{r.label}: {percent(r.value, 1)}" for r in unseen.deciles]),
+        alt=alt_text("Response rate by tenth", [f"{r.label}: {percent(r.value, 1)}" for r in unseen.deciles]),
         draw=lambda canvas: plots.curves(
             canvas,
             [plots.Series("", x, rates, [r.low for r in unseen.deciles], [r.high for r in unseen.deciles])],
@@ -787,7 +765,7 @@ def _proxy(numbers: Numbers, source: Source) -> Figure:
             ),
         ),
         source=source.line(_answers_of(numbers)),
-        key_marks=(("line", f"response rate, with {_level(numbers)} interval"),),
+        key_marks=(("line", f"response rate, with {level_of(numbers)} interval"),),
     )
 
 
@@ -799,7 +777,7 @@ def _phi(numbers: Numbers, source: Source) -> Figure:
         headline=sentences.phi_headline(numbers),
         subtitle="Published score minus that of everyone invited, by how far satisfaction itself, beyond what is "
         "known of customers, decides who answers",
-        alt=_told(
+        alt=alt_text(
             "A curve of the bias over the assumption",
             [
                 f"{percent(p)}: {say.gap_span(lo, hi)}"
@@ -829,7 +807,7 @@ def _phi(numbers: Numbers, source: Source) -> Figure:
         ),
         source=source.line(_answers_of(numbers)),
         key_marks=(
-            ("line", f"bias, with {_level(numbers)} interval"),
+            ("line", f"bias, with {level_of(numbers)} interval"),
             ("band", f"smaller than {say.gap(margin)}"),
         ),
     )
@@ -853,7 +831,7 @@ def _tipping(numbers: Numbers, source: Source) -> Figure:
         subtitle=f"{numbers.metric.short} of everyone invited, by how many times the odds of "
         f"{sentences.worst_answers(numbers.metric)} are among those who stayed silent, compared with people like "
         "them who answered",
-        alt=_told(
+        alt=alt_text(
             "The score of everyone falls as the odds rise",
             [
                 f"odds × {number(o, 1)}: {say.value(v, 1)}"
@@ -927,7 +905,7 @@ def _robustness(numbers: Numbers, source: Source) -> Figure:
         headline=sentences.robustness_headline(numbers),
         subtitle="How far one more fact, which is not known, would move the weighted score if it were as telling "
         "as each of the facts at hand",
-        alt=_told(
+        alt=alt_text(
             "Move of the score by an unknown fact as telling as",
             [f"{t}: {signed(b, 1)}" for t, b, _ in ordered],
         ),
@@ -973,8 +951,8 @@ def _instrument(numbers: Numbers, source: Source) -> Figure:
         key="instrument",
         headline=sentences.instrument_headline(numbers),
         subtitle=f"{numbers.metric.label} of those who answered, by how hard they were asked, with its "
-        f"{_level(numbers)} interval",
-        alt=_told(
+        f"{level_of(numbers)} interval",
+        alt=alt_text(
             "Score and response rate in each arm", [f"{r[0]}: {r[2]} answered, {r[3]} ({r[4]})" for r in rows]
         ),
         draw=lambda canvas: plots.interval_rows(
@@ -982,16 +960,16 @@ def _instrument(numbers: Numbers, source: Source) -> Figure:
             drawn,
             axis_label=_axis(numbers),
             tick_text=_ticks(numbers),
-            columns=(numbers.metric.short, f"{_level(numbers)} interval", "answered"),
+            columns=(numbers.metric.short, f"{level_of(numbers)} interval", "answered"),
         ),
         table=Table(
             "Score and response by arm",
-            ("Arm", "Invited", "Response rate", numbers.metric.short, f"{_level(numbers)} interval"),
+            ("Arm", "Invited", "Response rate", numbers.metric.short, f"{level_of(numbers)} interval"),
             tuple(rows),
             notes=" ".join(sentences.instrument_note(numbers, found) for found in numbers.instruments),
         ),
         source=source.line(_answers_of(numbers)),
-        key_marks=(("observed", f"as answered, with {_level(numbers)} interval"),),
+        key_marks=(("observed", f"as answered, with {level_of(numbers)} interval"),),
     )
 
 
@@ -1004,8 +982,8 @@ def _early(numbers: Numbers, source: Source) -> Figure:
     return Figure(
         key="early",
         headline=sentences.early_headline(numbers),
-        subtitle=f"{numbers.metric.label} by how long customers took to answer, with its {_level(numbers)} interval",
-        alt=_told("Score by time to answer", [f"{g[0]}: {say.value(g[2], 1)}" for g in found.groups]),
+        subtitle=f"{numbers.metric.label} by how long customers took to answer, with its {level_of(numbers)} interval",
+        alt=alt_text("Score by time to answer", [f"{g[0]}: {say.value(g[2], 1)}" for g in found.groups]),
         draw=lambda canvas: plots.interval_rows(
             canvas,
             drawn,
@@ -1013,17 +991,17 @@ def _early(numbers: Numbers, source: Source) -> Figure:
             tick_text=_ticks(numbers),
             reference=numbers.published.value,
             reference_label=f"all: {say.value(numbers.published.value, 1)}",
-            columns=(numbers.metric.short, f"{_level(numbers)} interval", "answers"),
+            columns=(numbers.metric.short, f"{level_of(numbers)} interval", "answers"),
         ),
         table=Table(
             "Score by time to answer",
-            ("Answered", "Answers", numbers.metric.short, f"{_level(numbers)} interval"),
+            ("Answered", "Answers", numbers.metric.short, f"{level_of(numbers)} interval"),
             tuple((g[0], count(g[1]), say.value(g[2], 1), say.span(g[3], g[4], 1)) for g in found.groups),
             notes="The trend holds equal what is known of customers. Late is not never: those who answer late "
             "need not be like those who never do (Lin and Schaeffer 1995).",
         ),
         source=source.line(_answers_of(numbers)),
-        key_marks=(("observed", f"as answered, with {_level(numbers)} interval"),),
+        key_marks=(("observed", f"as answered, with {level_of(numbers)} interval"),),
     )
 
 
@@ -1033,9 +1011,9 @@ def _plan(numbers: Numbers, source: Source) -> Figure:
     return Figure(
         key="plan",
         headline=sentences.plan_headline(numbers),
-        subtitle=f"Half the width of the {_level(numbers)} interval of the score of everyone invited, by answers "
+        subtitle=f"Half the width of the {level_of(numbers)} interval of the score of everyone invited, by answers "
         "from customers drawn at random from those who stayed silent",
-        alt=_told(
+        alt=alt_text(
             "A falling curve",
             [
                 f"{count(a)} answers: ±{say.rough_gap(b, 1)}"
@@ -1090,8 +1068,8 @@ def _units(numbers: Numbers, source: Source) -> Figure:
         headline=sentences.units_headline(numbers),
         subtitle=f"Mean {numbers.metric.short} of {units.noun} in fifths of their response rate, "
         + (f"adjusted for {join_words([in_sentence(a) for a in units.adjusted])}, " if units.adjusted else "")
-        + f"with its {_level(numbers)} interval",
-        alt=_told(
+        + f"with its {level_of(numbers)} interval",
+        alt=alt_text(
             "Mean score by fifth of response rate",
             [f"{g.label}: {say.value(g.value, 1)}" for g in units.groups],
         ),
@@ -1100,7 +1078,7 @@ def _units(numbers: Numbers, source: Source) -> Figure:
             rows,
             axis_label=_axis(numbers),
             tick_text=_ticks(numbers),
-            columns=(numbers.metric.short, f"{_level(numbers)} interval", units.noun),
+            columns=(numbers.metric.short, f"{level_of(numbers)} interval", units.noun),
         ),
         table=Table(
             f"Mean score of {units.noun} by response rate",
@@ -1109,7 +1087,7 @@ def _units(numbers: Numbers, source: Source) -> Figure:
                 units.noun.capitalize(),
                 "Mean rate",
                 numbers.metric.short,
-                f"{_level(numbers)} interval",
+                f"{level_of(numbers)} interval",
             ),
             tuple(
                 (g.label, count(g.n), percent(g.rate, 1), say.value(g.value, 1), say.span(g.low, g.high, 1))
@@ -1118,5 +1096,5 @@ def _units(numbers: Numbers, source: Source) -> Figure:
             notes=sentences.units_note(numbers),
         ),
         source=source.line(f"{count(units.n)} {units.noun}"),
-        key_marks=(("observed", f"mean, with {_level(numbers)} interval"),),
+        key_marks=(("observed", f"mean, with {level_of(numbers)} interval"),),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cxstats.studies.article import Article, Sections, compose
+from cxstats.studies.pictures import Source
 from cxstats.studies.sample_size.study import SMALLEST_GROUP, Settings, measure, settings
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def sample_size(
         seed=seed,
     )
     numbers = measure(survey, chosen)
-    source = figures.Source(survey.title, sentences.period(numbers, survey), survey.simulated)
+    source = Source(survey.title, sentences.period(numbers, survey), survey.simulated)
     return compose(
         SampleSizeStudy,
         survey,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cxstats.display import plots
 from cxstats.display.parts import Figure, Table
+from cxstats.studies.pictures import Source, alt_text, level_of
 from cxstats.studies.sample_size.sentences import league_table, rank_headline
 from cxstats.studies.sample_size.study import GroupTable, Numbers
 from cxstats.studies.speech import Speech, in_sentence
@@ -18,7 +18,6 @@ from cxstats.words import (
     capitalised,
     count,
     join_words,
-    level_text,
     number,
     percent,
     plural,
@@ -28,24 +27,10 @@ from cxstats.words import (
 if TYPE_CHECKING:
     from cxstats.methods.efficiency import RelativeEfficiency
 
-__all__ = ["Source", "all_figures"]
+__all__ = ["all_figures"]
 
 Tick = Callable[[float], str]
 MOST_ROWS = 16  # of one group variable in a picture; the table has them all
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where the numbers come from, for the line below each figure."""
-
-    survey: str
-    period: str
-    simulated: bool
-
-    def line(self, n_text: str) -> str:
-        """The source line."""
-        end = " **Simulated data.**" if self.simulated else ""
-        return f"{n_text}. Source: {self.survey}, {self.period}.{end}"
 
 
 def all_figures(numbers: Numbers, source: Source) -> dict[str, Figure]:
@@ -64,11 +49,6 @@ def all_figures(numbers: Numbers, source: Source) -> dict[str, Figure]:
     return {figure.key: figure for figure in made}
 
 
-def _told(shown: str, points: list[str]) -> str:
-    """What a picture shows, for those who do not see it; the table below has every number."""
-    return f"{' '.join(shown.split())}. {'; '.join(points)}. All numbers are in the table below."
-
-
 def _axis(numbers: Numbers) -> str:
     unit = {"points": "points", "%": "% satisfied", "scale points": f"mean answer on {numbers.metric.scale}"}
     return f"{numbers.metric.short}, {unit[numbers.metric.unit]}"
@@ -81,10 +61,6 @@ def _ticks(numbers: Numbers) -> Tick:
 
 def _gap_axis(numbers: Numbers) -> str:
     return f"{Speech(numbers.metric).gap_unit} of {numbers.metric.short}"
-
-
-def _level(numbers: Numbers) -> str:
-    return level_text(numbers.settings.level)
 
 
 def _score(numbers: Numbers, source: Source) -> Figure:
@@ -106,13 +82,13 @@ def _score(numbers: Numbers, source: Source) -> Figure:
             "inconclusive": f"whether it changed by {say.gap(margin)} cannot be told",
         }.get(numbers.verdict.value, "the change cannot be told")
         extra = (("Change", say.gap_span(change.low, change.high, edge=margin), "", ""),)
-        subtitle = f"{numbers.metric.label} per wave, with its {_level(numbers)} interval. {extra[0][0]}: {extra[0][1]}"
+        subtitle = f"{numbers.metric.label} per wave, with its {level_of(numbers)} interval. {extra[0][0]}: {extra[0][1]}"
         key_band = (("band", f"within {say.gap(margin)} of the wave before"),)
     else:
         band = (last.value - margin, last.value + margin)
         band_label = f"within {say.gap(margin)}"
         headline = f"Chance leaves {numbers.metric.short} between {say.span(last.low, last.high).replace(' to ', ' and ')}"
-        subtitle = f"{numbers.metric.label} with its {_level(numbers)} interval, against {say.gap(margin)} either way"
+        subtitle = f"{numbers.metric.label} with its {level_of(numbers)} interval, against {say.gap(margin)} either way"
         key_band = (("band", f"within {say.gap(margin)} of the published score"),)
     rows = tuple(
         (
@@ -126,7 +102,7 @@ def _score(numbers: Numbers, source: Source) -> Figure:
     )
     table = Table(
         f"{numbers.metric.short} per wave" if len(waves) > 1 else numbers.metric.short,
-        ("Wave", "Answers", numbers.metric.short, f"{_level(numbers)} interval", "Method"),
+        ("Wave", "Answers", numbers.metric.short, f"{level_of(numbers)} interval", "Method"),
         rows,
     )
     drawn = [
@@ -165,7 +141,7 @@ def _score(numbers: Numbers, source: Source) -> Figure:
             band=band,
             band_label=band_label,
             tick_text=_ticks(numbers),
-            columns=(numbers.metric.short, f"{_level(numbers)} interval"),
+            columns=(numbers.metric.short, f"{level_of(numbers)} interval"),
         )
 
     return Figure(
@@ -174,12 +150,12 @@ def _score(numbers: Numbers, source: Source) -> Figure:
         subtitle=subtitle,
         draw=draw,
         table=table,
-        alt=_told(
+        alt=alt_text(
             f"{numbers.metric.short} {'per wave' if len(waves) > 1 else ''} with its interval",
             [f"{row[0]} {row[2]} ({row[3]})" for row in rows[-6:]],
         ),
         source=source.line(plural(numbers.n, "answer")),
-        key_marks=(("observed", f"as answered, with {_level(numbers)} interval"), *key_band),
+        key_marks=(("observed", f"as answered, with {level_of(numbers)} interval"), *key_band),
     )
 
 
@@ -234,14 +210,14 @@ def _groups(numbers: Numbers, source: Source) -> Figure:
             reference=total.value,
             reference_label=f"all: {say.value(total.value, 1)}",
             band=(total.value - margin, total.value + margin),
-            columns=(numbers.metric.short, f"{_level(numbers)} interval", "answers"),
+            columns=(numbers.metric.short, f"{level_of(numbers)} interval", "answers"),
         )
 
     return Figure(
         key="groups",
         headline=headline,
-        subtitle=f"{numbers.metric.label} by group, highest first, with its {_level(numbers)} interval",
-        alt=_told(
+        subtitle=f"{numbers.metric.label} by group, highest first, with its {level_of(numbers)} interval",
+        alt=alt_text(
             f"{numbers.metric.short} with its interval in {plural(len(rows), 'group')}, against "
             f"{say.value(total.value, 1)} in all",
             [
@@ -254,13 +230,13 @@ def _groups(numbers: Numbers, source: Source) -> Figure:
         draw=draw,
         table=Table(
             f"{numbers.metric.short} by group",
-            ("Group", "Answers", numbers.metric.short, f"{_level(numbers)} interval", "Method"),
+            ("Group", "Answers", numbers.metric.short, f"{level_of(numbers)} interval", "Method"),
             tuple(rows),
             notes=note,
         ),
         source=f"{source.line(plural(numbers.n, 'answer'))} {note}{left_out}".rstrip(),
         key_marks=(
-            ("observed", f"as answered, with {_level(numbers)} interval"),
+            ("observed", f"as answered, with {level_of(numbers)} interval"),
             ("band", f"within {say.gap(margin)} of the total"),
         ),
     )
@@ -320,7 +296,7 @@ def _card(numbers: Numbers, source: Source) -> Figure:
             reference=promised,
             reference_label=f"promised: {percent(promised)}",
             limits=(min(promised - 2, lowest - 0.3), max(min(promised + 2, 100), highest + 0.3)),
-            columns=("contains\nthe truth", f"these answers’\n{_level(numbers)} interval"),
+            columns=("contains\nthe truth", f"these answers’\n{level_of(numbers)} interval"),
             ruled=False,
         )
 
@@ -350,7 +326,7 @@ def _card(numbers: Numbers, source: Source) -> Figure:
         headline=headline,
         subtitle=f"How often a “{percent(promised)}” interval contains the true {numbers.metric.short} at {answers} "
         f"and {mix}. A method falls short if it drops below {percent(promised - 100 * card.shortfall)} nearby",
-        alt=_told(
+        alt=alt_text(
             f"How often each method’s interval contains the truth, against {percent(promised)} promised",
             [f"{r[0]} {r[1]}, nearby {r[2]} to {r[3]}" for r in rows],
         ),
@@ -426,9 +402,9 @@ def _needs(numbers: Numbers, source: Source) -> Figure:
     return Figure(
         key="needs",
         headline=headline,
-        subtitle=f"Answers that each decision needs, with the {_level(numbers)} interval that comes from not knowing "
+        subtitle=f"Answers that each decision needs, with the {level_of(numbers)} interval that comes from not knowing "
         "the spread of answers exactly",
-        alt=_told(
+        alt=alt_text(
             f"Answers that each decision needs, against the {count(have)} there are",
             [f"{plan.decision}: {count(plan.size.n)}" for plan in plans],
         ),
@@ -458,7 +434,7 @@ def _needs(numbers: Numbers, source: Source) -> Figure:
                 else ", response rate not known"
             )
         ),
-        key_marks=(("adjusted", f"answers needed, with {_level(numbers)} interval"),),
+        key_marks=(("adjusted", f"answers needed, with {level_of(numbers)} interval"),),
     )
 
 
@@ -475,7 +451,7 @@ def _tracker(numbers: Numbers, source: Source) -> Figure:
         headline=headline,
         subtitle=f"Smallest true change between two waves that is found in {share(numbers.settings.power)} of cases, by "
         "answers in each wave",
-        alt=_told(
+        alt=alt_text(
             "A falling curve: the more answers in each wave, the smaller the change that shows",
             [
                 f"{plural(a, 'answer')}: {say.rough_gap(b, 1)}"
@@ -568,8 +544,8 @@ def _ranks(numbers: Numbers, source: Source) -> Figure:
         key="ranks",
         headline=rank_headline(table),
         subtitle=f"Place in a league table of {numbers.metric.short} by {in_sentence(table.title)}: as it stands, and "
-        f"the places that chance allows, all together with {_level(numbers)} confidence",
-        alt=_told(
+        f"the places that chance allows, all together with {level_of(numbers)} confidence",
+        alt=alt_text(
             f"The places each {in_sentence(table.title)} can hold",
             [f"{d.label} {plots.place_text(d.low, d.high)}" for d in drawn],
         ),
@@ -613,7 +589,7 @@ def _label(numbers: Numbers, source: Source) -> Figure:
         key="label",
         headline=headline,
         subtitle=f"Probability that the true {numbers.metric.short} falls in each customary band",
-        alt=_told(
+        alt=alt_text(
             "A bar divided by the probability of each label",
             [f"{b.label}, {b.range_text}: {percent(100 * b.probability, 1)}" for b in bands],
         ),
@@ -650,13 +626,13 @@ def _efficiency(numbers: Numbers, source: Source) -> Figure:
             canvas,
             rows,
             axis_label="Answers needed for the same change",
-            columns=("answers", f"{_level(numbers)} interval"),
+            columns=("answers", f"{level_of(numbers)} interval"),
             limits=(0, 1.1 * max(high, 110)),
             tick_text=count,
         ),
         table=Table(
             "Answers needed for the same change",
-            ("Metric", "Answers", f"{_level(numbers)} interval"),
+            ("Metric", "Answers", f"{level_of(numbers)} interval"),
             (
                 ("Mean answer", "100", ""),
                 *(
@@ -668,7 +644,7 @@ def _efficiency(numbers: Numbers, source: Source) -> Figure:
             "the kind of change: the picture shows the first, the table others too. The intervals are for chance alone.",
         ),
         source=source.line(plural(numbers.n, "answer")),
-        key_marks=(("observed", f"with {_level(numbers)} interval"),),
+        key_marks=(("observed", f"with {level_of(numbers)} interval"),),
     )
 
 
@@ -700,7 +676,7 @@ def _floor(numbers: Numbers, source: Source) -> Figure:
         ),
         subtitle=f"Typical total error of {metric.short} (chance and bias together) by number of answers, if those who "
         "answer differ from all customers by this much",
-        alt=_told(
+        alt=alt_text(
             "Falling curves that level off at the bias: no number of answers takes it away",
             [
                 f"bias {say.gap(f.bias)}: larger than chance beyond {count(f.n)} answers"

@@ -1,6 +1,6 @@
 """How often is the sample-size study's verdict wrong? Companies of known truth, counted.
 
-    python benchmarks/verdicts_sample_size.py [--companies 1000] [--workers 2]
+    python benchmarks/verdicts_sample_size.py [--companies 1000] [--workers 2] [--table]
 
 Question: did the metric change by the margin? True changes of 0, ½, 0.9, 1.1 and 2 margins; waves of
 different customers, of the same customers in part, and weighted answers. Wrong is "negligible" when the
@@ -10,18 +10,19 @@ its own Clopper–Pearson limit; cells are never averaged.
 
 from __future__ import annotations
 
-import argparse
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from measure import table
 from scipy.optimize import brentq
-from scipy.stats import beta, norm
+from scipy.stats import norm
+from verdict_grid import TARGET, Grid, parser, wrong_limit
 
 import cxstats as cx
 from cxstats.findings import Verdict, judge
 from cxstats.methods.groups import group_means
-from cxstats.simulation import METRICS, Model, executor
+from cxstats.simulation import METRICS, Model
 from cxstats.simulation.population import answer_shares
 from cxstats.studies.sample_size.study import change_since
 
@@ -30,36 +31,7 @@ EFFECTS = (0.0, 0.5, 0.9, 1.1, 2.0)
 ERRORS = (0.2, 0.35, 0.6)
 DESIGNS = ("other customers", "half the same customers", "weighted")
 LEVEL = 0.95
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One cell of the grid and what became of its companies."""
-
-    metric: str
-    design: str
-    error: float
-    n: int
-    effect: float
-    companies: int
-    negligible: int
-    material: int
-    inconclusive: int
-
-    @property
-    def wrong(self) -> int:
-        """Companies with a wrong verdict."""
-        return self.negligible if self.effect > 1 else self.material
-
-    @property
-    def wrong_limit(self) -> float:
-        """Clopper–Pearson 95 % upper limit of the share of wrong verdicts."""
-        return float(beta.ppf(0.95, self.wrong + 1, self.companies - self.wrong))
-
-    @property
-    def right(self) -> float:
-        """Share of firm and right verdicts."""
-        return (self.material if self.effect > 1 else self.negligible) / self.companies
+GRID = Grid("sample_size", ("metric", "design", "error", "effect"), rule=1)
 
 
 def tilted(shares: np.ndarray, metric: cx.Metric, change: float) -> np.ndarray:
@@ -109,76 +81,107 @@ def _company(rng: np.random.Generator, metric: cx.Metric, shares: list[np.ndarra
     return (cells if design == "weighted" else cells.drop(columns=["w", "w2"])), None
 
 
-def run(task: tuple[str, str, float, float, int, int]) -> Cell:
-    """One cell of the grid."""
-    key, design, error, effect, companies, seed = task
+def run(task: dict[str, Any]) -> dict[str, int]:
+    """One row of the grid: how many companies got which verdict."""
+    key, design, error, effect = (task[name] for name in GRID.settings)
     metric = METRICS[key]
     base = answer_shares(Model(repeat_share=0), key)
     start = base.answered.sum(axis=(0, 1)) / base.answered.sum()
     shares = [start, tilted(start, metric, -effect * metric.margin)]
     spread = np.sqrt(metric.variance(start) + metric.variance(shares[1]))
     n = int(np.ceil((spread / (error * metric.margin)) ** 2))
-    rng = np.random.default_rng([seed, int(1000 * error), int(10 * effect), DESIGNS.index(design), len(key)])
+    rng = np.random.default_rng(
+        [task["seed"], int(1000 * error), int(10 * effect), DESIGNS.index(design), len(key)]
+    )
     found = dict.fromkeys(Verdict, 0)
-    for _ in range(companies):
+    for _ in range(task["companies"]):
         cells, matrix = _company(rng, metric, shares, n, design)
         means = group_means(cells, metric, score="score", group="wave", labels=["1", "2"], matrix=matrix)
         change = change_since(means, metric, LEVEL)
         found[judge(change.low, change.high, metric.margin)] += 1
-    return Cell(
-        metric.short, design, error, n, effect, companies,
-        found[Verdict.NEGLIGIBLE], found[Verdict.MATERIAL], found[Verdict.INCONCLUSIVE],
-    )  # fmt: skip
+    return {
+        "n": n,
+        "negligible": found[Verdict.NEGLIGIBLE],
+        "material": found[Verdict.MATERIAL],
+        "inconclusive": found[Verdict.INCONCLUSIVE],
+    }
 
 
-def grid(
-    companies: int, seed: int = 20250401, *, metrics=("nps", "csat", "ces"), errors=ERRORS, designs=DESIGNS
-):
+def grid(metrics=tuple(METRICS), errors=ERRORS, designs=DESIGNS) -> list[dict[str, Any]]:
     """The tasks."""
     return [
-        (metric, design, error, effect, companies, seed)
+        {"metric": metric, "design": design, "error": error, "effect": effect}
         for metric in metrics for design in designs for error in errors for effect in EFFECTS
     ]  # fmt: skip
 
 
-def failures(cells: list[Cell]) -> list[str]:
-    """Cells that break the promise: wrong above 5 %, or too few firm verdicts where they are owed."""
-    broken = []
-    for c in cells:
-        name = f"{c.metric}, {c.design}, n {c.n}, true change {c.effect:g} margins"
-        if c.wrong_limit > 0.05:
-            broken.append(f"{name}: wrong in {c.wrong} of {c.companies}")
-        if c.error <= 0.2 and c.effect in (0.0, 2.0) and c.right < 0.8:
-            broken.append(f"{name}: firm and right in only {c.right:.0%}")
-    return broken
+def judged(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows in the grid's order, with the share of wrong verdicts and of firm and right ones."""
+    rows = rows.astype({"error": float, "effect": float})
+    above = rows["effect"] > 1
+    wrong = rows["negligible"].where(above, rows["material"])
+    right = rows["material"].where(above, rows["negligible"]) / rows["companies"]
+    limit = [wrong_limit(w, c) for w, c in zip(wrong, rows["companies"], strict=True)]
+    rows = rows.assign(wrong=wrong, limit=limit, right=right)
+    place = {tuple(_task.values()): number for number, _task in enumerate(grid())}
+    key = rows[list(GRID.settings)].apply(lambda row: place[tuple(row)], axis=1)
+    return rows.assign(place=key).sort_values("place", ignore_index=True)
+
+
+def broken(rows: pd.DataFrame) -> list[str]:
+    """Rows that break the promise: wrong above 5 %, or too few firm verdicts where they are owed."""
+    found = []
+    for row in rows.itertuples():
+        name = f"{METRICS[row.metric].short}, {row.design}, n {row.n:,}, true change {row.effect:g} margins"
+        if row.limit > TARGET:
+            found.append(f"{name}: wrong in {row.wrong} of {row.companies:,}")
+        if row.error <= 0.2 and row.effect in (0.0, 2.0) and row.right < 0.8:
+            found.append(f"{name}: firm and right in only {row.right:.0%}")
+    return found
+
+
+def publish() -> None:
+    """Write the section of RESULTS.md."""
+    rows = judged(GRID.rows())
+    header = [
+        "metric",
+        "answers",
+        "n a wave",
+        "error/margin",
+        "true change/margin",
+        "wrong",
+        "95 % limit",
+        "firm and right",
+    ]
+    body = [
+        (
+            METRICS[row.metric].short, row.design, f"{row.n:,}", f"{row.error:g}", f"{row.effect:g}",
+            f"{row.wrong} of {row.companies:,}", f"{row.limit:.2%}", f"{row.right:.1%}",
+        )
+        for row in rows.itertuples()
+    ]  # fmt: skip
+    said = f"""
+Question: did the metric change by the margin? Companies of known truth through the study's own path from counts to verdict,
+at the 95 % level. Wrong is "negligible" when the true change is above the margin, or "material" when it is at most the
+margin; target: the Clopper–Pearson 95 % upper limit at most 5 % in every row. Where the standard error is a fifth of the
+margin, at least 80 % of verdicts at changes of 0 and 2 margins are to be firm and right. {len(rows)} of the grid's
+{len(grid())} rows."""
+    GRID.publish("Verdicts of the sample-size study", said, table(header, body), broken(rows))
 
 
 def main() -> None:
-    """Print the grid as a table."""
-    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("--companies", type=int, default=1000)
-    arguments.add_argument("--workers", type=int, default=2)
-    arguments.add_argument("--metrics", nargs="+", default=["nps", "csat", "ces"], choices=list(METRICS))
+    """Run what is missing of the grid, then write the table."""
+    arguments = parser(__doc__)
+    arguments.add_argument("--metrics", nargs="+", default=list(METRICS), choices=list(METRICS))
     arguments.add_argument(
         "--errors", nargs="+", type=float, default=ERRORS, help="of the change, in margins"
     )
     arguments.add_argument("--designs", nargs="+", default=DESIGNS, choices=DESIGNS)
-    arguments.add_argument("--address", help="a Dask scheduler, to spread the work over a cluster")
     given = arguments.parse_args()
-    with executor(given.address, workers=given.workers) as pool:
-        wanted = {"metrics": given.metrics, "errors": given.errors, "designs": given.designs}
-        cells = list(pool.map(run, grid(given.companies, **wanted)))
-    print(
-        "| metric | answers | n a wave | error/margin | true change/margin | wrong | 95 % limit | firm and right |"
-    )
-    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
-    for c in cells:
-        print(
-            f"| {c.metric} | {c.design} | {c.n:,} | {c.error:g} | {c.effect:g} | {c.wrong} of {c.companies:,} | "
-            f"{c.wrong_limit:.2%} | {c.right:.1%} |"
-        )
-    broken = failures(cells)
-    print("\nEvery cell keeps the promise." if not broken else "\nBroken:\n" + "\n".join(broken))
+    if not given.table:
+        tasks = grid(given.metrics, given.errors, given.designs)
+        GRID.work(tasks, run, companies=given.companies, workers=given.workers, address=given.address)
+    publish()
 
 
 if __name__ == "__main__":

@@ -57,9 +57,20 @@ class Outcome:
 
 
 def render(
-    jobs: Sequence[Job], out: Path, *, limits: Limits | None = None, progress: Progress | None = None
+    jobs: Sequence[Job],
+    out: Path,
+    *,
+    limits: Limits | None = None,
+    progress: Progress | None = None,
+    workers: int = 1,
+    engine: Literal["fork", "kernel"] = "fork",
+    force: bool = False,
 ) -> list[Outcome]:
     """Render every job below ``out`` (made and checked by :func:`.publish.open_out`), then the index.
+
+    ``workers`` reports are made at a time. ``engine`` says where notebooks run: in processes forked from one
+    that has every library loaded, or (``"kernel"``, and where a system cannot fork) each in a Python of its
+    own. ``force`` renders what has not changed as well.
 
     Raises KeyboardInterrupt as it comes, with the record written, no process left and nothing half
     published; RenderError when the index cannot be written.

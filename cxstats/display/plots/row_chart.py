@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as MplFigure
 
 _BESIDE = 122.0  # px that a label may take beside its mark on a phone
-_PICTOGRAM, _VERDICT_WORDS = (
+PICTOGRAM, VERDICT_WORDS = (
     40.0,
     112.0,
 )  # px of a verdict's drawing, and most that its words may take beside it
@@ -115,8 +115,8 @@ class RowChart:
         judged = [r.verdict for r in self.rows if isinstance(r, Row) and r.verdict]
         if not judged:
             return 0.0
-        words = [text for _, said in judged for text in wrap(said, _VERDICT_WORDS, SMALL_PT, bold=True)]
-        return _PICTOGRAM + 8 + max(measure(text, SMALL_PT, bold=True) for text in words)
+        words = [text for _, said in judged for text in wrap(said, VERDICT_WORDS, SMALL_PT, bold=True)]
+        return PICTOGRAM + 8 + max(measure(text, SMALL_PT, bold=True) for text in words)
 
     def _gutter_edges(self, width: float) -> list[tuple[float, float]]:
         """(left, right) of each gutter column, the last one ending at the right edge."""
@@ -197,7 +197,7 @@ class RowChart:
             label_height = LABEL_LEADING * len(labels) + SMALL_LEADING * len(subs)
             pitch = 27.0 if len(item.lines) > 1 else 22.0
             pad = 20.0 if self.ruled else (3.6 if compact and not boxed else 14.0)
-            words = wrap(item.verdict[1], _VERDICT_WORDS, SMALL_PT, bold=True) if item.verdict else []
+            words = wrap(item.verdict[1], VERDICT_WORDS, SMALL_PT, bold=True) if item.verdict else []
             if len(words) > 1 and pad < 14.0:
                 pad = 14.0  # two lines of a verdict need air between rows
             tall = max(label_height, SMALL_LEADING * len(words))
@@ -229,11 +229,11 @@ class RowChart:
         """Pictogram and words of a verdict; a difference that matters stands out in bold."""
         kind, _ = verdict
         if kind:
-            _pictogram(sheet, left, y, kind)
+            pictogram(sheet, left, y, kind)
         start = y - SMALL_LEADING * (len(words) - 1) / 2
         for k, text in enumerate(words):
             sheet.text(
-                left + _PICTOGRAM + 8,
+                left + PICTOGRAM + 8,
                 start + SMALL_LEADING * k,
                 text,
                 bold=kind == "material",
@@ -396,7 +396,7 @@ class RowChart:
                 sheet.text(1, y + 8, text, colour=SECONDARY)
                 y += SMALL_LEADING
             if item.verdict:
-                shift = 0.0 if item.verdict[0] else -_PICTOGRAM - 8
+                shift = 0.0 if item.verdict[0] else -PICTOGRAM - 8
                 self._verdict(sheet, 1 + shift, y + 11, item.verdict, [item.verdict[1]])
                 y += 23 if item.verdict[0] else SMALL_LEADING
             y += 3
@@ -538,16 +538,16 @@ class RowChart:
                     zorder=1.8,
                 )
             for mark in spot.line.marks:
-                _draw_span(plot, mark, spot.y, self.limits)
+                draw_span(plot, mark, spot.y, self.limits)
                 if known(mark.value) and self.limits[0] <= mark.value <= self.limits[1]:
                     points.setdefault((mark.role, mark.hollow), []).append((mark.value, spot.y))
         for (role, hollow), where in points.items():
             draw_points(plot.axes, where, role, hollow=hollow)
 
 
-def _pictogram(sheet: Sheet, left: float, y: float, kind: str) -> None:
+def pictogram(sheet: Sheet, left: float, y: float, kind: str) -> None:
     """The verdict's drawing, 40 × 20 px: the interval against the band, as on the page."""
-    plot = sheet.plot(left, left + _PICTOGRAM, y - 10, y + 10, (0.0, _PICTOGRAM))
+    plot = sheet.plot(left, left + PICTOGRAM, y - 10, y + 10, (0.0, PICTOGRAM))
     axes, top, bottom = plot.axes, y - 8, y + 8
     axes.fill_between([9, 22], top, bottom, color=SPREAD, linewidth=0, zorder=0.5)
     axes.vlines([9, 22], top, bottom, colors=INK, linewidth=1.1, zorder=1)
@@ -559,7 +559,7 @@ def _pictogram(sheet: Sheet, left: float, y: float, kind: str) -> None:
         axes.hlines([y], 0, 36, colors=INK, linewidth=1.5, linestyles=(0, (1.6, 1.6)), zorder=2)
 
 
-def _draw_span(plot: Plot, mark: Mark, y: float, limits: tuple[float, float]) -> None:
+def draw_span(plot: Plot, mark: Mark, y: float, limits: tuple[float, float]) -> None:
     """The line, box or bar of a mark; ends beyond the axis get an arrowhead instead of a cap."""
     axes = plot.axes
     if mark.role == "worst":

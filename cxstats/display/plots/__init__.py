@@ -10,6 +10,7 @@ marks, and the band only behind marks. Points and lines are drawn with seaborn, 
 from cxstats.display.plots.bands import Band, band_strip
 from cxstats.display.plots.curves import Series, Spot, curves
 from cxstats.display.plots.items import Heading, Line, Mark, Row, row
+from cxstats.display.plots.race import Entrant, Panel, race
 from cxstats.display.plots.rows import Ranked, interval_rows, place_text, ranks
 from cxstats.display.plots.scatter import Labelled, scatter
 from cxstats.display.plots.sheet import Role, measure, wrap
@@ -18,10 +19,12 @@ from cxstats.display.plots.waterfall import Step, waterfall
 
 __all__ = [
     "Band",
+    "Entrant",
     "Heading",
     "Labelled",
     "Line",
     "Mark",
+    "Panel",
     "Ranked",
     "Role",
     "Row",
@@ -34,6 +37,7 @@ __all__ = [
     "interval_rows",
     "measure",
     "place_text",
+    "race",
     "ranks",
     "row",
     "scatter",

@@ -245,7 +245,7 @@ def test_many_cells_give_a_sparse_matrix(repeated, monkeypatch):
     counted, dense = cells.cluster_matrix(table, BY, "customer")
     labels = {"score": {score: score // 2 for score in range(11)}}
     merged, small = cells.regroup(counted, labels, matrix=dense)
-    monkeypatch.setattr(cells, "DENSE_CELLS", 10)
+    monkeypatch.setattr(cells.counting, "DENSE_CELLS", 10)
     _, thin = cells.cluster_matrix(table, BY, "customer")
     assert sparse.issparse(thin)
     np.testing.assert_array_equal(thin.toarray(), dense)

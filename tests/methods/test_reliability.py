@@ -32,7 +32,7 @@ def test_anova_mean_squares_agree_with_statsmodels() -> None:
     from statsmodels.stats.anova import anova_lm
 
     rng = np.random.default_rng(4)
-    x = correlated(rng, 40, 0.6, 3) + [0, 0.2, 0.5]
+    x = correlated(rng, 40, 0.6, 3) + np.array([0, 0.2, 0.5])
     long = pd.DataFrame({"who": np.repeat(np.arange(40), 3), "when": np.tile([0, 1, 2], 40), "x": x.ravel()})
     ms = anova_lm(smf.ols("x ~ C(who) + C(when)", long).fit())["mean_sq"]
     between, occasions, residual = ms["C(who)"], ms["C(when)"], ms["Residual"]
@@ -57,7 +57,7 @@ def test_two_occasions_without_a_shift_are_nearly_a_pearson_correlation(method: 
 
 def test_a_shift_of_everybody_lowers_agreement_and_leaves_consistency() -> None:
     x = correlated(np.random.default_rng(6), 500, 0.7)
-    moved = x + [0.0, 1.0]
+    moved = x + np.array([0.0, 1.0])
     before, after = intraclass(x), intraclass(moved)
     assert after.consistency == pytest.approx(before.consistency, abs=1e-12)
     assert after.agreement[0] < before.agreement[0] - 0.1

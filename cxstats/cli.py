@@ -284,7 +284,41 @@ def describe(survey: str) -> SurveyRef:
         groups=frozenset(description.groups),
         outcomes=frozenset(description.outcomes),
         has_waves=description.wave is not None,
+        period=(description.period.start, description.period.end),
+        files=_files(path, description),
     )
+
+
+def _files(path: Path, description: Any) -> tuple[Path, ...] | None:
+    """Every file a survey is read from; None where a database is among its sources, or a file is not there."""
+    from cxstats.survey.errors import SurveyError
+    from cxstats.survey.files import find_files
+
+    found = [path.resolve()]
+    for source in _sources(description):
+        if source.url_env is not None:
+            return None
+        try:
+            found += find_files(source, path.resolve().parent, "")
+        except SurveyError:
+            return None  # the report says what is wrong with it
+    return tuple(dict.fromkeys(file.resolve() for file in found))
+
+
+def _sources(part: Any) -> Iterator[Any]:
+    """Every file or table that a description names, wherever it stands."""
+    from pydantic import BaseModel
+
+    from cxstats.survey.model import Source
+
+    if isinstance(part, Source):
+        yield part
+    if isinstance(part, BaseModel):
+        parts = [getattr(part, name) for name in type(part).model_fields]
+    else:
+        parts = list(part.values()) if isinstance(part, dict) else part if isinstance(part, tuple) else []
+    for inner in parts:
+        yield from _sources(inner)
 
 
 def _report(outcomes: list[Outcome], out: Path) -> int:

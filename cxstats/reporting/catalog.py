@@ -2,6 +2,7 @@
 
 ``reports/catalog.yml``::
 
+    keep: {records: 60, failed: 5}    # of every report (optional)
     reports:
       sample-size-ces:
         notebook: sample_size         # notebooks/sample_size.ipynb
@@ -10,24 +11,30 @@
         parameters: {metric: ces}
         needs: [ces]                  # scores and outcomes without which the report is not rendered
         audience: Service managers
+        period: 2025-Q1               # named, never counted from today; --period takes its place
+        compare_with: 2024-Q4         # the period, the survey or the report that came before
 
-Every value is read as text and converted by the model, so ``no``, ``012`` and ``1:30`` mean what they say.
+``for_each`` makes many reports of one entry: see :mod:`.expand`. Every value is read as text and converted
+by the model, so ``no``, ``012`` and ``1:30`` mean what they say.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from cxstats.reporting.errors import UsageError, did_you_mean
+from cxstats.reporting.expand import MOST, expand
 from cxstats.reporting.parameters import check_name
+from cxstats.reporting.periods import parse_period
 
-__all__ = ["Catalog", "Entry", "find", "load", "notebook_path"]
+__all__ = ["Before", "Catalog", "Entry", "Keep", "find", "load", "notebook_path"]
 
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _LARGEST = 1_000_000  # bytes: a catalogue is a page of text
@@ -37,6 +44,47 @@ BUNDLED = _PACKAGE / "_bundled"
 
 def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
+
+
+def _a_period(text: str) -> str:
+    return parse_period(text).text
+
+
+PeriodText = Annotated[str, BeforeValidator(lambda text: _a_period(text) if isinstance(text, str) else text)]
+
+
+class Keep(BaseModel):
+    """How many records of past runs, and notebooks of failed ones, are kept of a report."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    records: int = Field(default=60, ge=2, le=10_000)
+    failed: int = Field(default=5, ge=0, le=1_000)
+
+
+class Before(BaseModel):
+    """What a report is compared with: the same report of another period, or another report or survey."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    period: PeriodText | None = None
+    survey: str | None = Field(default=None, min_length=1, description="demo, or the path of a survey.yml")
+    report: str | None = Field(default=None, min_length=1)
+    customers: Literal["different", "same", "unknown"] = "unknown"
+
+    @model_validator(mode="after")
+    def _says_what(self) -> Before:
+        if self.period is None and self.survey is None and self.report is None:
+            raise ValueError("must name a period, a survey or a report")
+        return self
+
+
+def _as_keep(value: Any) -> Any:
+    return {"records": value} if isinstance(value, str) else value
+
+
+def _as_before(value: Any) -> Any:
+    return {"period": value} if isinstance(value, str) else value
 
 
 class Entry(BaseModel):
@@ -52,10 +100,16 @@ class Entry(BaseModel):
     parameters: dict[str, Any] = Field(default_factory=dict)
     needs: Annotated[list[str], BeforeValidator(_listed)] = Field(default_factory=list)
     audience: str = ""
+    period: PeriodText | None = None
+    compare_with: Annotated[Before | None, BeforeValidator(_as_before)] = None
+    keep: Annotated[Keep, BeforeValidator(_as_keep)] = Keep()
+    reads: Annotated[list[str] | None, BeforeValidator(_listed)] = Field(
+        default=None, description="other files that the notebook reads, from the catalogue's folder"
+    )
 
 
 class Catalog(BaseModel):
-    """The reports by id, and the file they were read from."""
+    """The reports by name, every for_each filled in, and the file they were read from."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -63,16 +117,20 @@ class Catalog(BaseModel):
     path: Path = Field(default=Path(), exclude=True)
 
     def unknown(self, names: Sequence[str]) -> list[str]:
-        """A problem for every name that is no report's."""
+        """A problem for every name that is no report's, and every pattern that fits none."""
         return [
             f"there is no report {name!r}.{did_you_mean(name, self.reports)}"
             for name in names
-            if name not in self.reports
+            if not any(fnmatchcase(report, name) for report in self.reports)
         ]
 
     def select(self, names: Sequence[str]) -> dict[str, Entry]:
-        """The named reports, or all of them without names, in the catalogue's order."""
-        return {name: entry for name, entry in self.reports.items() if not names or name in names}
+        """The named reports (``nps-*`` names several), or all of them without names, in the catalogue's order."""
+        return {
+            report: entry
+            for report, entry in self.reports.items()
+            if not names or any(fnmatchcase(report, name) for name in names)
+        }
 
 
 def find(folder: Path | None = None) -> Path:
@@ -84,23 +142,88 @@ def find(folder: Path | None = None) -> Path:
     raise UsageError(f"there is no catalogue: {here} does not exist, and none came with the package")
 
 
-def load(path: Path) -> Catalog:
-    """The catalogue in ``path``; raises UsageError with every problem in it."""
+def load(path: Path, *, period: str | None = None, compare_with: str | None = None) -> Catalog:
+    """The catalogue in ``path``; raises UsageError with every problem in it.
+
+    ``period`` and ``compare_with`` (periods) take the place of what the reports state themselves; reports
+    that a for_each makes for several periods keep theirs.
+    """
     content = _read(path)
-    problems: list[str] = []
-    if isinstance(content, dict):
-        for name, entry in (
-            (content.get("reports") or {}).items() if isinstance(content.get("reports"), dict) else ()
-        ):
-            problems += _name_problems(name, entry)
+    listed = content.get("reports")
+    problems: list[str] = _wrong_periods(period, compare_with)
+    made: dict[str, Any] = {}
+    template: dict[str, str] = {}
+    for name, entry in listed.items() if isinstance(listed, dict) and not problems else ():
+        for report, one in _expanded(name, entry, period, problems).items():
+            if report in made:
+                problems.append(
+                    f"report {report}: {template[report]} and {name} both come out with this name"
+                )
+            if compare_with and isinstance(one, dict):
+                one["compare_with"] = _other_period(one.get("compare_with"), compare_with)
+            if isinstance(one, dict) and "keep" in content:
+                one.setdefault("keep", content["keep"])
+            made.setdefault(report, one)
+            template.setdefault(report, name)
+            problems += _name_problems(report, one)
+    if len(made) > MOST:
+        problems.append(f"lists {len(made):,} reports; at most {MOST:,} are meant")
+    content = {key: value for key, value in content.items() if key != "keep"}
     try:
-        catalog = Catalog.model_validate(content)
+        catalog = Catalog.model_validate(content | ({"reports": made} if made else {}))
     except ValidationError as error:
-        problems += [_said(item) for item in error.errors()]
+        problems += [_said(item, template) for item in error.errors()] if made or not problems else []
         catalog = None
+    if catalog is not None and not problems:
+        problems += _strangers(catalog, template)
     if problems or catalog is None:
-        raise UsageError([f"{path}: {problem}" for problem in problems])
+        raise UsageError([f"{path}: {problem}" for problem in dict.fromkeys(problems)])
     return catalog.model_copy(update={"path": path})
+
+
+def _wrong_periods(period: str | None, compare_with: str | None) -> list[str]:
+    problems = []
+    for option, text in (("--period", period), ("--compare-with", compare_with)):
+        try:
+            if text is not None:
+                parse_period(text)
+        except ValueError as error:
+            problems.append(f"{option}: {error}")
+    return problems
+
+
+def _expanded(name: str, entry: Any, period: str | None, problems: list[str]) -> dict[str, Any]:
+    if not isinstance(entry, dict):
+        return {name: entry}  # refused below, with its name
+    try:
+        return expand(name, entry, period=period)
+    except UsageError as error:
+        problems += error.problems
+        return {}
+
+
+def _other_period(before: Any, period: str) -> dict[str, Any]:
+    """What a report is compared with, in another period."""
+    return (dict(before) if isinstance(before, dict) else {}) | {"period": period}
+
+
+def _strangers(catalog: Catalog, template: dict[str, str]) -> list[str]:
+    """Reports to compare with that are not there, that are the report itself, or that come later."""
+    problems = []
+    for name, entry in catalog.reports.items():
+        before, where = entry.compare_with, f"report {template[name]}: compare_with"
+        if before is None:
+            continue
+        if before.report is not None and before.report not in catalog.reports:
+            near = did_you_mean(before.report, catalog.reports)
+            problems.append(f"{where}: there is no report {before.report!r}.{near}")
+        if before.period is None and before.survey is None and before.report == name:
+            problems.append(f"{where}: is the report itself; name the period before, such as 2024-Q4")
+        if before.period is not None and entry.period is not None:
+            now, then = parse_period(entry.period), parse_period(before.period)
+            if then.start >= now.start:
+                problems.append(f"{where}: {then.text} does not come before the report's period, {now.text}")
+    return problems
 
 
 def notebook_path(catalog: Path, notebook: str) -> Path:
@@ -186,15 +309,19 @@ def _name_problems(name: str, entry: Any) -> list[str]:
     return problems
 
 
-def _said(item: Any) -> str:
+def _said(item: Any, template: dict[str, str]) -> str:
     place = [str(part) for part in item["loc"]]
-    where = f"report {place[1]}: " if len(place) > 1 and place[0] == "reports" else ""
+    where = f"report {template.get(place[1], place[1])}: " if len(place) > 1 and place[0] == "reports" else ""
     last = ".".join(place[2:]) if where else ".".join(place)
     if item["type"] == "extra_forbidden":
-        known = Entry.model_fields if where else {"reports": None}
+        known: Any = {"reports": None, "keep": None}
+        if where:
+            inner = {"keep": Keep, "compare_with": Before}.get(place[2]) if len(place) > 3 else None
+            known = inner.model_fields if inner else {**Entry.model_fields, "for_each": None}
         return f"{where}there is no key {last}.{did_you_mean(place[-1], known)}"
     if item["type"] == "missing":
         return f"{where}{last} is missing"
     if item["type"] == "too_short" and not where:
         return "no reports are listed"
-    return f"{where}{last}: {item['msg'][0].lower()}{item['msg'][1:]}" if last else f"{where}{item['msg']}"
+    message = item["msg"].removeprefix("Value error, ")
+    return f"{where}{last}: {message[0].lower()}{message[1:]}" if last else f"{where}{message}"

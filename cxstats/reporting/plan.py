@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from cxstats.reporting.catalog import Catalog, Entry, notebook_path
+from cxstats.reporting.catalog import Catalog, Entry, Keep, notebook_path
 from cxstats.reporting.errors import UsageError, did_you_mean
 from cxstats.reporting.parameters import declared, effective
+from cxstats.reporting.periods import Period, parse_period
 
-__all__ = ["Job", "Skipped", "SurveyRef", "plan"]
+__all__ = ["Earlier", "Job", "Skipped", "SurveyRef", "in_turn", "plan"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,9 @@ class SurveyRef:
     outcomes : names of the outcomes it declares, likewise.
     groups : names of its groups, likewise.
     has_waves : whether its customers are asked in waves, likewise.
+    period : first and last day that its answers come from; None where it does not say.
+    files : every file it is read from, its description among them, patterns resolved; None where not
+        everything it is read from is a file (a database), so that a change cannot be seen.
     """
 
     name: str
@@ -39,14 +44,40 @@ class SurveyRef:
     groups: frozenset[str] | None = None
     outcomes: frozenset[str] = frozenset()
     has_waves: bool | None = None
+    period: tuple[dt.date | None, dt.date | None] = (None, None)
+    files: tuple[Path, ...] | None = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """The report that a report is compared with.
+
+    Attributes
+    ----------
+    survey, report : the names of its folders.
+    period : the period its page must be of; None takes the page that lies there.
+    customers : whether it asked "different" customers, the "same" ones, or that is "unknown".
+    """
+
+    survey: str
+    report: str
+    period: Period | None = None
+    customers: str = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """One report to render, with everything checked.
 
-    ``position`` is its place in the catalogue. ``parameters`` go to the notebook, ``shown`` is what the page
-    and the record print of them.
+    Attributes
+    ----------
+    report, position, title, audience : its name, its place in the catalogue, and what the catalogue says of it.
+    survey, notebook : what it reads and what it runs.
+    parameters, shown : what goes to the notebook, and what the page and the record print of that.
+    period : the period it is of; None where neither the catalogue nor the survey's description says.
+    earlier : the report it is compared with; None for none.
+    keep : how many records and failed notebooks are kept.
+    reads : files besides the survey's that the notebook reads; None where that is not known.
     """
 
     report: str
@@ -57,6 +88,10 @@ class Job:
     audience: str
     parameters: Mapping[str, Any]
     shown: Mapping[str, Any]
+    period: Period | None = None
+    earlier: Earlier | None = None
+    keep: Keep = field(default_factory=Keep)
+    reads: tuple[Path, ...] | None = ()
 
     @property
     def name(self) -> str:
@@ -116,6 +151,8 @@ def plan(
         try:
             # parameters are looked at even where the survey cannot be described: all problems at once
             job = _job(catalog, report, entry, given, reference or SurveyRef("", named, named))
+            if reference is not None and entry.compare_with is not None:
+                job = replace(job, earlier=_earlier(catalog, job, entry, survey, describe, described))
         except UsageError as error:
             problems += error.problems
             continue
@@ -128,6 +165,7 @@ def plan(
             jobs.append(job)
     if problems:
         raise UsageError(list(dict.fromkeys(problems)))
+    in_turn(jobs)  # a circle is refused before anything runs
     return jobs, skipped
 
 
@@ -143,6 +181,85 @@ def _described(
         known[survey] = None
         known[survey] = describe(survey)
     return known[survey]
+
+
+def _earlier(
+    catalog: Catalog,
+    job: Job,
+    entry: Entry,
+    survey: str | None,
+    describe: Callable[[str], SurveyRef],
+    described: dict[str, SurveyRef | None],
+) -> Earlier:
+    """The report that ``job`` is compared with, its survey described."""
+    before = entry.compare_with
+    assert before is not None
+    report = before.report or job.report
+    if before.survey is not None:
+        named = _from(catalog, before.survey)
+    elif survey is not None or before.report is None:
+        named = ""  # the same survey
+    else:
+        named = _from(catalog, catalog.reports[report].survey)
+    slug = job.survey.name
+    if named:
+        reference = _described(named, describe, described)
+        if reference is None:
+            raise UsageError(f"report {job.report}: compare_with: its survey cannot be read")
+        slug = reference.name
+    period = parse_period(before.period) if before.period is not None else None
+    if (slug, report) == (job.survey.name, job.report):
+        if period is None:
+            raise UsageError(
+                f"report {job.report}: compare_with: the survey has the name of the report's own ({slug}), so it is the "
+                "report itself. Name the period before, such as 2024-Q4, or give one of the surveys another name:"
+            )
+        if job.period is not None and period.start >= job.period.start:
+            raise UsageError(
+                f"report {job.report}: compare_with: {period.text} does not come before the report's period, "
+                f"{job.period.text}"
+            )
+    return Earlier(slug, report, period, before.customers)
+
+
+def in_turn(jobs: Sequence[Job]) -> list[list[Job]]:
+    """The jobs in batches: none waits for another of its own batch, and what it is compared with comes before.
+
+    Raises UsageError where reports are compared with each other in a circle.
+    """
+    waiting = {(job.survey.name, job.report): job for job in jobs}
+    if len(waiting) < len(jobs):  # the same report twice: the lock keeps them apart
+        return [[job] for job in jobs]
+    batches: list[list[Job]] = []
+    while waiting:
+        ready = [
+            job
+            for key, job in waiting.items()
+            if job.earlier is None
+            or (job.earlier.survey, job.earlier.report) == key
+            or (job.earlier.survey, job.earlier.report) not in waiting
+        ]
+        if not ready:
+            names = ", ".join(sorted(job.report for job in waiting.values()))
+            raise UsageError(f"these reports are compared with each other in a circle: {names}")
+        for job in ready:
+            del waiting[(job.survey.name, job.report)]
+        batches.append(ready)
+    return batches
+
+
+def _period(where: str, entry: Entry, survey: SurveyRef) -> Period | None:
+    """The report's period: the catalogue's, or what the survey's description says its answers come from."""
+    start, end = survey.period
+    if entry.period is None:
+        return parse_period(f"{start}/{end}") if start and end else None
+    period = parse_period(entry.period)
+    if not period.within(start, end):
+        raise UsageError(
+            f"{where}: is for {period.text}, but {survey.shown} holds answers {f'from {start} ' if start else ''}"
+            f"{f'to {end}' if end else 'on'} (period: in its description)"
+        )
+    return period
 
 
 def _job(catalog: Catalog, report: str, entry: Entry, given: Mapping[str, str], survey: SurveyRef) -> Job:
@@ -177,7 +294,20 @@ def _job(catalog: Catalog, report: str, entry: Entry, given: Mapping[str, str], 
         audience=entry.audience,
         parameters=checked,
         shown=shown,
+        period=_period(where, entry, survey),
+        keep=entry.keep,
+        reads=_reads(catalog, where, entry, reads_survey="survey" in parameters),
     )
+
+
+def _reads(catalog: Catalog, where: str, entry: Entry, *, reads_survey: bool) -> tuple[Path, ...] | None:
+    """Other files the notebook reads; None where it takes no survey and the catalogue names none: who knows."""
+    if entry.reads is None:
+        return () if reads_survey else None
+    paths = [catalog.path.parent / name for name in entry.reads]
+    if missing := [str(path) for path in paths if not path.is_file()]:
+        raise UsageError(f"{where}: reads: there is no file {' and no '.join(missing)}")
+    return tuple(path.resolve() for path in paths)
 
 
 def _strange(given: Mapping[str, Any], survey: SurveyRef) -> list[str]:

@@ -8,6 +8,8 @@ every run, to a file; only a run that reached it can have written it.
 from __future__ import annotations
 
 import contextlib
+import copy
+import functools
 import json
 import logging
 import os
@@ -20,11 +22,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cxstats.reporting.errors import RenderError
 from cxstats.reporting.kernel import Kernel
 from cxstats.reporting.scan import redact
+
+if TYPE_CHECKING:
+    from cxstats.reporting.forked import ForkServer
 
 __all__ = ["Executed", "ExecutionFailed", "Limits", "execute", "quick_imports"]
 
@@ -68,15 +73,20 @@ class ExecutionFailed(RenderError):
 
 
 @dataclass(slots=True)
-class _Progress:
-    """What the worker knows, for the thread that waits."""
+class _Attempt:
+    """What the thread that runs the notebook knows, for the one that waits."""
 
+    kernel: Kernel
+    started: float
     notebook: Any = None
     cell: int = -1
-    started: float = 0.0
     ready: float = 0.0
     error: BaseException | None = None
+    status: int | None = None
     done: threading.Event = field(default_factory=threading.Event)
+
+
+_importing = threading.RLock()
 
 
 @contextlib.contextmanager
@@ -87,14 +97,15 @@ def quick_imports() -> Iterator[None]:
     does not; notebooks need none.
     """
     name = "rfc3987_syntax"
-    hide = name not in sys.modules
-    if hide:
-        sys.modules[name] = None  # type: ignore[assignment]
-    try:
-        yield
-    finally:
+    with _importing:
+        hide = name not in sys.modules
         if hide:
-            sys.modules.pop(name, None)
+            sys.modules[name] = None  # type: ignore[assignment]
+        try:
+            yield
+        finally:
+            if hide:
+                sys.modules.pop(name, None)
 
 
 def execute(
@@ -106,17 +117,29 @@ def execute(
     shown: Mapping[str, Any] | None = None,
     on_cell: Callable[[int, int], None] = lambda cell, of: None,
     meanwhile: Callable[[], None] = lambda: None,
+    note: Callable[[str], None] = lambda text: None,
+    server: ForkServer | None = None,
+    threads: int | None = None,
+    stop: threading.Event | None = None,
 ) -> Executed:
     """Run ``notebook`` with ``parameters`` (checked, JSON-plain) in the private folder ``work``.
 
-    ``on_cell(number, of)`` is told of every code cell that starts. ``meanwhile`` is called once while the
-    kernel starts: time that would be spent waiting. ``shown`` are the parameters as the page prints them.
+    Parameters
+    ----------
+    shown : the parameters as the page prints them.
+    on_cell : told ``(number, of)`` of every code cell that starts.
+    meanwhile : called once while Python starts for the notebook: time that would be spent waiting.
+    note : told in words of what a log should hold.
+    server : forks the notebook's process; without one it is a Python of its own.
+    threads : the most that one library may use in it.
+    stop : set by another thread to end the run, which then raises KeyboardInterrupt.
 
     Raises ExecutionFailed, and KeyboardInterrupt as it comes; either way no process is left behind.
     """
     with quick_imports():
         import nbformat
-        import papermill
+
+        import cxstats.reporting.engine  # noqa: F401 (papermill learns of it)
     limits = limits or Limits()
     source = nbformat.reads(notebook.read_text(encoding="utf-8"), as_version=4)
     token = secrets.token_hex(16)
@@ -125,69 +148,91 @@ def execute(
     codes = [i for i, cell in enumerate(source.cells) if cell.cell_type == "code" and cell.source.strip()]
     # papermill puts its own cell after the parameters
     total = len(codes) - 1 + bool(parameters)
-    progress = _Progress(started=time.monotonic())
-    kernel = Kernel(work)
+    began = time.monotonic()
 
-    def started(notebook: Any) -> None:
-        progress.notebook, progress.ready = notebook, time.monotonic()
-
-    def cell_started(cell: Any, cell_index: int) -> None:
-        progress.cell = cell_index
-        if cell.cell_type == "code" and _SENTINEL_TAG not in cell.metadata.get("tags", []):
-            before = progress.notebook.cells[: cell_index + 1]
-            on_cell(sum(c.cell_type == "code" and bool(c.source.strip()) for c in before), total)
-
-    def work_through() -> None:
-        try:
-            papermill.execute_notebook(
-                source,
-                None,
-                parameters=dict(parameters),
-                kernel_name="python3",
-                language="python",
-                progress_bar=False,
-                request_save_on_cell_execute=False,
-                start_timeout=max(1, round(limits.start)),
-                execution_timeout=max(1, round(limits.cell)),
-                autosave_cell_every=0,
-                kernel_manager_class=kernel.manager_class(),
-                shutdown_kernel="immediate",
-                iopub_timeout=60,
-                store_widget_state=False,
-                on_notebook_start=started,
-                on_cell_start=cell_started,
-            )
-        except BaseException as error:
-            progress.error = error
-        finally:
-            _close_loop()
-            progress.done.set()
-
-    with _quiet_logs():
+    def attempt(server: ForkServer | None) -> _Attempt:
+        kernel = Kernel(work, server=server, threads=threads, seconds=limits.start)
+        one = _Attempt(kernel, began)
+        work_through = functools.partial(_work_through, one, source, parameters, limits, on_cell, total)
         worker = threading.Thread(target=work_through, name="notebook", daemon=True)
         worker.start()
         try:
             meanwhile()
-            _wait(progress, kernel, limits)
+            _wait(one, limits, stop)
         finally:
-            if not progress.done.is_set():
+            if not one.done.is_set():
                 kernel.stop("interrupted")
-                progress.done.wait(10)
-            status = kernel.exit_status() if kernel.process else None
+                one.done.wait(10)
+            one.status = kernel.exit_status() if kernel.process else None
             kernel.close()
+        return one
+
+    with _quiet_logs():
+        one = attempt(server)
+        if one.error is not None and one.notebook is None and not one.kernel.stopped_early:
+            # Nothing of the notebook has run. Not forked this time: what stood against it may still do.
+            note(f"Python did not start ({one.error}); trying once more")
+            one = attempt(None)
     reached = _reached(finished, token)
-    result = _without_ours(progress.notebook)
-    if progress.error is not None or kernel.stopped in ("deadline",) or not reached:
-        cause, detail = _diagnosis(progress, kernel, status, limits)
-        raise ExecutionFailed(cause, detail, _honest(result, progress.cell, cause))
+    result = _without_ours(one.notebook)
+    if one.error is not None or one.kernel.stopped == "deadline" or not reached:
+        cause, detail = _diagnosis(one, limits)
+        raise ExecutionFailed(cause, detail, _honest(result, one.cell, cause))
     return Executed(
         notebook=_cleaned(result, shown if shown is not None else parameters),
         n_cells=total,
         seconds={
-            "start": round(progress.ready - progress.started, 3),
-            "cells": round(time.monotonic() - progress.ready, 3),
+            "start": round(one.ready - began, 3),
+            "cells": round(time.monotonic() - one.ready, 3),
         },
     )
+
+
+def _work_through(
+    one: _Attempt,
+    source: Any,
+    parameters: Mapping[str, Any],
+    limits: Limits,
+    on_cell: Callable[[int, int], None],
+    total: int,
+) -> None:
+    """papermill's part, in a thread of its own; every end of it is told in ``one``."""
+    import papermill
+
+    def started(notebook: Any) -> None:
+        one.notebook, one.ready = notebook, time.monotonic()
+
+    def cell_started(cell: Any, cell_index: int) -> None:
+        one.cell = cell_index
+        if cell.cell_type == "code" and _SENTINEL_TAG not in cell.metadata.get("tags", []):
+            before = one.notebook.cells[: cell_index + 1]
+            on_cell(sum(c.cell_type == "code" and bool(c.source.strip()) for c in before), total)
+
+    try:
+        papermill.execute_notebook(
+            copy.deepcopy(source),
+            None,
+            parameters=dict(parameters),
+            engine_name="cxstats",
+            kernel_name="python3",
+            language="python",
+            progress_bar=False,
+            request_save_on_cell_execute=False,
+            start_timeout=max(1, round(limits.start)),
+            execution_timeout=max(1, round(limits.cell)),
+            autosave_cell_every=0,
+            kernel_manager_class=one.kernel.manager_class(),
+            shutdown_kernel="immediate",
+            iopub_timeout=60,
+            store_widget_state=False,
+            on_notebook_start=started,
+            on_cell_start=cell_started,
+        )
+    except BaseException as error:
+        one.error = error
+    finally:
+        _close_loop()
+        one.done.set()
 
 
 def _close_loop() -> None:
@@ -223,38 +268,56 @@ def _reached(finished: Path, token: str) -> bool:
         return False
 
 
-def _wait(progress: _Progress, kernel: Kernel, limits: Limits) -> None:
+def _wait(one: _Attempt, limits: Limits, stop: threading.Event | None) -> None:
     """Until the worker is done; short waits, so that Ctrl-C is answered on every system."""
-    deadline = progress.started + limits.run
-    while not progress.done.wait(0.2):
+    deadline = one.started + limits.run
+    while not one.done.wait(0.1):
+        if stop is not None and stop.is_set():
+            raise KeyboardInterrupt
         if time.monotonic() > deadline:
-            kernel.stop("deadline")
-            progress.done.wait(10)
+            one.kernel.stop("deadline")
+            one.done.wait(10)
             return
+
+
+_quiet = threading.Lock()
+_quieted: list[tuple[logging.Logger, int, bool]] = []
+_speakers = 0
 
 
 @contextlib.contextmanager
 def _quiet_logs() -> Iterator[None]:
-    """papermill and nbclient log what we say better; a console must not carry both."""
-    loggers = [logging.getLogger(name) for name in ("papermill", "traitlets", "asyncio")]
-    before = [(logger.level, logger.propagate, list(logger.handlers)) for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL + 1)
-        logger.propagate = False
+    """papermill and nbclient log what we say better; a console must not carry both.
+
+    Loggers belong to the process: the first of several reports silences them, the last one gives them back.
+    """
+    global _speakers
+    with _quiet:
+        if not _speakers:
+            for name in ("papermill", "traitlets", "asyncio"):
+                logger = logging.getLogger(name)
+                _quieted.append((logger, logger.level, logger.propagate))
+                logger.setLevel(logging.CRITICAL + 1)
+                logger.propagate = False
+        _speakers += 1
     try:
         yield
     finally:
-        for logger, (level, propagate, _) in zip(loggers, before, strict=True):
-            logger.setLevel(level)
-            logger.propagate = propagate
+        with _quiet:
+            _speakers -= 1
+            if not _speakers:
+                for logger, level, propagate in _quieted:
+                    logger.setLevel(level)
+                    logger.propagate = propagate
+                _quieted.clear()
 
 
 # What went wrong, in words ------------------------------------------------------------------------
 
 
-def _diagnosis(progress: _Progress, kernel: Kernel, status: int | None, limits: Limits) -> tuple[str, str]:
-    error = progress.error
-    where = _place(progress.notebook, progress.cell)
+def _diagnosis(one: _Attempt, limits: Limits) -> tuple[str, str]:
+    error, kernel, status = one.error, one.kernel, one.status
+    where = _place(one.notebook, one.cell)
     detail = f"{type(error).__name__}: {error}\n{kernel.log_tail()}" if error else kernel.log_tail()
     detail = _ANSI.sub("", detail)
     kind = type(error).__name__
@@ -266,7 +329,7 @@ def _diagnosis(progress: _Progress, kernel: Kernel, status: int | None, limits: 
     if kind == "CellTimeoutError":
         cause = f"{_capital(where)} ran longer than {limits.cell:g} seconds and was stopped."
         return f"{cause} Raise --cell-timeout if it may take that long.", detail
-    if progress.notebook is None:
+    if one.notebook is None:
         return _not_started(kernel, status, limits), detail
     if kind in ("DeadKernelError", "RuntimeError") and status is not None:
         return _died(where, status), detail

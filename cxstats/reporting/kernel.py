@@ -10,15 +10,30 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cxstats.reporting.forked import ForkedProcess, ForkServer
 
 __all__ = ["Kernel", "environment"]
 
+# who reads it: linear algebra (three libraries), numexpr, Polars, and cxstats for its DuckDB
+THREADS = (
+    "OPENBLAS_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMEXPR_MAX_THREADS",
+    "POLARS_MAX_THREADS",
+    "CXSTATS_THREADS",
+)
 _LONGEST_SOCKET = 80  # bytes of path: a Unix socket's address holds about 100, names are appended
 
 
-def environment(work: Path) -> dict[str, str]:
-    """What a kernel sees of the environment: all of it, plus what makes runs alike."""
+def environment(work: Path, threads: int | None = None) -> dict[str, str]:
+    """What a kernel sees of the environment: all of it, plus what makes runs alike.
+
+    ``threads`` is the most that one library may use where several reports are made at a time.
+    """
     defaults = {
         # One thread: sums in the same order on every machine, and no fight for cores. DuckDB has its own.
         "OPENBLAS_NUM_THREADS": "1",
@@ -32,7 +47,12 @@ def environment(work: Path) -> dict[str, str]:
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
         "PYTHONIOENCODING": "utf-8",
     }
-    return defaults | dict(os.environ) | fixed
+    seen = defaults | dict(os.environ) | fixed
+    if threads is not None:
+        for name in THREADS:
+            given = seen.get(name, "")
+            seen[name] = str(min(threads, int(given)) if given.isdigit() and int(given) else threads)
+    return seen
 
 
 class Kernel:
@@ -41,13 +61,23 @@ class Kernel:
     Attributes
     ----------
     work : the folder it runs in; private to the run.
+    server : forks it; None for a Python of its own.
+    threads : see :func:`environment`.
+    seconds : how long a fork may be waited for.
     stopped : why :meth:`stop` was called; empty while nobody did.
     """
 
-    def __init__(self, work: Path) -> None:
-        self.work = work
+    def __init__(
+        self,
+        work: Path,
+        *,
+        server: ForkServer | None = None,
+        threads: int | None = None,
+        seconds: float = 60,
+    ) -> None:
+        self.work, self.server, self.threads, self.seconds = work, server, threads, seconds
         self.stopped = ""
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | ForkedProcess | None = None
         self._sockets: Path | None = None
         self._log = work / "kernel.log"
 
@@ -55,8 +85,23 @@ class Kernel:
         """A kernel manager for nbclient that starts this kernel and no other."""
         from jupyter_client.kernelspec import KernelSpec
         from jupyter_client.manager import AsyncKernelManager
+        from jupyter_client.provisioning import LocalProvisioner
 
         kernel = self
+
+        class _Forked(LocalProvisioner):
+            async def launch_kernel(self, cmd: list[str], **settings: Any) -> Any:
+                assert kernel.server is not None
+                self.process = kernel.server.launch(
+                    self.parent.connection_file,
+                    folder=kernel.work,
+                    environment=settings["env"],
+                    log=settings["stdout"],
+                    give_up=lambda: bool(kernel.stopped),
+                    seconds=kernel.seconds,
+                )
+                self.pid = self.process.pid
+                return self.connection_info
 
         class _Manager(AsyncKernelManager):
             @property
@@ -74,7 +119,9 @@ class Kernel:
                 kernel._address(self)
 
             async def start_kernel(self, **settings: Any) -> None:
-                settings |= {"env": environment(kernel.work), "cwd": str(kernel.work)}
+                settings |= {"env": environment(kernel.work, kernel.threads), "cwd": str(kernel.work)}
+                if kernel.server is not None:
+                    self.provisioner = _Forked(kernel_id="forked", kernel_spec=self.kernel_spec, parent=self)
                 with open(kernel._log, "ab") as log:
                     await self._async_start_kernel(stdout=log, stderr=log, **settings)
                 kernel.process = self.provisioner.process
@@ -96,13 +143,20 @@ class Kernel:
         self.stopped = self.stopped or why
         if self.process is None:
             return
-        if os.name == "posix":
+        if not isinstance(self.process, subprocess.Popen):
+            self.process.kill()
+        elif os.name == "posix":
             # the kernel leads a session of its own, so its group is its own as well
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.process.pid, signal.SIGKILL)
         else:
             with contextlib.suppress(OSError):
                 self.process.kill()
+
+    @property
+    def stopped_early(self) -> bool:
+        """Whether :meth:`stop` was called before the notebook was done with."""
+        return self.stopped not in ("", "closed")
 
     def exit_status(self) -> int | None:
         """How the process ended; negative: by which signal. None while it runs or was never started."""
@@ -122,5 +176,7 @@ class Kernel:
     def close(self) -> None:
         """End what is still running and remove the sockets."""
         self.stop(self.stopped or "closed")
+        if self.process is not None and not isinstance(self.process, subprocess.Popen):
+            self.process.close()
         if self._sockets is not None:
             shutil.rmtree(self._sockets, ignore_errors=True)

@@ -16,6 +16,7 @@ from markupsafe import Markup
 from cxstats.display.fragments import environment
 from cxstats.display.marks import sparkline
 from cxstats.display.theme import css
+from cxstats.reporting import compare
 from cxstats.words import amount, capitalised, date_text, number, number_word
 
 __all__ = ["render_index"]
@@ -118,6 +119,7 @@ def _card(record: Mapping[str, Any], macros: Any) -> dict[str, Any]:
         _text(record, "period_text"),
         _text(record, "n_text"),
         f"data as of {record['data_as_of_text']}" if record.get("data_as_of_text") else "",
+        f"unchanged since {_day(record.get('published'))}" if record.get("state") == "unchanged" else "",
     ]
     verdict = _text(record, "verdict")
     href = record.get("href") or None
@@ -130,7 +132,8 @@ def _card(record: Mapping[str, Any], macros: Any) -> dict[str, Any]:
         "href": href,
         "spark": _spark(record, history),
         "effect": capitalised(effect),
-        "change": _change(history),
+        "change": _change(history) if not record.get("comparison") else "",
+        "before": _before(record.get("comparison")),
         "meta": " · ".join(t for t in texts if t),
         "failure": _failure(record, has_page=href is not None),
     }
@@ -190,28 +193,41 @@ def _short(period: str) -> str:
 
 
 def _change(history: Sequence[Mapping[str, Any]]) -> str:
-    """Whether the number moved beyond chance since the period before.
+    """Whether the number moved beyond chance since the period before, by the rule of :mod:`.compare`."""
+    missing = [row["period"] for row in history[-2:] if row.get("value") is None]
+    if len(history) > 1 and missing:
+        return f"× no report for {_short(str(missing[-1]))}"
+    kind, before = compare.for_card(history)
+    return "" if before is None else _moved(str(kind), _short(str(before["period"])))
 
-    The squared halves of the two intervals add (MOVER, for independent periods): a shorthand for a card,
-    the report itself compares the periods' answers.
-    """
-    if len(history) < 2:
-        return ""
-    before, now = history[-2], history[-1]
-    if any(row.get(key) is None for row in (before, now) for key in ("value", "low", "high")):
-        missing = [row["period"] for row in history if row.get("value") is None]
-        return f"× no report for {_short(str(missing[-1]))}" if missing else ""
-    step = now["value"] - before["value"]
-    up = step > 0
-    reach = (
-        (now["value"] - now["low"]) ** 2 + (before["high"] - before["value"]) ** 2
-        if up
-        else (now["high"] - now["value"]) ** 2 + (before["value"] - before["low"]) ** 2
-    ) ** 0.5
-    period = _short(str(before["period"]))
-    if abs(step) <= reach:
-        return f"no change beyond chance since {period}"
-    return f"{'higher' if up else 'lower'} than in {period}, beyond chance"
+
+def _moved(kind: str, period: str) -> str:
+    if kind == "not_comparable":
+        return f"not compared with {period}"
+    return (
+        f"no change beyond chance since {period}"
+        if kind == "none"
+        else f"{kind} than in {period}, beyond chance"
+    )
+
+
+def _before(comparison: Mapping[str, Any] | None) -> dict[str, str] | None:
+    """What the report of the named period before had found, and whether the number moved."""
+    if not comparison:
+        return None
+    period = _short(
+        _text(comparison, "period_text") or _text(comparison, "title") or _text(comparison, "report")
+    )
+    if not comparison.get("found"):
+        return {"lead": f"{period}:", "finding": "no good report to compare with", "moved": ""}
+    then = comparison["then"]
+    finding = _first_sentence(_text(then, "answer"))
+    verdict = _text(then, "verdict_words")
+    return {
+        "lead": f"{period}:",
+        "finding": f"“{finding}”{f' ({verdict})' if verdict else ''}" if finding else verdict or "no verdict",
+        "moved": capitalised(_moved(comparison["change"]["kind"], period)),
+    }
 
 
 def _failure(record: Mapping[str, Any], *, has_page: bool) -> dict[str, str] | None:

@@ -8,6 +8,7 @@ belong to it. What fails before that rename changes nothing that a reader can se
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -170,28 +171,34 @@ def fresh_staging(goal: Target) -> Path:
     return goal.staging
 
 
-def keep_failed(goal: Target, run: str, notebook: str | None, detail: str, *, kept: int = 5) -> Path | None:
-    """Put a failed run's notebook (or, without one, what is known) aside, readable by this user only.
+def keep_failed(goal: Target, run: str, notebook: str | None, detail: str, kept: int = 5) -> Path | None:
+    """Put a failed run's notebook and what a maintainer wants to know aside, readable by this user only.
 
-    Returns its path, or None where even that could not be written.
+    ``kept`` is how many failed runs' files stay. Returns the path of the notebook, or of the text where there
+    is no notebook; None where nothing could be written.
     """
-    name, text = (f"{run}.ipynb", notebook) if notebook else (f"{run}.txt", detail)
-    try:
-        goal.failed.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not kept:
+        shutil.rmtree(goal.failed, ignore_errors=True)
+        return None
+    found: Path | None = None
+    for name, text in ((f"{run}.txt", detail), (f"{run}.ipynb", notebook)):
+        if text is None:
+            continue
         path = goal.failed / name
         try:
+            goal.failed.mkdir(parents=True, exist_ok=True, mode=0o700)
             _stage(path, text)
+            os.chmod(path, 0o600)
+            found = path
         except OSError:
-            path.unlink(missing_ok=True)  # half a file explains nothing, and takes room
-            raise
-        os.chmod(path, 0o600)
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)  # half a file explains nothing, and takes room
+    with contextlib.suppress(OSError):
         runs = sorted({old.stem for old in goal.failed.iterdir()})
         for old in goal.failed.iterdir():
             if old.stem in runs[:-kept]:
                 old.unlink(missing_ok=True)
-    except OSError:
-        return None
-    return path
+    return found
 
 
 def _stage(path: Path, text: str) -> Path:

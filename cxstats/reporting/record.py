@@ -18,11 +18,21 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["cards", "history", "load_all", "new_run_id", "page_hash", "parts_of", "save", "settle"]
+__all__ = [
+    "cards",
+    "good",
+    "history",
+    "load_all",
+    "new_run_id",
+    "page_hash",
+    "parts_of",
+    "save",
+    "settle",
+    "unchanged",
+]
 
 FOLDER = ".records"
 PART_MIME = "application/vnd.cxstats.part+json"
-KEPT = 60  # records of one report; older ones are removed
 PERIODS = 8  # periods in a sparkline
 
 Record = dict[str, Any]
@@ -34,7 +44,8 @@ def new_run_id(earlier: Iterable[Record], now: dt.datetime) -> str:
     >>> new_run_id([{"run": "000007-20250402T060000Z-aaaaaa"}], dt.datetime(2025, 4, 3))[:22]
     '000008-20250403T000000'
     """
-    last = max((int(record["run"].partition("-")[0]) for record in earlier), default=0)
+    names = [name for record in earlier for name in (record["run"], record.get("checked_run")) if name]
+    last = max((int(name.partition("-")[0]) for name in names), default=0)
     return f"{last + 1:06d}-{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
 
 
@@ -51,15 +62,29 @@ def folder(out: Path, survey: str, report: str) -> Path:
     return out / FOLDER / survey / report
 
 
-def save(out: Path, record: Record) -> Path:
-    """Write a record whole or not at all, and remove those too old to matter."""
+def save(out: Path, record: Record, *, keep: int | None = None) -> Path:
+    """Write a record whole or not at all; with ``keep``, remove those too old to matter.
+
+    Beside the last ``keep``, the record of the page that lies there stays, and those of the periods in the
+    sparkline: a month of failed attempts must not make the index forget the last good report.
+    """
     place = folder(out, record["survey"], record["report"])
     place.mkdir(parents=True, exist_ok=True)
     path = place / f"{record['run']}.json"
     write_atomic(path, as_text(record))
-    for old in sorted(place.glob("*.json"))[:-KEPT]:
-        old.unlink(missing_ok=True)
+    if keep is not None and len(old := sorted(place.glob("*.json"))[:-keep]):
+        key = record["survey"], record["report"]
+        well = good(out, *key, load_all(out, *key).get(key, []))
+        needed = {one["run"] for one in well[-1:]} | {row["run"] for row in history(well)}
+        for past in old:
+            if past.stem not in needed:
+                past.unlink(missing_ok=True)
     return path
+
+
+def unchanged(out: Path, current: Record, now: str, run: str, position: int) -> None:
+    """Note on the record of the page that lies there that a run (at ``now``, called ``run``) would make it again."""
+    save(out, current | {"checked": now, "checked_run": run, "position": position})
 
 
 def as_text(record: Record) -> str:
@@ -159,26 +184,34 @@ def parts_of(notebook: Mapping[str, Any]) -> dict[str, Any]:
 # What the index shows ------------------------------------------------------------------------------
 
 
-def history(good: list[Record]) -> list[dict[str, Any]]:
+def history(well: list[Record]) -> list[dict[str, Any]]:
     """One row a period for the sparkline, oldest first, of what the latest run measured and how.
 
-    Keys: ``period``, ``value``, ``low``, ``high``, ``verdict``, ``run``. Where a period was rendered more
-    than once, its last run counts.
+    Keys: ``period`` (as it is printed), ``value``, ``low``, ``high``, ``verdict``, ``run``, and what
+    :func:`.compare.change` asks for. Where a period was rendered more than once, its last run counts.
     """
-    if not good:
+    if not well:
         return []
-    latest = good[-1]["answer"]
+    latest, latest_period = well[-1]["answer"], well[-1]["header"].get("period_text", "")
     rows: dict[str, dict[str, Any]] = {}
-    for record in good:
+    for record in well:
         answer = record["answer"]
         if (answer.get("effect"), answer.get("unit")) != (latest.get("effect"), latest.get("unit")):
             continue
         if answer.get("value") is None:
             continue
         period = record["header"].get("period_text", "")
-        row = {key: answer.get(key) for key in ("value", "low", "high", "verdict")}
+        row = {key: answer.get(key) for key in ("value", "low", "high", "verdict", "effect", "unit")}
+        row |= {key: answer.get(key) for key in ("assumption_low", "assumption_high")}
+        row["level"] = (record.get("parameters") or {}).get("level")
+        row["days"] = record.get("period") or ""
         rows[period] = {"period": period, **row, "run": record["run"]}
-    return list(rows.values())[-PERIODS:]
+    # an older period that is rendered again ends the line: its page is the one that lies there
+    ordered = list(rows.values())
+    if all(row["days"] for row in ordered):
+        ordered.sort(key=lambda row: row["days"])
+    ends = next((i for i, row in enumerate(ordered, start=1) if row["period"] == latest_period), len(ordered))
+    return ordered[:ends][-PERIODS:]
 
 
 def cards(out: Path) -> list[dict[str, Any]]:
@@ -196,6 +229,9 @@ def cards(out: Path) -> list[dict[str, Any]]:
     headline : the first main point's headline; empty where the page makes none.
     history : rows of :func:`history`.
     published : ISO day on which the good report was made; empty where there is none.
+    checked : ISO day on which it was last found unchanged; empty where it was not.
+    state : "ok", "unchanged" (since it was made), "failed" (the last attempt), "never" (made).
+    comparison : what the report it is compared with had found (:func:`.compare.said`); None for none.
     failed : None, or {"date": ISO day, "cause": one paragraph} when the last attempt failed.
     """
     found = []
@@ -203,10 +239,14 @@ def cards(out: Path) -> list[dict[str, Any]]:
     for (survey, report), records in sorted(
         everything, key=lambda item: (item[0][0], _position(item[1]), item[0])
     ):
-        good = _good(out, survey, report, records)
+        well = good(out, survey, report, records)
         # a clock set back must not hide the run whose page lies there
-        current = good[-1] if good else None
+        current = well[-1] if well else None
         last = records[-1]
+        if current is not None and current.get("checked_run", "") > last["run"]:
+            last = current  # what failed since has been mended: the report would be the same
+        failed = _failure(last, current)
+        checked = (current or {}).get("checked", "")[:10]
         shown = current or last
         page = current["page"] if current else {}
         header, answer = shown.get("header") or {}, shown.get("answer") or {}
@@ -230,9 +270,12 @@ def cards(out: Path) -> list[dict[str, Any]]:
                     for key in ("effect", "unit", "margin", "value", "low", "high", "needed")
                 },
                 "headline": next((point.get("headline", "") for point in shown.get("points") or []), ""),
-                "history": history(good),
+                "history": history(well),
                 "published": (current or {}).get("finished", "")[:10],
-                "failed": _failure(last, current),
+                "checked": checked,
+                "state": "failed" if failed else "never" if not current else "unchanged" if checked else "ok",
+                "comparison": (current or {}).get("comparison"),
+                "failed": failed,
             }
         )
     return found
@@ -243,14 +286,14 @@ def _position(records: list[Record]) -> int:
     return records[-1].get("position", 0)
 
 
-def _good(out: Path, survey: str, report: str, records: list[Record]) -> list[Record]:
+def good(out: Path, survey: str, report: str, records: list[Record]) -> list[Record]:
     """Good runs, oldest first, the one whose page lies there last."""
-    good = [record for record in records if record["status"] == "ok"]
+    well = [record for record in records if record["status"] == "ok"]
     lies_there = page_hash(out / survey / report / "index.html")
-    current = [record for record in good if (record.get("page") or {}).get("sha256") == lies_there]
+    current = [record for record in well if (record.get("page") or {}).get("sha256") == lies_there]
     if not current:
         return []
-    return [record for record in good if record is not current[-1]] + [current[-1]]
+    return [record for record in well if record is not current[-1]] + [current[-1]]
 
 
 def _failure(last: Record, current: Record | None) -> dict[str, str] | None:

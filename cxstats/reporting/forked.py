@@ -95,7 +95,8 @@ class ForkedProcess:
 
 
 class ForkServer:
-    """A running fork server; ends, with every kernel it made, when closed or when this process ends.
+    """A fork server, started by the first kernel asked for; ends, with all its kernels, when closed or when
+    this process ends.
 
     Parameters
     ----------
@@ -112,12 +113,19 @@ class ForkServer:
         }
         for name in ("JPY_PARENT_PID", "JPY_INTERRUPT_EVENT"):  # of a kernel that this process may run in
             self._environment.pop(name, None)
+        self._modules = tuple(modules)
         self._lock = threading.Lock()
+        self._control: socket.socket | None = None
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def _start(self) -> socket.socket:
+        if self._control is not None:
+            return self._control
         self._log = tempfile.TemporaryFile("w+b")  # noqa: SIM115 (closed with the server)
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "cxstats.reporting.forkserver", str(theirs.fileno()), *modules],
+                [sys.executable, "-m", "cxstats.reporting.forkserver", str(theirs.fileno()), *self._modules],
                 pass_fds=[theirs.fileno()],
                 env=self._environment,
                 cwd=os.sep,
@@ -126,6 +134,7 @@ class ForkServer:
                 stderr=self._log,
                 start_new_session=True,
             )
+        return self._control
 
     def launch(
         self,
@@ -175,7 +184,7 @@ class ForkServer:
         }
         try:
             with self._lock:
-                socket.send_fds(self._control, [json.dumps(request).encode()], fds)
+                socket.send_fds(self._start(), [json.dumps(request).encode()], fds)
         except OSError as error:
             raise Gone(f"the process to be forked does not answer. {self.last_words()}".strip()) from error
 
@@ -190,6 +199,8 @@ class ForkServer:
 
     def close(self) -> None:
         """End the server and every kernel it made; waits until they are gone."""
+        if self._control is None or self.process is None:
+            return
         self._control.close()
         try:
             self.process.wait(timeout=5)

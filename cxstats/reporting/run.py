@@ -13,21 +13,26 @@ import hashlib
 import importlib
 import platform
 import shutil
+import tempfile
+import threading
 import time
 import traceback
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
 from cxstats import __version__
-from cxstats.reporting import publish, record, scan
+from cxstats.reporting import compare, pool, publish, record, scan
 from cxstats.reporting.errors import Busy, RenderError
 from cxstats.reporting.execute import Executed, Limits, execute, quick_imports
+from cxstats.reporting.fingerprint import Hashes, changed, inputs
+from cxstats.reporting.forked import ForkServer, available
+from cxstats.reporting.kernel import environment
 from cxstats.reporting.lock import held
 from cxstats.reporting.plan import Job
-from cxstats.reporting.progress import Progress
+from cxstats.reporting.progress import Progress, Turn
 
 __all__ = ["Limits", "Outcome", "rebuild_index", "render"]
 
@@ -41,15 +46,16 @@ class Outcome:
     Attributes
     ----------
     job : the report.
-    status : "ok"; "failed"; "busy": another run held it.
-    page : the published page when ok.
+    status : "ok"; "unchanged": the page that lies there would come out the same; "failed"; "busy": another
+        run held it.
+    page : the published page when ok or unchanged.
     cause : one paragraph in the user's words when not.
     kept : where the failed notebook lies.
     last_good : the page of the last good run, still there after a failure.
     """
 
     job: Job
-    status: Literal["ok", "failed", "busy"]
+    status: Literal["ok", "unchanged", "failed", "busy"]
     page: Path | None = None
     cause: str = ""
     kept: Path | None = None
@@ -75,12 +81,23 @@ def render(
     Raises KeyboardInterrupt as it comes, with the record written, no process left and nothing half
     published; RenderError when the index cannot be written.
     """
-    progress = progress or Progress()
-    outcomes = []
+    progress, limits = progress or Progress(), limits or Limits()
+    workers, threads = _at_a_time(workers, len(jobs), progress)
+    place = {(job.survey.name, job.report): number for number, job in enumerate(jobs)}
+    # a report that is compared with another of this run comes after it
+    after = {
+        number: place[job.earlier.survey, job.earlier.report]
+        for number, job in enumerate(jobs)
+        if job.earlier and (job.earlier.survey, job.earlier.report) in place
+    }
     try:
-        for number, job in enumerate(jobs, start=1):
-            progress.begin(job.name, number, len(jobs))
-            outcomes.append(_one(job, out, limits or Limits(), progress))
+        with _forking(engine) as server:
+
+            def one(number: int, job: Job, stop: threading.Event) -> Outcome:
+                turn = progress.begin(job.name, number + 1, len(jobs))
+                return _one(job, out, turn, Means(limits, server, threads, stop, force))
+
+            outcomes = pool.in_turn(jobs, one, workers=workers, after=after)
     except KeyboardInterrupt:
         with contextlib.suppress(RenderError):  # what was published before belongs in the index
             rebuild_index(out)
@@ -89,13 +106,51 @@ def render(
     return outcomes
 
 
-def _one(job: Job, out: Path, limits: Limits, progress: Progress) -> Outcome:
+def _at_a_time(wanted: int, jobs: int, progress: Progress) -> tuple[int, int | None]:
+    workers, threads = pool.at_a_time(wanted, jobs)
+    if workers < min(wanted, jobs):
+        progress.note(f"{workers} of {wanted} reports at a time: as many as there are processor cores")
+    return workers, threads
+
+
+@contextlib.contextmanager
+def _forking(engine: str) -> Iterator[ForkServer | None]:
+    """A fork server where it is wanted and the system has it; it starts with the first notebook."""
+    if engine == "kernel" or not available():
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="cx-") as folder, ForkServer(environment(Path(folder))) as server:
+        yield server
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a report is made with.
+
+    Attributes
+    ----------
+    limits : seconds that things may take.
+    server : forks notebooks' processes; None for ordinary kernels.
+    threads : the most that one library may use; None for as many as it likes.
+    stop : set when the run is to end.
+    force : render what has not changed as well.
+    """
+
+    limits: Limits
+    server: ForkServer | None = None
+    threads: int | None = None
+    stop: threading.Event = field(default_factory=threading.Event)
+    force: bool = False
+
+
+def _one(job: Job, out: Path, turn: Turn, means: Means) -> Outcome:
     goal = publish.target(out, job.survey.name, job.report)
     try:
         with held(goal.lock):
-            return _Run(job, goal, limits, progress).go()
+            run = _Run(job, goal, turn, means)
+            return run.unchanged(force=means.force) or run.go()
     except Busy:
-        progress.end("busy: another run is rendering this report")
+        turn.end("busy: another run is rendering this report")
         return Outcome(job, "busy", cause="another run is rendering this report", last_good=_existing(goal))
 
 
@@ -106,8 +161,8 @@ def _existing(goal: publish.Target) -> Path | None:
 class _Run:
     """One run of one report, its lock held."""
 
-    def __init__(self, job: Job, goal: publish.Target, limits: Limits, progress: Progress) -> None:
-        self.job, self.goal, self.limits, self.progress = job, goal, limits, progress
+    def __init__(self, job: Job, goal: publish.Target, turn: Turn, means: Means) -> None:
+        self.job, self.goal, self.turn, self.means = job, goal, turn, means
         now = _now()
         self.record: record.Record = {
             "format": 1,
@@ -121,6 +176,7 @@ class _Run:
             "notebook": job.notebook.stem,
             "notebook_sha256": hashlib.sha256(job.notebook.read_bytes()).hexdigest(),
             "parameters": dict(job.shown),
+            "period": job.period.iso if job.period else "",
             "versions": _versions(),
             "status": "running",
             "started": _iso(now),
@@ -129,10 +185,47 @@ class _Run:
             "header": {},
             "answer": {},
             "points": [],
+            "comparison": None,
             "page": None,
             "error": None,
         }
         self.step = "prepare"
+        self.then = self._then()
+        self.record["inputs"] = self._inputs()
+
+    def _then(self) -> dict[str, Any] | None:
+        """What the report that this one is compared with had found."""
+        earlier = self.job.earlier
+        before = compare.earlier_record(self.goal.out, earlier) if earlier is not None else None
+        return compare.taken(self.job, before)
+
+    def _inputs(self) -> dict[str, Any] | None:
+        hashes = Hashes(self.goal.out)
+        found = inputs(self.job, hashes=hashes, compared=self.then)
+        hashes.save()
+        return found
+
+    def unchanged(self, *, force: bool) -> Outcome | None:
+        """What came of it where the page that lies there was made of the same inputs; None where it must be made."""
+        try:
+            current = record.current(self.goal.out, self.goal.survey, self.goal.report, self._earlier())
+            made_of, now = (current or {}).get("inputs"), self.record["inputs"]
+            if force or current is None or now is None or made_of != now:
+                if current is not None and not force:
+                    why = (
+                        ", ".join(changed(made_of, now))
+                        if now and made_of
+                        else "inputs that cannot be compared"
+                    )
+                    self.turn.step(f"changed: {why}")
+                return None
+            record.unchanged(
+                self.goal.out, current, self.record["started"], self.record["run"], self.job.position
+            )
+        except OSError:
+            return None  # the run says what is wrong with the folder
+        self.turn.end("unchanged, not rendered again")
+        return Outcome(self.job, "unchanged", page=self.goal.page)
 
     def go(self) -> Outcome:
         """The run from beginning to end, whatever happens."""
@@ -147,7 +240,7 @@ class _Run:
             self._publish(pages, executed)
         except KeyboardInterrupt:
             self._failed(RenderError("interrupted", "The run was interrupted."), None)
-            self.progress.end("interrupted")
+            self.turn.end("interrupted")
             raise
         except RenderError as error:
             return self._failed(error, getattr(error, "notebook", None))
@@ -159,26 +252,39 @@ class _Run:
             return self._failed(RenderError(self.step, cause, traceback.format_exc()), None)
         finally:
             shutil.rmtree(self.goal.staging, ignore_errors=True)
-        self.progress.end("published")
+        self.turn.end("published")
         return Outcome(self.job, "ok", page=self.goal.page)
 
     def _at(self, step: str) -> None:
+        if self.means.stop.is_set():  # between steps nothing is half done
+            raise KeyboardInterrupt
         self.step = step
-        self.progress.step(step)
+        self.turn.step(step)
 
     def _execute(self, work: Path) -> Executed:
         executed = execute(
             self.job.notebook,
             self.job.parameters,
             work,
-            limits=self.limits,
+            limits=self.means.limits,
             shown=self.job.shown,
-            on_cell=self.progress.cell,
+            on_cell=self.turn.cell,
             meanwhile=_load_converter,
+            note=self.turn.step,
+            server=self.means.server,
+            threads=self.means.threads,
+            stop=self.means.stop,
         )
-        self.record |= record.parts_of(executed.notebook)
+        parts = record.parts_of(executed.notebook)
+        self.record |= parts
+        level = self.job.shown.get("level")
+        self.record["comparison"] = compare.said(self.job, self.then, parts, level)
+        if self.record["inputs"] is not None and self._inputs() != self.record["inputs"]:
+            self.record["inputs"] = (
+                None  # something changed while it ran: which of the two it read is not known
+            )
         self.record["seconds"] = dict(executed.seconds)
-        self.progress.step(f"executed {executed.n_cells} cells in {executed.seconds['cells']:.1f} s")
+        self.turn.step(f"executed {executed.n_cells} cells in {executed.seconds['cells']:.1f} s")
         return executed
 
     def _convert(self, executed: Executed) -> dict[str, str]:
@@ -186,12 +292,13 @@ class _Run:
         began = time.monotonic()
         convert = _load_converter()
         try:
-            common = {"title": self._title(), "index_href": "../../index.html"}
-            analyst = convert.to_html(
-                executed.notebook, edition="analyst", reader_href="index.html", **common
+            notebook = compare.with_comparison(
+                executed.notebook, self.record, self.record["comparison"], self.then
             )
+            common = {"title": self._title(), "index_href": "../../index.html"}
+            analyst = convert.to_html(notebook, edition="analyst", reader_href="index.html", **common)
             name = publish.companion_name("analyst", analyst)
-            reader = convert.to_html(executed.notebook, edition="reader", analyst_href=name, **common)
+            reader = convert.to_html(notebook, edition="reader", analyst_href=name, **common)
         except Exception as error:
             cause = f"The notebook ran, but could not be made into a page: {str(error)[:600]}"
             raise _Unconverted(cause, traceback.format_exc(), executed.notebook) from error
@@ -269,7 +376,8 @@ class _Run:
         shutil.rmtree(
             self.goal.staging, ignore_errors=True
         )  # on a full disk it holds the room for what follows
-        kept = publish.keep_failed(self.goal, self.record["run"], text, f"{cause}\n\n{error.detail}\n")
+        detail = f"{cause}\n\n{error.detail}\n"
+        kept = publish.keep_failed(self.goal, self.record["run"], text, detail, self.job.keep.failed)
         self.record |= {
             "status": "failed",
             "finished": _iso(_now()),
@@ -286,7 +394,7 @@ class _Run:
         except OSError as second:
             cause += f" (The run could not be recorded either: {publish.explain(second)}.)"
         if error.step != "interrupted":
-            self.progress.end(f"failed: {cause}")
+            self.turn.end(f"failed: {cause}")
         return Outcome(self.job, "failed", cause=cause, kept=kept, last_good=_existing(self.goal))
 
     def _is_published(self) -> bool:
@@ -295,7 +403,7 @@ class _Run:
         return written and page.get("sha256") == record.page_hash(self.goal.page)
 
     def _save(self) -> None:
-        record.save(self.goal.out, self.record)
+        record.save(self.goal.out, self.record, keep=self.job.keep.records)
 
 
 class _Unconverted(RenderError):

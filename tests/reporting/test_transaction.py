@@ -421,10 +421,10 @@ def test_reports_stand_in_the_catalogues_order(ready, says, quiet) -> None:
 def _told(*, live: bool) -> str:
     stream = io.StringIO()
     progress = Progress(stream, live=live)
-    progress.begin("demo/size", 1, 2)
-    progress.step("execute")
-    progress.cell(1, 2)
-    progress.end("failed: first line\nsecond line")
+    turn = progress.begin("demo/size", 1, 2)
+    turn.step("execute")
+    turn.cell(1, 2)
+    turn.end("failed: first line\nsecond line")
     return stream.getvalue()
 
 

@@ -32,7 +32,7 @@ from cxstats.methods.calibration_margins import (
     require_somebody,
     why_not,
 )
-from cxstats.methods.calibration_solver import NotMet, Patterns, family, pseudo_solve, solve
+from cxstats.methods.calibration_solver import NotMet, Patterns, family, pseudo_solve, solve, solve_nearby
 from cxstats.methods.frame_variables import NOT_KNOWN
 from cxstats.methods.weighted import WeightedEstimate, left_to_chance, weighted_estimate
 from cxstats.show import definition_html
@@ -56,6 +56,7 @@ METHODS = {
     "post-stratification": "post-stratification (weighting cells)",
 }
 
+_LARGEST_BATCH = 4_000_000
 _HEAVY = 10.0
 _COSTLY = 2.0
 _FEW = 10
@@ -158,6 +159,26 @@ class Calibration:
         result = np.zeros(len(self.weights))
         # as large as the survey's own, so that sums over the replicate's counts are comparable
         result[p.rows] = p.base[p.rows] * solution.factors[p.pattern] * expansion
+        return result
+
+    def reweighted_all(
+        self, counts: np.ndarray, expansion: float = 1.0, *, redraw: bool = False
+    ) -> np.ndarray:
+        """:meth:`reweighted` of R replicates, ``counts`` of shape (R, rows), in one go; shape (R, rows)."""
+        p = self.problem
+        result = np.zeros(counts.shape)
+        batch = max(1, _LARGEST_BATCH // max(p.patterns.size**2, n_patterns(p.patterns)))
+        for at in range(0, len(counts), batch):
+            some = counts[at : at + batch]
+            masses = np.stack([p.mass(row) for row in some]) * expansion
+            if redraw:
+                targets = np.stack([self._redrawn(row) for row in some]) * expansion
+            else:
+                targets = np.broadcast_to(p.targets, (len(some), len(p.targets)))
+            factors, arrived = solve_nearby(p.patterns, masses, targets, p.family, self.coefficients)
+            result[at : at + batch, p.rows] = p.base[p.rows] * factors[:, p.pattern] * expansion
+            for left in np.flatnonzero(~arrived):
+                result[at + left] = self.reweighted(some[left], expansion, redraw=redraw)
         return result
 
     def _redrawn(self, counts: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ from itertools import pairwise
 
 import numpy as np
 
-__all__ = ["FAMILIES", "Block", "Family", "NotMet", "Patterns", "Solution", "family", "solve"]
+__all__ = ["FAMILIES", "Block", "Family", "NotMet", "Patterns", "Solution", "family", "solve", "solve_nearby"]
 
 MOST_STEPS = 200
 PRECISION = 1e-12
@@ -181,6 +181,17 @@ class Patterns:
                 result[columns, rows] = block.T
         return result
 
+    def grams(self, masses: np.ndarray) -> np.ndarray:
+        """:meth:`gram` of R sets of masses (R, K), shape (R, p, p)."""
+        places = self._slices()
+        result = np.zeros((len(masses), self.size, self.size))
+        for i, (first, rows) in enumerate(zip(self.blocks, places, strict=True)):
+            for second, columns in zip(self.blocks[: i + 1], places[: i + 1], strict=True):
+                block = _crosses(first, second, masses)
+                result[:, rows, columns] = block
+                result[:, columns, rows] = np.swapaxes(block, 1, 2)
+        return result
+
     def quadratic(self, matrix: np.ndarray) -> np.ndarray:
         """x′·matrix·x per pattern, shape (K,)."""
         result: np.ndarray | float = 0.0
@@ -228,6 +239,20 @@ def _cross(first: Block, second: Block, mass: np.ndarray) -> np.ndarray:
     if second.code is not None:
         return np.bincount(second.code, weights=mass * first.number, minlength=second.size)[None, :]
     return np.array([[mass @ (first.number * second.number)]])
+
+
+def _crosses(first: Block, second: Block, masses: np.ndarray) -> np.ndarray:
+    """Σ mass·xx′ of two blocks for every row of ``masses``, shape (R, first.size, second.size)."""
+    for block in (first, second):
+        if block.number is not None:
+            masses = masses * block.number
+    left = 0 if first.code is None else first.code
+    right = 0 if second.code is None else second.code
+    size = first.size * second.size
+    pair = np.broadcast_to(left * second.size + right, masses.shape[1:])
+    place = pair + size * np.arange(len(masses))[:, None]
+    sums = np.bincount(place.ravel(), weights=masses.ravel(), minlength=size * len(masses))
+    return sums.reshape(len(masses), first.size, second.size)
 
 
 def pseudo_solve(gram: np.ndarray, right: np.ndarray) -> np.ndarray:
@@ -329,6 +354,66 @@ def solve(
         if np.max(np.abs(u), initial=0) > FARTHEST and chosen.open:
             break
     raise _explanation(patterns, mass, targets, chosen)
+
+
+def solve_nearby(
+    patterns: Patterns, masses: np.ndarray, targets: np.ndarray, chosen: Family, start: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Factors of R replicates at once, by full Newton steps from a solution nearby.
+
+    Parameters
+    ----------
+    patterns, chosen : as in :func:`solve`.
+    masses : shape (R, K). targets : shape (R, p). start : λ of the solution nearby, shape (p,).
+
+    Returns
+    -------
+    Factors (R, K), and which replicates arrived, shape (R,): at the solution that :func:`solve` finds, to rounding. The
+    others are not hopeless; they need its line search, or its explanation.
+    """
+    arrived = np.zeros(len(masses), dtype=bool)
+    factors = np.full(masses.shape, np.nan)
+    x = patterns.matrix()
+    coefficients = np.repeat(start[None], len(masses), axis=0)
+    todo = np.arange(len(masses))
+    with np.errstate(over="ignore", invalid="ignore"):
+        for _ in range(MOST_STEPS_NEARBY):
+            u = (x @ coefficients[todo].T).T
+            value = chosen.value(u)
+            now = masses[todo] * value
+            misfit = targets[todo] - (x.T @ now.T).T
+            scale = np.maximum(np.abs(targets[todo]), (abs(x).T @ np.abs(now).T).T)
+            distance = np.max(np.abs(misfit) / np.maximum(scale, 1e-300), axis=1)
+            there = distance <= PRECISION
+            factors[todo[there]], arrived[todo[there]] = value[there], True
+            # what runs off is not followed
+            going = ~there & np.isfinite(distance) & (np.abs(u).max(axis=1, initial=0) <= FARTHEST)
+            if not going.any():
+                break
+            grams = patterns.grams(masses[todo[going]] * chosen.slope(u[going]))
+            todo = todo[going]
+            coefficients[todo] += _pseudo_solves(grams, misfit[going])
+    if chosen.low == 0 and chosen.open:
+        used = np.where(masses > 0, factors, np.nan)
+        smallest = np.min(np.where(masses > 0, factors, np.inf), axis=1)
+        arrived &= smallest >= NOTHING * np.nansum(used, axis=1) / (masses > 0).sum(axis=1)
+    return factors, arrived
+
+
+MOST_STEPS_NEARBY = 12
+
+
+def _pseudo_solves(grams: np.ndarray, rights: np.ndarray) -> np.ndarray:
+    """:func:`pseudo_solve` of a stack (R, p, p) with one right side (R, p) each."""
+    if grams.shape[1] > LARGEST_SPECTRUM:
+        return np.stack([pseudo_solve(gram, right) for gram, right in zip(grams, rights, strict=True)])
+    diagonal = np.diagonal(grams, axis1=1, axis2=2)
+    scale = np.where(diagonal > 0, 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1)), 0)
+    values, vectors = np.linalg.eigh(grams * scale[:, :, None] * scale[:, None, :])
+    kept = values > 1e-12 * values[:, -1:]
+    inverse = np.where(kept, 1 / np.where(kept, values, 1), 0)
+    projected = np.einsum("rji,rj->ri", vectors, rights * scale) * inverse
+    return np.einsum("rij,rj->ri", vectors, projected) * scale
 
 
 def _unless_on_the_edge(

@@ -26,14 +26,13 @@ from cxstats.methods.bounds import (
     worst_case,
 )
 from cxstats.methods.limits import critical_value as normal_quantile
-from cxstats.methods.proxy import (
-    ProxyData,
+from cxstats.methods.proxy import LARGEST_BATCH, ProxyData, proxy_data
+from cxstats.methods.proxy_measures import (
     cut_points,
     isotonic,
     monotone_p_value,
     normal_scores,
     polyserial_correlation,
-    proxy_data,
     straight_variance_ratio,
 )
 from cxstats.methods.regions import Region, critical_value
@@ -152,7 +151,7 @@ def mubp(
     ----------
     share : among respondents, in (0, 1).
     correlation : biserial, of answer and proxy among respondents, in (0, 1)
-        (``cxstats.methods.proxy.polyserial_correlation``).
+        (``cxstats.methods.proxy_measures.polyserial_correlation``).
     selected_mean, selected_variance, nonselected_mean, nonselected_variance : of the proxy, among those who
         answered and those who did not.
     response_rate : share of those invited who answered, in (0, 1].
@@ -579,10 +578,16 @@ def net_score_bias(
         raise ValueError(
             f"all answers to {metric.short} are worth the same: nothing can be learned about who answers what"
         )
-    full = _measured(data, present, 0, proxy_scale)
+    full = _measured(data, present, np.array([0]), proxy_scale)[0]
     near = float(np.tanh(full[_RHO]))
-    replicates = np.stack([_measured(data, present, r, proxy_scale, near) for r in range(1, data.parts + 1)])
-    parts = len(replicates)
+    parts = data.parts
+    batch = max(1, LARGEST_BATCH // data.totals[0].size)
+    replicates = np.concatenate(
+        [
+            _measured(data, present, np.arange(at, min(at + batch, parts + 1)), proxy_scale, near)
+            for at in range(1, parts + 1, batch)
+        ]
+    )
     deviation = replicates - replicates.mean(axis=0)
     covariance = (parts - 1) / parts * deviation.T @ deviation
 
@@ -593,18 +598,19 @@ def net_score_bias(
     value_d, bias_d, _, _ = _bias_over(drawn, values, grid)
     tail = (1 - level) / 2
     at = np.searchsorted(grid, wanted)
-    everyone, everyone_d = value[:, None] - bias, value_d[:, None] - bias_d
+    everyone, everyone_d = value[:, None] - bias, np.sort(value_d[:, None] - bias_d, axis=0)
+    bias_d.sort(axis=0)
     odds = _odds(shares[0]) / _odds(answered)
     table = pd.DataFrame(
         {
             "phi": wanted,
             "bias": bias[0, at],
-            "standard_error": _half_width(bias_d[:, at]),
-            "low": np.quantile(bias_d[:, at], tail, axis=0),
-            "high": np.quantile(bias_d[:, at], 1 - tail, axis=0),
+            "standard_error": _half_width(bias_d)[at],
+            "low": _quantile(bias_d, tail)[at],
+            "high": _quantile(bias_d, 1 - tail)[at],
             "everyone": everyone[0, at],
-            "everyone_low": np.quantile(everyone_d[:, at], tail, axis=0),
-            "everyone_high": np.quantile(everyone_d[:, at], 1 - tail, axis=0),
+            "everyone_low": _quantile(everyone_d, tail)[at],
+            "everyone_high": _quantile(everyone_d, 1 - tail)[at],
             "odds_low": odds[at, 0],
             "odds_high": odds[at, -1],
         }
@@ -617,7 +623,7 @@ def net_score_bias(
         table[f"share_{k}"] = padded[at, k]
 
     prior = np.random.default_rng(seed).integers(len(_GRID), size=draws)
-    over_prior = _bias_over(drawn, values, _GRID)[1][np.arange(draws), prior]
+    over_prior = _bias_over(drawn, values, _GRID[prior][:, None])[1][:, 0]
     interval = np.quantile(over_prior, [tail, 1 - tail])
     rho, rho_low, rho_high = _limits(full[_RHO], covariance[_RHO, _RHO], parts - 1, level, np.tanh)
     excess = covariance[_EXCESS, _EXCESS]
@@ -655,42 +661,48 @@ def net_score_bias(
     )
 
 
-def _proxy(data: ProxyData, replicate: int, scale: str) -> np.ndarray:
-    """Proxies of a replicate, (C, F), on the scale asked for."""
-    counts, silent = data.counts(replicate)
-    x = data.proxies(replicate)
+def _proxy(
+    data: ProxyData, replicates: np.ndarray, silent: np.ndarray, mass: np.ndarray, scale: str
+) -> np.ndarray:
+    """Proxies of replicates, (R, C, F), on the scale asked for; customers without and with an answer (R, C, F)."""
+    x = data.proxies(replicates)
     if scale == "fitted":
         return x
     # fold by fold: between folds the same customers differ by the noise of learning, which ranks would blow up
-    invited = counts.sum(axis=2) + silent
-    return np.column_stack([normal_scores(*column) for column in zip(x.T, invited.T, strict=True)])
+    by_fold = normal_scores(np.swapaxes(x, 1, 2), np.swapaxes(mass + silent, 1, 2))
+    return np.swapaxes(by_fold, 1, 2)
 
 
 def _measured(
-    data: ProxyData, present: np.ndarray, replicate: int, scale: str, near: float | None = None
+    data: ProxyData, present: np.ndarray, replicates: np.ndarray, scale: str, near: float | None = None
 ) -> np.ndarray:
-    """What the survey measures, each on a scale where its error is nearly normal.
+    """What the survey measures, each on a scale where its error is nearly normal, one row per replicate.
 
     Cut-points (D − 1), artanh of the correlation, shift of the proxy (others minus respondents, in respondents' sd),
     log of the variance ratio (others over respondents), log-odds of answering, and by how much the log variance
     ratio (respondents over others) exceeds that of a straight response.
     """
-    counts, silent = data.counts(replicate)
-    counts = counts[:, :, present]
-    x = _proxy(data, replicate, scale)
-    mass = counts.sum(axis=2)
-    n, m = mass.sum(), silent.sum()
-    mean, mean_s = (mass * x).sum() / n, (silent * x).sum() / m
-    variance = (mass * (x - mean) ** 2).sum() / n
-    variance_s = (silent * (x - mean_s) ** 2).sum() / m
-    rho = polyserial_correlation(x.ravel(), counts.reshape(-1, counts.shape[2]), near=near)
+    held = [data.counts(int(replicate)) for replicate in replicates]
+    counts = np.stack([answered for answered, _ in held])[..., present]
+    silent = np.stack([rest for _, rest in held])
+    mass = counts.sum(axis=3)
+    x = _proxy(data, replicates, silent, mass, scale).reshape(len(replicates), -1)
+    counts = counts.reshape(*x.shape, -1)
+    mass, silent = mass.reshape(x.shape), silent.reshape(x.shape)
+    n, m = mass.sum(axis=1), silent.sum(axis=1)
+    mean, mean_s = (mass * x).sum(axis=1) / n, (silent * x).sum(axis=1) / m
+    variance = (mass * (x - mean[:, None]) ** 2).sum(axis=1) / n
+    variance_s = (silent * (x - mean_s[:, None]) ** 2).sum(axis=1) / m
+    rho = polyserial_correlation(x, counts, near=near)
     # with a proxy that does not vary nothing is known: shift 0, ratio 1, correlation next to 0
-    flat = variance <= 1e-20 or variance_s <= 1e-20
-    shift = 0.0 if flat else (mean_s - mean) / np.sqrt(variance)
-    ratio = 0.0 if flat else np.log(variance_s / variance)
-    straight = 0.0 if flat else np.log(straight_variance_ratio(x.ravel(), mass.ravel(), silent.ravel()))
-    cuts = cut_points(counts.sum(axis=(0, 1)))
-    return np.array([*cuts, np.arctanh(rho), shift, ratio, np.log(n / m), -ratio - straight])
+    varied = (variance > 1e-20) & (variance_s > 1e-20)
+    shift, ratio, straight = np.zeros((3, len(x)))
+    shift[varied] = (mean_s - mean)[varied] / np.sqrt(variance[varied])
+    ratio[varied] = np.log(variance_s[varied] / variance[varied])
+    if varied.any():
+        straight[varied] = np.log(straight_variance_ratio(x[varied], mass[varied], silent[varied]))
+    cuts = cut_points(counts.sum(axis=1))
+    return np.column_stack([cuts, np.arctanh(rho), shift, ratio, np.log(n / m), -ratio - straight])
 
 
 def _multivariate_t(
@@ -708,7 +720,10 @@ def _multivariate_t(
 def _bias_over(
     measured: np.ndarray, values: np.ndarray, phi: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Value (M,), bias (M, K), shares of those who did not answer (M, K, D), respondents' shares of the first (D,)."""
+    """Value (M,), bias (M, K), shares of those who did not answer (M, K, D), respondents' shares of the first (D,).
+
+    ``phi`` has shape (K,), or (M, K) where it differs between the rows of ``measured``.
+    """
     from scipy.special import expit, ndtr
 
     cuts = measured[:, :_CUTS]
@@ -716,7 +731,11 @@ def _bias_over(
     rho = np.maximum(np.tanh(measured[:, _RHO]), 0.02)
     answered = np.diff(ndtr(cuts), axis=1, prepend=0.0, append=1.0)
     shares = _silent_shares(
-        cuts[:, None, :], rho[:, None], measured[:, [_SHIFT]], np.exp(measured[:, [_RATIO]]), phi[None, :]
+        cuts[:, None, :],
+        rho[:, None],
+        measured[:, [_SHIFT]],
+        np.exp(measured[:, [_RATIO]]),
+        np.atleast_2d(phi),
     )
     value = answered @ values
     silent = 1 - expit(measured[:, _ODDS])
@@ -729,19 +748,31 @@ def _odds(shares: np.ndarray) -> np.ndarray:
 
 
 def _half_width(draws: np.ndarray) -> np.ndarray:
-    """Half of the central 68.3 %: a standard error that a few wild draws do not move."""
-    low, high = np.quantile(draws, [0.158655, 0.841345], axis=0)
-    return (high - low) / 2
+    """Half of the central 68.3 % of sorted draws: a standard error that a few wild draws do not move."""
+    return (_quantile(draws, 0.841345) - _quantile(draws, 0.158655)) / 2
+
+
+def _quantile(ordered: np.ndarray, share: float) -> np.ndarray:
+    """Quantile of every column of draws sorted along axis 0, interpolated as numpy's; many of them cost one sort.
+
+    Examples
+    --------
+    >>> _quantile(np.array([[0.0], [1.0], [4.0]]), 0.75).tolist()
+    [2.5]
+    """
+    place = share * (len(ordered) - 1)
+    below = int(place)
+    return ordered[below] + (place - below) * (ordered[min(below + 1, len(ordered) - 1)] - ordered[below])
 
 
 def _region(estimates: np.ndarray, drawn: np.ndarray, level: float) -> Region:
-    """Pointwise region over the grid of φ, with limits taken from the draws at Imbens and Manski's level."""
+    """Pointwise region over the grid of φ, with limits taken from sorted draws at Imbens and Manski's level."""
     from scipy.special import ndtr
 
     first, last = float(estimates.min()), float(estimates.max())
     c = critical_value(last - first, float(_half_width(drawn).max()), level)
     tail = float(ndtr(-c))
-    low, high = np.quantile(drawn, [tail, 1 - tail], axis=0)
+    low, high = _quantile(drawn, tail), _quantile(drawn, 1 - tail)
     return Region(min(float(low.min()), first), max(float(high.max()), last), first, last, level)
 
 
@@ -781,8 +812,9 @@ def _deciles(
 ) -> tuple[pd.DataFrame, float, int, float]:
     """Response by tenth of the proxy; p-value, direction and size of the departure from a monotone sequence."""
     counts, silent = data.counts(0)
-    x = _proxy(data, 0, "normal").ravel()
-    answered = counts.sum(axis=2).ravel()
+    mass = counts.sum(axis=2)
+    x = _proxy(data, np.array([0]), silent[None], mass[None], "normal").ravel()
+    answered = mass.ravel()
     invited = answered + silent.ravel()
     order = np.argsort(x, kind="stable")
     mass = invited[order]

@@ -19,7 +19,7 @@ import pandas as pd
 from cxstats.parameters import Count, Seed, checked
 from cxstats.show import definition_html
 
-__all__ = ["Replicates", "multinomial", "part_jackknife"]
+__all__ = ["Replicates", "merged_part_jackknife", "multinomial", "part_jackknife"]
 
 _KINDS = {"jackknife": "delete-a-part jackknife", "bootstrap": "multinomial bootstrap"}
 
@@ -125,22 +125,11 @@ class Replicates:
         >>> merged["n"].tolist(), replicates.counts.tolist()
         ([5, 5], [[3, 5], [2, 0]])
         """
-        from scipy import sparse
-
-        from cxstats.cells import regroup
-
         self._fitting(cells)
-        frame = cells.reset_index(drop=True)
-        merged = regroup(frame, by=by)
-        group = np.zeros(len(frame), dtype=int)
-        if by:
-            # pandas joins a missing label with a missing label, which is what is wanted here
-            numbered = merged[list(by)].assign(_group=np.arange(len(merged)))
-            group = frame[list(by)].merge(numbered, on=list(by), how="left")["_group"].to_numpy(dtype=int)
-        member = sparse.csr_array(
-            (np.ones(len(group)), (np.arange(len(group)), group)), shape=(len(group), len(merged))
-        )
-        counts = np.rint(self.counts @ member).astype(np.int64)
+        merged, group = _merged(cells.reset_index(drop=True), list(by))
+        size = len(merged)
+        counts = np.stack([np.bincount(group, weights=row, minlength=size) for row in self.counts])
+        counts = np.rint(counts).astype(np.int64)
         return merged, Replicates(counts, self.factor, self.expansion, self.degrees_of_freedom, self.kind)
 
     def _fitting(self, cells: pd.DataFrame) -> None:
@@ -175,6 +164,64 @@ class Replicates:
         )
 
 
+def merged_part_jackknife(
+    cells: pd.DataFrame, by: Sequence[str], *, part: str = "part"
+) -> tuple[pd.DataFrame, Replicates]:
+    """Cells merged by the columns ``by`` with their delete-a-part jackknife, as of :func:`part_jackknife` regrouped.
+
+    The table of all cells by all parts is never written out, which is what takes time and memory where every part has
+    its own cells.
+
+    Examples
+    --------
+    >>> cells = pd.DataFrame({"nps": [0, 0, 9], "part": [0, 1, 1], "n": [2, 3, 5]})
+    >>> merged, replicates = merged_part_jackknife(cells, ["nps"])
+    >>> merged["n"].tolist(), replicates.counts.tolist()
+    ([5, 5], [[3, 5], [2, 0]])
+    """
+    code, parts, n = _parts_of(cells, part)
+    merged, group = _merged(cells.reset_index(drop=True), list(by))
+    size = parts, len(merged)
+    left_out = np.bincount(code * size[1] + group, weights=n, minlength=size[0] * size[1]).reshape(size)
+    counts = np.rint(left_out.sum(axis=0) - left_out).astype(np.int64)
+    return merged, _jackknife(counts)
+
+
+def _jackknife(counts: np.ndarray) -> Replicates:
+    size = len(counts)
+    return Replicates(counts, (size - 1) / size, size / (size - 1), float(size - 1), "jackknife")
+
+
+def _parts_of(cells: pd.DataFrame, part: str) -> tuple[np.ndarray, int, np.ndarray]:
+    """Part of each cell as 0, 1, …, how many there are, and the counts."""
+    _require(cells, part)
+    if cells[part].isna().any():
+        raise ValueError(
+            f"{int(cells[part].isna().sum())} cells have no {part!r}: every customer belongs to one part"
+        )
+    n = _counts(cells)
+    code, parts = pd.factorize(cells[part], sort=True)
+    if len(parts) < 2:
+        raise ValueError(
+            f"a jackknife leaves out one part at a time and needs at least 2, but column {part!r} holds {len(parts)}"
+        )
+    return code, len(parts), n
+
+
+def _merged(frame: pd.DataFrame, by: list[str]) -> tuple[pd.DataFrame, np.ndarray]:
+    """Cells merged as ``cxstats.cells.regroup`` does, and which of them each row of ``frame`` went to."""
+    group = np.zeros(len(frame), dtype=np.int64)
+    if by:
+        group = frame.groupby(by, dropna=False, observed=True, sort=True).ngroup().to_numpy()
+    _, first = np.unique(group, return_index=True)
+    merged = frame[by].iloc[first].reset_index(drop=True)
+    for name in ("n", "w", "w2"):
+        if name in frame.columns:
+            merged[name] = np.bincount(group, weights=frame[name].astype(float), minlength=len(first))
+    merged["n"] = merged["n"].round().astype("int64")
+    return merged, group
+
+
 def part_jackknife(cells: pd.DataFrame, *, part: str = "part") -> Replicates:
     """Delete-a-part jackknife: each replicate leaves out the customers of one part.
 
@@ -205,20 +252,8 @@ def part_jackknife(cells: pd.DataFrame, *, part: str = "part") -> Replicates:
     >>> round(jackknife.standard_error(means), 6)     # s/√n for parts of one answer each
     33.333333
     """
-    _require(cells, part)
-    if cells[part].isna().any():
-        raise ValueError(
-            f"{int(cells[part].isna().sum())} cells have no {part!r}: every customer belongs to one part"
-        )
-    n = _counts(cells)
-    code, parts = pd.factorize(cells[part], sort=True)
-    size = len(parts)
-    if size < 2:
-        raise ValueError(
-            f"a jackknife leaves out one part at a time and needs at least 2, but column {part!r} holds {size}"
-        )
-    counts = np.where(code[None, :] == np.arange(size)[:, None], 0, n[None, :])
-    return Replicates(counts, (size - 1) / size, size / (size - 1), float(size - 1), "jackknife")
+    code, size, n = _parts_of(cells, part)
+    return _jackknife(np.where(code[None, :] == np.arange(size)[:, None], 0, n[None, :]))
 
 
 def multinomial(cells: pd.DataFrame, replicates: int, seed: int) -> Replicates:

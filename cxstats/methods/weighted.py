@@ -345,18 +345,17 @@ def _replicated(
     y = np.where(there, values, 0.0)
     base = _base_of(cells, weights, counts_of(cells))
 
-    def both(counts: np.ndarray) -> np.ndarray:
-        if hasattr(weights, "reweighted"):
-            again = weights.reweighted(counts, replicates.expansion, redraw=redraw)
-        else:
-            again = _weight_array(weights, len(cells))
-        mass, plain = counts * again * there, counts * base * there
-        if not (mass.sum() > 0 and plain.sum() > 0):
-            return np.array([np.nan, np.nan])
-        value = mass @ y / mass.sum()
-        return np.array([value, plain @ y / plain.sum() - value])
-
-    error, bias_error = np.sqrt(replicates.variance(replicates.apply(both)))
+    if hasattr(weights, "reweighted_all"):
+        again = weights.reweighted_all(replicates.counts, replicates.expansion, redraw=redraw)
+    elif hasattr(weights, "reweighted"):
+        again = replicates.apply(lambda n: weights.reweighted(n, replicates.expansion, redraw=redraw))
+    else:
+        again = _weight_array(weights, len(cells))[None]
+    mass, plain = replicates.counts * again * there, replicates.counts * (base * there)
+    with np.errstate(invalid="ignore", divide="ignore"):  # a replicate without answers is refused in words
+        value, raw = mass @ y / mass.sum(axis=1), plain @ y / plain.sum(axis=1)
+    both = np.column_stack([value, raw - value])
+    error, bias_error = np.sqrt(replicates.variance(both))
     return float(error), float(bias_error), replicates.degrees_of_freedom
 
 

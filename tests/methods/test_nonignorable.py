@@ -24,7 +24,8 @@ from cxstats.methods.nonignorable import (
     smub,
     smub_posterior,
 )
-from cxstats.methods.proxy import polyserial_correlation, proxy_data
+from cxstats.methods.proxy import proxy_data
+from cxstats.methods.proxy_measures import polyserial_correlation
 from cxstats.metrics import NPS, Scale, ces, csat, net_score
 
 # Little et al. 2020, Tables 1 and 2 (×1000): r, proxy mean and sd of the selected, population mean, SMUB(0, .5, 1),
@@ -265,8 +266,8 @@ def test_the_bias_is_found_at_the_phi_it_was_made_with() -> None:
     for phi in (0.0, 0.5, 1.0):
         made = company(phi=phi)
         data = proxy_data(survey(made, 2_000_000, 4), NPS, FACTS, score="nps")
-        measured = _measured(data, np.ones(3, dtype=bool), 0, "normal")
-        bias = _bias_over(measured[None], NPS.distinct_values, np.array([phi]))[1][0, 0]
+        measured = _measured(data, np.ones(3, dtype=bool), np.array([0]), "normal")
+        bias = _bias_over(measured, NPS.distinct_values, np.array([phi]))[1][0, 0]
         # a logistic response leaves the others not quite normal, and five facts are not quite a normal proxy
         assert bias == pytest.approx(made[3], abs=1.2)
 
@@ -321,8 +322,8 @@ def test_standard_errors_equal_those_of_many_surveys() -> None:
     values = []
     for seed in range(60):
         data = proxy_data(survey(made, 20_000, 1_000 + seed), NPS, FACTS, score="nps")
-        measured = _measured(data, np.ones(3, dtype=bool), 0, "normal")
-        values.append(_bias_over(measured[None], NPS.distinct_values, np.array([0.0, 0.5, 1.0]))[1][0])
+        measured = _measured(data, np.ones(3, dtype=bool), np.array([0]), "normal")
+        values.append(_bias_over(measured, NPS.distinct_values, np.array([0.0, 0.5, 1.0]))[1][0])
     spread = np.std(values, axis=0, ddof=1)
     result = net_score_bias(survey(made, 20_000, 1), NPS, FACTS, score="nps")
     # 60 surveys know a standard deviation to 9 %, a jackknife of 64 parts to 9 % as well

@@ -9,13 +9,12 @@ import statsmodels.api as sm
 from scipy import stats
 from scipy.optimize import isotonic_regression
 
-from cxstats.methods.proxy import (
-    RIDGE,
+from cxstats.methods.proxy import RIDGE, proxy_data
+from cxstats.methods.proxy_measures import (
     isotonic,
     monotone_p_value,
     normal_scores,
     polyserial_correlation,
-    proxy_data,
     straight_variance_ratio,
 )
 from cxstats.metrics import NPS, Scale, mean_score
@@ -34,6 +33,26 @@ def test_polyserial_and_biserial_correlation_equal_rs_likelihood() -> None:
 @pytest.mark.parametrize("near", [0.5, 0.45, -0.2, 0.99])
 def test_where_one_looks_first_does_not_matter(near: float) -> None:
     assert polyserial_correlation(X, COUNTS, near=near) == pytest.approx(0.4986971143, abs=2e-7)
+
+
+def test_a_batch_of_replicates_is_each_of_them() -> None:
+    rng = np.random.default_rng(8)
+    x = rng.normal(size=(3, 500))
+    counts = rng.poisson(2.0, size=(3, 500, 3)).astype(float)
+    counts[1, 100:] = 0  # few values: kept apart, where the others are grouped
+    counts[2, :, 1] = 0  # a category that nobody chose
+    single = [polyserial_correlation(*one) for one in zip(x, counts, strict=True)]
+    np.testing.assert_allclose(polyserial_correlation(x, counts, near=single[0]), single, atol=2e-7)
+    silent = rng.poisson(9.0, size=(3, 500)).astype(float)
+    answered = counts.sum(axis=2)
+    np.testing.assert_allclose(
+        straight_variance_ratio(x, answered, silent),
+        [straight_variance_ratio(*one) for one in zip(x, answered, silent, strict=True)],
+        rtol=1e-9,
+    )
+    np.testing.assert_array_equal(
+        normal_scores(x, silent), [normal_scores(*one) for one in zip(x, silent, strict=True)]
+    )
 
 
 def test_correlation_does_not_depend_on_how_x_is_measured_or_rows_are_split() -> None:

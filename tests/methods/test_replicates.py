@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cxstats.methods.replicates import multinomial, part_jackknife
+from cxstats.cells import regroup
+from cxstats.methods.replicates import merged_part_jackknife, multinomial, part_jackknife
 
 
 def _cells(seed: int = 1, parts: int = 64) -> pd.DataFrame:
@@ -86,6 +87,16 @@ def test_merged_cells_have_merged_replicates(by):
         again = cells.assign(n=jackknife.counts[r])
         expected = again.groupby(by, dropna=False, sort=True)["n"].sum() if by else [again["n"].sum()]
         assert replicates.counts[r].tolist() == list(expected)
+
+
+def test_merging_and_replicating_in_one_go_is_the_same():
+    cells = _cells().assign(w=lambda c: 2.0 * c["n"])
+    by = ["country", "score"]
+    merged, replicates = part_jackknife(cells).regroup(cells, by)
+    again, counts = merged_part_jackknife(cells, by)
+    pd.testing.assert_frame_equal(merged, regroup(cells, by=by))
+    pd.testing.assert_frame_equal(again, merged)
+    np.testing.assert_array_equal(counts.counts, replicates.counts)
 
 
 def test_merging_keeps_the_order_of_the_cells_whatever_their_index():

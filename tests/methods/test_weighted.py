@@ -253,6 +253,28 @@ def test_what_is_refused(rows):
         weighted_estimate(rows, NPS, weights, score="nps", matrix=np.eye(3))
 
 
+@pytest.mark.parametrize(
+    ("method", "bounds"),
+    [("raking", None), ("linear", None), ("propensity", None), ("logit", (0.2, 4)), ("truncated", (0.2, 4))],
+)
+@pytest.mark.parametrize("redraw", [False, True])
+def test_all_replicates_at_once_are_each_of_them(method, bounds, redraw):
+    cells = frame_of()
+    average = cells["n"].sum() / cells.loc[cells["csat"].notna(), "n"].sum()
+    weights = calibrate(
+        cells,
+        margins_of(cells, ["use", "plan"]),
+        method=method,
+        bounds=bounds,
+        weights=np.full(len(cells), average) if bounds else None,
+        responded="csat",
+    )
+    counts = np.random.default_rng(2).poisson(cells["n"], size=(5, len(cells)))
+    together = weights.reweighted_all(counts, redraw=redraw)
+    single = [weights.reweighted(row, redraw=redraw) for row in counts]
+    np.testing.assert_allclose(together, single, rtol=1e-9, atol=1e-12)
+
+
 def test_a_replicate_that_loses_a_category_says_so():
     cells = pd.DataFrame(
         {"use": ["low", "high", "high"], "nps": [9, 9, 0], "part": [0, 1, 2], "n": [1, 5, 5]}

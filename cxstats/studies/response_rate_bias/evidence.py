@@ -18,7 +18,7 @@ from cxstats.methods.balance import balance, data_defect
 from cxstats.methods.calibration import Calibration, calibrate, margins_of, weighted_estimate
 from cxstats.methods.doubly_robust import doubly_robust
 from cxstats.methods.intervals import Estimate, estimate
-from cxstats.methods.replicates import part_jackknife
+from cxstats.methods.replicates import merged_part_jackknife, part_jackknife
 from cxstats.methods.representativity import representativity
 from cxstats.methods.weighting import held_out
 from cxstats.metrics import Metric
@@ -404,7 +404,7 @@ class Weighting:
     def __init__(self, frame: Frame, metric: Metric, chosen: Settings, *, repeated: bool = False) -> None:
         self.frame, self.metric, self.chosen, self.repeated = frame, metric, chosen, repeated
         by = [*frame.by, metric.key, ANSWERED]
-        self.cells, self.jackknife = part_jackknife(frame.parts).regroup(frame.parts, by)
+        self.cells, self.jackknife = merged_part_jackknife(frame.parts, by)
         self.margins = margins_of(self.cells, frame.by)
         wanted = chosen.weighting
         # a doubly robust estimate has no weights to show: balance and outcomes are shown with raking's

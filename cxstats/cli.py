@@ -333,9 +333,11 @@ def _report(outcomes: list[Outcome], out: Path) -> int:
             _complain(f"The last good report stays: {outcome.last_good}")
     for outcome in busy:
         _complain(f"{outcome.job.name} was left alone: {outcome.cause}")
-    done = len(outcomes) - len(failed) - len(busy)
+    unchanged = sum(outcome.status == "unchanged" for outcome in outcomes)
+    done = len(outcomes) - len(failed) - len(busy) - unchanged
     noun = "report" if len(outcomes) == 1 else "reports"
-    typer.echo(f"{done} of {len(outcomes)} {noun} rendered. Open {out / 'index.html'}")
+    same = f", {unchanged} unchanged" if unchanged else ""
+    typer.echo(f"{done} of {len(outcomes)} {noun} rendered{same}. Open {out / 'index.html'}")
     return FAILED if failed else BUSY if busy else OK
 
 

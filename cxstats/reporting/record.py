@@ -13,6 +13,7 @@ import datetime as dt
 import hashlib
 import json
 import os
+import re
 import secrets
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -20,6 +21,7 @@ from typing import Any
 
 __all__ = [
     "cards",
+    "current",
     "good",
     "history",
     "load_all",
@@ -294,6 +296,19 @@ def good(out: Path, survey: str, report: str, records: list[Record]) -> list[Rec
     if not current:
         return []
     return [record for record in well if record is not current[-1]] + [current[-1]]
+
+
+def current(out: Path, survey: str, report: str, records: list[Record]) -> Record | None:
+    """The record of the page that lies there, as long as nothing that belongs to it was removed or altered."""
+    well = good(out, survey, report, records)
+    if not well:
+        return None
+    page = well[-1]["page"]
+    companions = [out / page[key] for key in ("analyst", "record") if page.get(key)]
+    named = re.search(r"analyst-([0-9a-f]{12})\.html$", page.get("analyst") or "")
+    if named and not page_hash(out / page["analyst"]).startswith(named[1]):
+        return None
+    return well[-1] if all(path.is_file() for path in companions) else None
 
 
 def _failure(last: Record, current: Record | None) -> dict[str, str] | None:

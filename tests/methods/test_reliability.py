@@ -44,6 +44,14 @@ def test_anova_mean_squares_agree_with_statsmodels() -> None:
     assert found.one_way[0] == pytest.approx((between - within) / (between + 2 * within), abs=1e-12)
 
 
+def test_the_table_of_shrout_and_fleiss() -> None:
+    # psych::ICC(sf), R package psych: the same example, with limits at 95 %
+    found = intraclass(JUDGED, method="F")
+    assert np.round(found.one_way, 3) == pytest.approx([0.166, -0.133, 0.723])
+    assert np.round(found.agreement, 3) == pytest.approx([0.290, 0.019, 0.761])
+    assert np.round(found.consistency, 3) == pytest.approx([0.715, 0.342, 0.946])
+
+
 @pytest.mark.parametrize("method", ["F", "jackknife"])
 def test_two_occasions_without_a_shift_are_nearly_a_pearson_correlation(method: str) -> None:
     x = correlated(np.random.default_rng(5), 2000, 0.64)
@@ -187,3 +195,52 @@ def test_a_correction_beyond_what_is_possible_is_said() -> None:
 def test_numbers_out_of_range_are_refused(auc: tuple, rate: float, word: str) -> None:
     with pytest.raises(ValueError, match=word):
         disattenuated_auc(auc, base_rate=rate, reliability=(0.6, 0.5, 0.7))
+
+
+# ------------------------------------------------------------------------------------------ coverage
+
+
+@pytest.mark.simulation
+@pytest.mark.parametrize(("n", "method", "least"), [(60, "jackknife", 0.935), (400, "jackknife", 0.935)])
+def test_intervals_of_answers_on_a_scale_hold_the_truth(n: int, method: str, least: float) -> None:
+    rng = np.random.default_rng(11)
+    truth = intraclass(on_a_scale(correlated(rng, 2_000_000, 0.6))).consistency[0]
+    held = 0
+    for _ in range(2000):
+        _, low, high = intraclass(on_a_scale(correlated(rng, n, 0.6)), method=method).consistency
+        held += low <= truth <= high
+    assert least <= held / 2000 <= 0.965
+
+
+@pytest.mark.simulation
+@pytest.mark.parametrize("method", ["F", "jackknife"])
+def test_intervals_of_normal_answers_hold_the_truth(method: str) -> None:
+    rng = np.random.default_rng(12)
+    held = np.zeros(3)
+    for _ in range(2000):
+        found = intraclass(correlated(rng, 80, 0.6), method=method)
+        held += [low <= 0.6 <= high for _, low, high in (found.one_way, found.agreement, found.consistency)]
+    # agreement by F is conservative where occasions do not differ
+    assert np.all((held / 2000 > 0.94) & (held / 2000 < 0.97)), held / 2000
+
+
+@pytest.mark.simulation
+@pytest.mark.parametrize(("n", "again", "d"), [(2000, 200, 0.5), (6000, 600, 0.9)])
+def test_the_auc_without_noise_lies_in_its_interval(n: int, again: int, d: float) -> None:
+    from cxstats.methods.discrimination import discrimination
+
+    rng = np.random.default_rng(13)
+    rate, rho = 0.1, 0.6
+    noise = np.sqrt((1 + rate * (1 - rate) * d**2) * (1 - rho) / rho)
+    truth, held, runs = ndtr(d / np.sqrt(2)), 0, 1000
+    for _ in range(runs):
+        event = rng.random(n) < rate
+        true = d * event + rng.normal(size=n)
+        seen = true[:, None] + noise * rng.normal(size=(n, 2))
+        area = discrimination(
+            pd.DataFrame({"x": seen[:, 0], "event": event, "n": 1}), scores="x", outcome="event"
+        ).auc.loc["x", ["auc", "low", "high"]]
+        steady = intraclass(seen[:again]).consistency
+        found = disattenuated_auc(tuple(area), base_rate=event.mean(), reliability=steady)
+        held += found.low <= truth <= found.high
+    assert 0.936 <= held / runs <= 0.975

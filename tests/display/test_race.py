@@ -67,7 +67,10 @@ def test_nothing_is_printed_off_the_sheet_or_over_another_text(kind: str) -> Non
     boxes = [text.get_window_extent(renderer) for text in figure.texts if text.get_text()]
     width, height = figure.bbox.width, figure.bbox.height
     for box in boxes:
-        assert box.x0 >= -1 and box.x1 <= width + 1 and box.y0 >= -1 and box.y1 <= height + 1
+        assert box.x0 >= -1
+        assert box.x1 <= width + 1
+        assert box.y0 >= -1
+        assert box.y1 <= height + 1
     for i, a in enumerate(boxes):
         for b in boxes[i + 1 :]:
             wide = min(a.x1, b.x1) - max(a.x0, b.x0)

@@ -177,9 +177,13 @@ class _Race:
             for k, text in enumerate(lines):
                 shift = LABEL_LEADING * (k - (len(lines) - 1) / 2)
                 sheet.text(1, at + shift, text, size=LABEL_PT, bold=e.strong)
-            for plot, mark, text in ((plots[0], e.alone, e.alone_text), (plots[1], e.gain, e.gain_text)):
-                if mark is not None:
-                    self._mark(sheet, plot, mark, at, text)
+            if e.alone is not None:  # the reference line starts at the first row
+                crossing = (
+                    [self.reference] if self.reference is not None and e is not self.entrants[0] else []
+                )
+                self._mark(sheet, plots[0], e.alone, at, e.alone_text, crossing)
+            if e.gain is not None:
+                self._mark(sheet, plots[1], e.gain, at, e.gain_text, [0.0, self.margin])
             if heads:
                 up = SMALL_LEADING / 2 if e.place else 0.0
                 sheet.text(middle, at - up, e.first, size=LABEL_PT, bold=e.strong, ha="center")
@@ -301,13 +305,19 @@ class _Race:
                 lines(gain, edge, colors=BAND_EDGE, linewidth=0.9, linestyles=(0, (4, 3)), zorder=1.1)
         lines(gain, 0.0, colors=INK, linewidth=1.1, zorder=1.5)
 
-    def _mark(self, sheet: Sheet, plot: Plot, mark: Mark, y: float, text: str) -> None:
+    def _mark(
+        self, sheet: Sheet, plot: Plot, mark: Mark, y: float, text: str, lines: Sequence[float] = ()
+    ) -> None:
         draw_span(plot, mark, y, plot.x_span)
         if not known(mark.value):
             return
         draw_points(plot.axes, [(mark.value, y)], mark.role)
         if text:
-            x = within(plot.x(mark.value), measure(text, SMALL_PT), plot.left - 14, plot.right + 14)
+            width = measure(text, SMALL_PT)
+            x = within(plot.x(mark.value), width, plot.left - 14, plot.right + 14)
+            for at in lines:  # no line runs through a number
+                if abs(plot.x(at) - x) < width / 2 + 3:
+                    x = plot.x(at) + (width / 2 + 5) * (1 if x > plot.x(at) else -1)
             sheet.text(x, y - 14, text, colour=SECONDARY, ha="center")
 
     def _verdict(

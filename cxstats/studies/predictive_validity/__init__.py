@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cxstats.studies.article import Article, Sections, compose
 from cxstats.studies.pictures import Source
-from cxstats.studies.predictive_validity.numbers import Settings
+from cxstats.studies.predictive_validity.numbers import Numbers, Settings
 from cxstats.studies.predictive_validity.study import MARGIN, SMALLEST_GROUP, measure, settings
+from cxstats.words import capitalised
 
 if TYPE_CHECKING:
     from cxstats.survey import Survey
@@ -18,13 +19,13 @@ __all__ = ["PredictiveValidityStudy", "Settings", "predictive_validity"]
 _NO_RACE = "No rule could be trained and judged: the answer above says why."
 # Sections of the article, the figures in each, and what is missing where there are none.
 SECTIONS: Sections = {
-    "race": (("race", "alone"), _NO_RACE),
+    "race": (("race", "units", "others"), _NO_RACE),
     "rates": (("rates",), _NO_RACE),
-    "robust": (("robust",), _NO_RACE),
+    "robust": (("robust", "steady"), _NO_RACE),
     "silence": (("silence",), "Who was invited and did not answer is not in the data, or nobody did."),
     "cuts": (("cuts",), "There are too few customers with the event, or without it, to judge where to cut."),
-    "time": (("survival", "warning"), "When the event happened is not in the data."),
-    "decision": (("decision",), _NO_RACE),
+    "time": (("survival", "causes", "warning"), "When the event happened is not in the data."),
+    "decision": (("decision", "profit"), _NO_RACE),
 }
 
 
@@ -40,6 +41,7 @@ def predictive_validity(
     outcome: str | None = None,
     metrics: Sequence[str] | str | None = None,
     known: Sequence[str] | str | None = None,
+    window_days: int | None = None,
     margin: float = MARGIN,
     level: float = 0.95,
     wave: str | None = None,
@@ -53,11 +55,14 @@ def predictive_validity(
 
     Parameters
     ----------
-    survey : an open survey (:func:`cxstats.open_survey`) with outcomes.
+    survey : an open survey (:func:`cxstats.open_survey`) with outcomes. Of one with a row per unit (hospital, store) it says
+        what goes together between units, and that this is not about customers.
     outcome : one of the survey's outcomes; the first by default.
     metrics : scores to race, as a list or "nps, ces"; all by default.
     known : what is known without asking, to be beaten: groups, behaviour, "value"; by default all of it, but no group
         that only bands a number that is there too.
+    window_days : count events within so many days of the invitation, in place of the declared window; the event needs a
+        date.
     margin : smallest gain in AUC that matters.
     level : confidence level of intervals and verdicts.
     wave : one wave only; all together by default.
@@ -87,6 +92,7 @@ def predictive_validity(
         outcome=outcome,
         metrics=metrics,
         known=known,
+        window_days=window_days,
         margin=margin,
         level=level,
         wave=wave,
@@ -98,6 +104,15 @@ def predictive_validity(
     )
     numbers = measure(survey, chosen)
     source = Source(survey.title, sentences.period(numbers, survey), survey.simulated)
+    more: dict[str, list[Any]] = {name: [note] for name, note in sentences.section_notes(numbers).items()}
+    tables = {
+        "race": figures.pairs_table(numbers),
+        "cuts": figures.partitions_table(numbers),
+        "time": figures.hazard_table(numbers),
+    }
+    for name, table in tables.items():
+        if table is not None:
+            more.setdefault(name, []).append(table)
     return compose(
         PredictiveValidityStudy,
         survey,
@@ -108,6 +123,13 @@ def predictive_validity(
         findings=(sentences.answer(numbers),),
         figures=figures.all_figures(numbers, source),
         sections=SECTIONS,
-        more={name: [note] for name, note in sentences.section_notes(numbers).items()},
-        missing=numbers.missing,
+        more=more,
+        missing=_missing(numbers),
     )
+
+
+def _missing(numbers: Numbers) -> dict[str, str]:
+    if numbers.race is not None:
+        return numbers.missing
+    why = numbers.missing.get("all", "")
+    return dict.fromkeys(SECTIONS, f"{capitalised(why)}." if why else _NO_RACE)

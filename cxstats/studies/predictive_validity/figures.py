@@ -4,15 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from cxstats.display import plots
 from cxstats.display.parts import Figure, Table
 from cxstats.findings import Verdict
 from cxstats.studies.pictures import Source, alt_text, level_of
+from cxstats.studies.predictive_validity.decision_figures import decision, profit
 from cxstats.studies.predictive_validity.numbers import Numbers
-from cxstats.studies.predictive_validity.sentences import cut_text, event_text, gain_text, span_text
-from cxstats.studies.speech import in_sentence
+from cxstats.studies.predictive_validity.sentences import (
+    KNOWN,
+    cut_text,
+    event_text,
+    gain_text,
+    margin_text,
+    p_text,
+    race_headline,
+    robust_headline,
+    span_text,
+    tick_text,
+)
+from cxstats.studies.predictive_validity.time_figures import causes, hazard_table, survival, warning
+from cxstats.studies.predictive_validity.unit_figures import other_outcomes, units
 from cxstats.words import (
     capitalised,
     count,
@@ -28,29 +39,32 @@ from cxstats.words import (
 if TYPE_CHECKING:
     from cxstats.methods.incremental import Race
 
-__all__ = ["all_figures"]
+__all__ = ["all_figures", "hazard_table", "pairs_table", "partitions_table"]
 
 
 def all_figures(numbers: Numbers, source: Source) -> dict[str, Figure]:
     """Every figure that the data can fill, by key, in the page's order."""
+    if numbers.units is not None:
+        made = [units(numbers, source)]
+        made += [other_outcomes(numbers, source)] if len(numbers.units.others) > 1 else []
+        return {figure.key: figure for figure in made}
     if numbers.race is None:
         return {}
-    made = [
-        _race(numbers, source),
-        _alone(numbers, source),
-        _rates(numbers, source),
-        _robust(numbers, source),
-    ]
+    timing = numbers.timing
+    made = [_race(numbers, source), _rates(numbers, source), _robust(numbers, source)]
+    made += [_steady(numbers, source)] if numbers.steadiness else []
     made += [_silence(numbers, source)] if numbers.silence else []
-    made += (
-        [_cuts(numbers, source)]
-        if any(c.cuts and c.cuts.information_lost for c in numbers.contenders)
-        else []
-    )
-    made += [_survival(numbers, source)] if numbers.timing else []
-    made += [_warning(numbers, source)] if numbers.timing and len(numbers.timing.warning) > 1 else []
-    made += [_decision(numbers, source)]
+    made += [_cuts(numbers, source)] if any(_cut(c) for c in numbers.contenders) else []
+    made += [survival(numbers, source)] if timing else []
+    made += [causes(numbers, source)] if timing and timing.causes is not None else []
+    made += [warning(numbers, source)] if timing and len(timing.warning) > 1 else []
+    made += [decision(numbers, source)]
+    made += [profit(numbers, source)] if numbers.money else []
     return {figure.key: figure for figure in made}
+
+
+def _cut(contender) -> bool:
+    return bool(contender.cuts and contender.cuts.information_lost)
 
 
 def _customers(numbers: Numbers, race: Race | None = None) -> str:
@@ -59,193 +73,171 @@ def _customers(numbers: Numbers, race: Race | None = None) -> str:
 
 
 def _race(numbers: Numbers, source: Source) -> Figure:
-    margin = numbers.settings.margin
-    firm = [c.metric.short for c in numbers.contenders if c.verdict is Verdict.MATERIAL]
-    small = [c.metric.short for c in numbers.contenders if c.verdict is Verdict.NEGLIGIBLE]
-    event = event_text(numbers)
-    if firm:
-        headline = (
-            f"{join_words(firm)} {'adds' if len(firm) == 1 else 'add'} to what was known about who {event}"
+    margin, race = numbers.settings.margin, numbers.race
+    together = race.gains.loc["all"]
+    several = len(numbers.contenders) > 1
+    entrants = [
+        plots.Entrant(
+            KNOWN,
+            plots.Mark("observed", *numbers.rules["known"]),
+            plots.Mark("reference", 0.0),
+            number(numbers.rules["known"][0], 3),
+            verdict=("", "reference"),
         )
-    elif len(small) == len(numbers.contenders):
-        headline = f"No score adds enough to matter about who {event}"
-    else:
-        best = numbers.best
-        headline = f"{best.metric.short} seems to add most about who {event}, but it is not sure to matter"
-    together = numbers.race.gains.loc["all"]
-    rows = [
-        (
+    ]
+    entrants += [
+        plots.Entrant(
             c.metric.short,
+            plots.Mark("observed", *c.auc),
+            plots.Mark("adjusted", c.gain, c.low, c.high),
+            number(c.auc[0], 3),
             gain_text(c.gain),
-            span_text(c.low, c.high, edge=margin),
-            c.verdict.words,
-            share(c.first),
-            f"{c.places[0]} to {c.places[1]}" if c.places[0] != c.places[1] else str(c.places[0]),
-            number(numbers.race.shapley.loc[c.metric.key, "value"], 3),
-            gain_text(numbers.race.gains.loc[c.metric.key, "apparent"]),
-            gain_text(numbers.race.gains.loc[c.metric.key, "optimism_corrected"]),
+            share(c.first) if several else "",
+            f"place {plots.place_text(*c.places)}" if several else "",
+            (c.verdict.value, c.verdict.words),
+            c.verdict is Verdict.MATERIAL,
         )
         for c in numbers.contenders
     ]
-    rows.append(
-        (
-            "All together",
-            gain_text(together["gain"]),
-            span_text(together["low"], together["high"]),
-            "",
-            "",
-            "",
-            "",
-            gain_text(together["apparent"]),
-            gain_text(together["optimism_corrected"]),
-        )
-    )
-    rows.append(
-        (
-            "Known without asking",
-            "",
-            "",
-            "",
-            "",
-            "",
-            number(numbers.race.shapley.loc["known", "value"], 3),
-            "",
-            "",
-        )
-        if "known" in numbers.race.shapley.index
-        else ("Known without asking", "", "", "", "", "", "", "", "")
-    )
-    table = Table(
-        "What each score adds to what was known",
-        (
-            "Score",
-            "Gain in AUC",
-            f"{level_of(numbers)} interval, together",
-            "Verdict",
-            "First in resamples",
-            "Place",
-            "Shapley share of AUC − 0.5",
-            "Gain as trained",
-            "Less optimism",
-        ),
-        tuple(rows),
-        notes="First: share of resamples of customers in which the score gains most. Place: places it can hold in the "
-        "ranking of gains. Shapley shares divide the AUC of the rule of everything, whose scores overlap.",
-    )
-    drawn = [
-        plots.Row(
-            c.metric.short,
-            (plots.Line((plots.Mark("adjusted", c.gain, c.low, c.high),)),),
-            values=(gain_text(c.gain), span_text(c.low, c.high)),
-            verdict=(c.verdict.value, c.verdict.words),
-        )
-        for c in numbers.contenders
-    ]
-    if len(numbers.contenders) > 1:
-        drawn.append(
-            plots.Row(
+    if several:
+        entrants.append(
+            plots.Entrant(
                 "All together",
-                (plots.Line((plots.Mark("adjusted", together["gain"], together["low"], together["high"]),)),),
-                values=(gain_text(together["gain"]), span_text(together["low"], together["high"])),
+                plots.Mark("observed", *numbers.rules["all"]),
+                plots.Mark("adjusted", together["gain"], together["low"], together["high"]),
+                number(numbers.rules["all"][0], 3),
+                gain_text(together["gain"]),
+                verdict=(numbers.together.value, numbers.together.words),
+                strong=numbers.together is Verdict.MATERIAL,
             )
         )
 
     def draw(canvas):
-        return plots.interval_rows(
+        return plots.race(
             canvas,
-            drawn,
-            axis_label="Gain in AUC over what was known without asking",
-            columns=("gain", f"{level_of(numbers)} interval"),
-            band=(-margin, margin),
-            band_label="too small to matter",
-            reference=0.0,
-            tick_text=lambda v: signed(v, 2),
+            entrants,
+            alone=plots.Panel("Each alone", "AUC", tick_text),
+            gain=plots.Panel(
+                "On top of what was known",
+                "gain in AUC",
+                lambda v: tick_text(v, sign=True),
+                note=f"gain below {margin_text(margin)}:\ntoo small to matter",
+            ),
+            margin=margin,
+            gutter="came first,\nplace",
+            reference=numbers.rules["known"][0],
         )
 
+    level = level_of(numbers)
     return Figure(
         key="race",
-        headline=headline,
-        subtitle="Gain in AUC when each score joins what was known without asking "
-        f"(AUC {number(numbers.race.known_auc[0], 3)}), judged on customers the rule was not trained on",
+        headline=race_headline(numbers),
+        subtitle=f"How well each score tells who {event_text(numbers)} from the others (AUC: 0.5 is a coin toss, 1 is "
+        "perfect), and what it adds to what was known without asking",
         draw=draw,
-        table=table,
+        table=_race_table(numbers),
         alt=alt_text(
-            "Gain of each score with its interval against the margin",
-            [f"{r[0]} {r[1]} ({r[2]})" for r in rows[:-1]],
-        ),
-        source=source.line(_customers(numbers)),
-        key_marks=(("adjusted", f"gain, with {level_of(numbers)} interval"), ("band", "too small to matter")),
-    )
-
-
-def _alone(numbers: Numbers, source: Source) -> Figure:
-    known, error = numbers.race.known_auc
-    best = max(numbers.contenders, key=lambda c: c.auc[0])
-    t = 2.0
-    entries = [("Known without asking", known, known - t * error, known + t * error, "adjusted")]
-    entries += [
-        (c.metric.short, *c.auc, "observed") for c in sorted(numbers.contenders, key=lambda c: -c.auc[0])
-    ]
-    beats = best.auc[0] > known
-    headline = (
-        f"{best.metric.short} alone tells {round(100 * best.auc[0])} of 100 pairs apart, "
-        + ("more" if beats else "fewer" if round(100 * best.auc[0]) < round(100 * known) else "as many")
-        + (" than" if round(100 * best.auc[0]) != round(100 * known) else " as")
-        + f" what was known without asking ({round(100 * known)})"
-    )
-    lifts = numbers.lift
-    keys = {"Known without asking": "known"} | {c.metric.short: c.metric.key for c in numbers.contenders}
-    rows = tuple(
-        (
-            name,
-            number(value, 3),
-            interval(low, high, digits=3),
-            number(2 * value - 1, 3),
-            number(lifts[keys[name]], 1),
-        )
-        for name, value, low, high, _ in entries
-    )
-
-    def draw(canvas):
-        return plots.interval_rows(
-            canvas,
+            "AUC of each score alone, and its gain over what was known against the margin",
             [
-                plots.row(
-                    name,
-                    value,
-                    low,
-                    high,
-                    values=(number(value, 3), interval(low, high, digits=3)),
-                    role=role,
-                )
-                for name, value, low, high, role in entries
+                f"{c.metric.short} alone {number(c.auc[0], 3)}, gain {gain_text(c.gain)} "
+                f"({span_text(c.low, c.high, edge=margin)}), {c.verdict.words.lower()}"
+                for c in numbers.contenders
             ],
-            axis_label="AUC: share of pairs told apart; 0.5 is guessing",
-            columns=("AUC", f"{level_of(numbers)} interval"),
-            reference=0.5,
-            reference_label="guessing",
-            tick_text=lambda v: number(v, 2),
+        ),
+        source=source.line(
+            f"{_customers(numbers)}" + ("; “came first”: share of 200 resamples" if several else "")
+        ),
+        key_marks=(
+            ("observed", f"alone, with {level} interval"),
+            ("adjusted", f"gain, with {level} interval" + (", scores together" if several else "")),
+            ("band", "too small to matter"),
+        ),
+    )
+
+
+def _race_table(numbers: Numbers) -> Table:
+    race, margin = numbers.race, numbers.settings.margin
+    shapley, lift = race.shapley["value"], numbers.lift
+
+    def line(key, name, auc, gain, first="", place="", verdict="") -> tuple[str, ...]:
+        row = race.gains.loc[key] if key in race.gains.index else None
+        return (
+            name,
+            number(auc[0], 3),
+            interval(auc[1], auc[2], digits=3),
+            gain_text(gain[0]) if gain else "",
+            span_text(gain[1], gain[2], edge=margin) if gain else "",
+            verdict,
+            first,
+            place,
+            number(shapley[key], 3) if key in shapley.index else "",
+            number(lift[key], 1),
+            gain_text(row["apparent"]) if row is not None else "",
+            gain_text(row["optimism_corrected"]) if row is not None else "",
         )
 
-    return Figure(
-        key="alone",
-        headline=headline,
-        subtitle=f"AUC for “{numbers.outcome_label}” of each score by itself, and of what was known without asking",
-        draw=draw,
-        table=Table(
-            "Each by itself",
-            (
-                "",
-                "AUC",
-                f"{level_of(numbers)} interval",
-                "Gini",
-                "Lift of the top tenth, with what was known",
-            ),
-            rows,
+    several = len(numbers.contenders) > 1
+    rows = [line("known", KNOWN, numbers.rules["known"], None)]
+    rows += [
+        line(
+            c.metric.key,
+            c.metric.short,
+            c.auc,
+            (c.gain, c.low, c.high),
+            share(c.first) if several else "",
+            plots.place_text(*c.places) if several else "",
+            c.verdict.words,
+        )
+        for c in numbers.contenders
+    ]
+    if several:
+        g = race.gains.loc["all"]
+        gain = (g["gain"], g["low"], g["high"])
+        rows.append(line("all", "All together", numbers.rules["all"], gain, verdict=numbers.together.words))
+    level = level_of(numbers)
+    return Table(
+        "The race",
+        (
+            "",
+            "AUC alone",
+            f"{level} interval",
+            "Gain in AUC",
+            f"{level} interval, together",
+            "Verdict",
+            "Came first",
+            "Place",
+            "Shapley share",
+            "Lift of top tenth",
+            "Gain as trained",
+            "Less optimism",
         ),
-        alt=alt_text("AUC of each score alone", [f"{r[0]} {r[1]} ({r[2]})" for r in rows]),
-        source=source.line(_customers(numbers)),
-        key_marks=(("observed", "a score alone"), ("adjusted", "what was known, cross-fitted")),
+        tuple(rows),
+        notes="A score alone is taken as it is, with DeLong's interval; what was known, and all scores together, are rules, "
+        "each customer judged by one that was trained on others. Gains of the scores hold together; that of all together is "
+        "judged by itself. Came first: share of resamples of customers. Place: places it can hold in the ranking of "
+        "gains. Shapley shares divide the AUC above 0.5 of the rule of everything, whose scores overlap. Lift: "
+        "how many times more events than by chance among the tenth of customers most at risk, with what was known.",
+    )
+
+
+def pairs_table(numbers: Numbers) -> Table | None:
+    """The scores as they are, alone, each against each."""
+    if not numbers.pairs:
+        return None
+    names = {c.metric.key: c.metric.short for c in numbers.contenders}
+    return Table(
+        "Each score alone against each other",
+        ("", "Difference in AUC", f"{level_of(numbers)} interval", "p"),
+        tuple(
+            (
+                f"{names[p.first]} less {names[p.second]}",
+                signed(p.difference, 3),
+                interval(p.low, p.high, digits=3, sign=True),
+                p_text(p.p_value).removeprefix("= "),
+            )
+            for p in numbers.pairs
+        ),
+        notes="Paired test of DeLong, DeLong and Clarke-Pearson (1988) on the same customers, one pair at a time.",
     )
 
 
@@ -253,8 +245,7 @@ def _rates(numbers: Numbers, source: Source) -> Figure:
     best = numbers.best
     found = best.association
     table = found.table
-    least = numbers.settings.smallest_group
-    shown = table[table["n"] >= least]
+    shown = table[(table["n"] > 0) & ~table["answer"].isin(best.hidden)]
     event = event_text(numbers)
     effects = found.effects
     headline = (
@@ -263,15 +254,16 @@ def _rates(numbers: Numbers, source: Source) -> Figure:
     )
     forms = found.forms.set_index("form")["lack_of_fit_p"]
     shape = ""
-    if "line" in forms.index and np.isfinite(forms["line"]):
+    if "line" in forms.index and forms["line"] == forms["line"]:
         shape = (
             " A straight line in the log-odds fits."
             if forms["line"] > 0.05
             else " A straight line in the log-odds does not fit."
         )
-    hidden = int((table["n"] < least).sum() - (table["n"] == 0).sum())
+    hidden = len(best.hidden)
     note = (
-        f"{plural(hidden, 'answer was', 'answers were')} given by fewer than {least} customers and not shown.{shape}"
+        f"{plural(hidden, 'answer is', 'answers are')} not shown: given by fewer than "
+        f"{numbers.settings.smallest_group} customers, or else to be had by subtraction.{shape}"
         if hidden
         else shape.strip()
     )
@@ -326,20 +318,27 @@ def _rates(numbers: Numbers, source: Source) -> Figure:
 
 def _robust(numbers: Numbers, source: Source) -> Figure:
     margin = numbers.settings.margin
-    races = [("those who answered", numbers.race, "observed")]
-    races += [("weighted to everyone invited", numbers.weighted, "adjusted")] if numbers.weighted else []
-    races += [("trained early, judged on the last wave", numbers.later, "adjusted")] if numbers.later else []
+    races = [("as answered", numbers.race, "observed")]
+    races += [("weighted", numbers.weighted, "adjusted")] if numbers.weighted else []
+    races += [("next wave", numbers.later, "adjusted")] if numbers.later else []
+    ways = {
+        "as answered": "those who answered",
+        "weighted": "weighted to everyone invited",
+        "next wave": "trained on earlier waves and judged on the last",
+    }
     order = [c.metric for c in numbers.contenders]
-    leaders = {name: race.gains.loc[[m.key for m in order], "gain"].idxmax() for name, race, _ in races}
-    best = order[0]
-    same = all(leader == best.key for leader in leaders.values())
     rows, drawn = [], []
     for metric in order:
         lines = []
         for name, race, role in races:
             row = race.gains.loc[metric.key]
             rows.append(
-                (metric.short, capitalised(name), gain_text(row["gain"]), span_text(row["low"], row["high"]))
+                (
+                    metric.short,
+                    capitalised(ways[name]),
+                    gain_text(row["gain"]),
+                    span_text(row["low"], row["high"]),
+                )
             )
             lines.append(
                 plots.Line(
@@ -359,28 +358,19 @@ def _robust(numbers: Numbers, source: Source) -> Figure:
             band=(-margin, margin),
             band_label="too small to matter",
             reference=0.0,
-            tick_text=lambda v: signed(v, 2),
+            tick_text=lambda v: tick_text(v, sign=True),
         )
 
-    if len(races) == 1:
-        headline = f"{best.short} leads among those who answered; nothing else can be compared"
-    elif len(order) == 1:
-        headline = f"What {best.short} adds, judged in {len(races)} ways"
-    else:
-        headline = (
-            f"{best.short} leads however it is judged"
-            if same
-            else "Which score leads depends on who is counted, or on the wave that judges"
-        )
     return Figure(
         key="robust",
-        headline=headline,
-        subtitle="Gain of each score among those who answered, weighted to everyone invited, and in a wave not trained on",
+        headline=robust_headline(numbers),
+        subtitle="Gain in AUC of each score: " + join_words([ways[name] for name, _, _ in races]),
         draw=draw,
         table=Table(
             "The race, judged otherwise",
             ("Score", "Judged on", "Gain", f"{level_of(numbers)} interval"),
             tuple(rows),
+            notes="Intervals hold one score at a time; those of the race hold together, and are wider.",
         ),
         alt=alt_text(
             "Gains under other ways of judging", [f"{r[0]}, {r[1].lower()}: {r[2]} ({r[3]})" for r in rows]
@@ -417,42 +407,152 @@ def _silence(numbers: Numbers, source: Source) -> Figure:
     )
     margin = numbers.settings.margin
 
+    best = numbers.best
+    shown = [
+        ("Not answering", "for everyone invited", silence.gain, "adjusted"),
+        (best.metric.short, "for those who answered", (best.gain, best.low, best.high), "observed"),
+    ]
+
     def draw(canvas):
-        gain, lower, upper = silence.gain
         return plots.interval_rows(
             canvas,
             [
                 plots.row(
-                    "Not answering",
-                    gain,
-                    lower,
-                    upper,
-                    role="adjusted",
-                    values=(gain_text(gain), span_text(lower, upper)),
+                    name, *gain, role=role, sublabel=who, values=(gain_text(gain[0]), span_text(*gain[1:]))
                 )
+                for name, who, gain, role in shown
             ],
-            axis_label="Gain in AUC for everyone invited, over what was known",
+            axis_label="Gain in AUC over what was known without asking",
             columns=("gain", f"{level_of(numbers)} interval"),
             band=(-margin, margin),
             band_label="too small to matter",
             reference=0.0,
-            tick_text=lambda v: signed(v, 2),
+            tick_text=lambda v: tick_text(v, sign=True),
         )
 
     return Figure(
         key="silence",
         headline=headline,
-        subtitle="What not answering adds to what was known, for everyone invited",
+        subtitle="What knowing who did not answer adds to what was known, beside what an answer adds",
         draw=draw,
         table=Table("Silence as a signal", ("", "", f"{level_of(numbers)} interval"), rows),
         alt=alt_text("Gain of knowing who answered", [f"{r[0]} {r[1]} {r[2]}".strip() for r in rows]),
         source=source.line(plural(silence.n, "customer")),
-        key_marks=(("adjusted", f"gain, with {level_of(numbers)} interval"), ("band", "too small to matter")),
+        key_marks=(
+            ("adjusted", "not answering"),
+            ("observed", f"the score that adds most, each with {level_of(numbers)} interval"),
+            ("band", "too small to matter"),
+        ),
+    )
+
+
+def _steady(numbers: Numbers, source: Source) -> Figure:
+    made = numbers.steadiness
+    level = level_of(numbers)
+    least = min(made, key=lambda m: m.retest.icc.consistency[0])
+    first, second = made[0].retest.first, made[0].retest.second
+    rows = tuple(
+        (
+            m.metric.short,
+            count(m.retest.n),
+            number(m.retest.icc.consistency[0], 2),
+            interval(*m.retest.icc.consistency[1:], digits=2),
+            share(m.retest.same),
+            number(m.retest.smallest_change, 1),
+            number(m.auc[0], 3),
+            number(m.steady.value, 3),
+            interval(m.steady.low, m.steady.high, digits=3),
+        )
+        for m in made
+    )
+
+    def draw(canvas):
+        return plots.interval_rows(
+            canvas,
+            [
+                plots.Row(
+                    m.metric.short,
+                    (
+                        plots.Line((plots.Mark("observed", *m.auc),), "as answered", (number(m.auc[0], 3),)),
+                        plots.Line(
+                            (plots.Mark("adjusted", m.steady.value, m.steady.low, m.steady.high),),
+                            "without noise",
+                            (number(m.steady.value, 3),),
+                        ),
+                    ),
+                )
+                for m in made
+            ],
+            axis_label="AUC of the score alone",
+            columns=("AUC",),
+            tick_text=tick_text,
+        )
+
+    return Figure(
+        key="steady",
+        headline=f"Asked again, {share(least.retest.same)} give {least.metric.short} the same answer; without that noise "
+        f"it would tell about {round(100 * least.steady.value)} of 100 pairs apart, not {round(100 * least.auc[0])}",
+        subtitle="AUC of each score alone, as answered and as it would be if customers gave the same answer when asked "
+        f"again ({first} and {second}). Secondary: decisions use the answers as they are",
+        draw=draw,
+        table=Table(
+            "How steady the scores are",
+            (
+                "Score",
+                "Asked twice",
+                "Reliability",
+                f"{level} interval",
+                "Same answer twice",
+                "Change beyond noise",
+                "AUC",
+                "AUC without noise",
+                f"{level} interval",
+            ),
+            rows,
+            notes="Reliability: intraclass correlation (consistency) of the two answers; a real change of mind between the "
+            "waves counts as noise too. Change beyond noise: in points of the scale, exceeded by noise alone in one "
+            "customer of twenty. The correction takes the answers of both groups of customers to be normal around "
+            "their means.",
+        ),
+        alt=alt_text(
+            "AUC as answered and without noise",
+            [f"{r[0]} {r[6]}, without noise {r[7]} ({r[8]})" for r in rows],
+        ),
+        source=source.line(f"{plural(max(m.retest.n for m in made), 'customer')} who answered twice"),
+        key_marks=(
+            ("observed", f"as answered, with {level} interval"),
+            ("adjusted", "without noise"),
+        ),
+    )
+
+
+def partitions_table(numbers: Numbers) -> Table | None:
+    """The best ways to cut the first score with three groups, and the usual one."""
+    named = [c for c in numbers.contenders if _cut(c) and len(c.cuts.official) == 2]
+    if not named:
+        return None
+    c = max(named, key=lambda c: len(c.cuts.table))
+    scale = c.metric.scale
+    ranked = c.cuts.table.reset_index(drop=True)
+    shown = ranked[(ranked.index < 8) | ranked["official"]]
+    return Table(
+        f"Ways to cut {c.metric.short} in three, of {len(ranked)}",
+        ("Groups", "Place", "Kept", "Best in resamples"),
+        tuple(
+            (
+                cut_text(row["cuts"], scale.low, scale.high) + (" (usual)" if row["official"] else ""),
+                count(i + 1),
+                share(row["information"]),
+                share(row["chosen"]),
+            )
+            for i, row in shown.iterrows()
+        ),
+        notes="Kept: share of what the answers tell about the event that is left when they are put into these groups.",
     )
 
 
 def _cuts(numbers: Numbers, source: Source) -> Figure:
-    judged = [c for c in numbers.contenders if c.cuts and c.cuts.information_lost]
+    judged = [c for c in numbers.contenders if _cut(c)]
     rows, drawn, worse = [], [], []
     for c in judged:
         cuts, scale = c.cuts, c.metric.scale
@@ -535,206 +635,4 @@ def _cuts(numbers: Numbers, source: Source) -> Figure:
             ("observed", f"usual groups, with {level_of(numbers)} interval"),
             ("adjusted", "best groups in these answers"),
         ),
-    )
-
-
-def _survival(numbers: Numbers, source: Source) -> Figure:
-    timing = numbers.timing
-    table = timing.curves.table
-    last = float(table["day"].max())
-    ends = timing.curves.at(last)
-    series, rows = [], []
-    roles = {0: "observed", 1: "plain", 2: "adjusted"}
-    for i, (group, part) in enumerate(table.groupby("group", sort=False, observed=True)):
-        step = part.iloc[np.unique(np.linspace(0, len(part) - 1, 60).astype(int))]
-        series.append(
-            plots.Series(
-                f"gave {group}",
-                [0.0, *step["day"]],
-                [0.0, *(100 * (1 - step["survival"]))],
-                low=[0.0, *(100 * (1 - step["high"]))],
-                high=[0.0, *(100 * (1 - step["low"]))],
-                role=roles.get(i, "plain"),
-            )
-        )
-        row = ends.loc[group]
-        rows.append(
-            (
-                str(group),
-                share(1 - row["survival"], 1),
-                f"{share(1 - row['high'], 1)} to {share(1 - row['low'], 1)}",
-            )
-        )
-    spread = [1 - ends.loc[g, "survival"] for g in ends.index]
-    event = event_text(numbers)
-    outcome = in_sentence(numbers.outcome_label.split(" within ")[0])
-
-    def draw(canvas):
-        return plots.curves(
-            canvas,
-            series,
-            x_label="days since the invitation",
-            y_label=f"% who {outcome}",
-            y_text=lambda v: percent(v),
-        )
-
-    return Figure(
-        key="survival",
-        headline=f"By day {count(last)}, {share(min(spread))} to {share(max(spread))} {outcome}, depending on "
-        f"{timing.metric.short}",
-        subtitle=f"Share who {event}, by answer to {timing.metric.short}; those no longer watched count while they were",
-        draw=draw,
-        table=Table(
-            f"By day {count(last)}",
-            (f"Answer to {timing.metric.short}", f"% who {outcome}", f"{level_of(numbers)} interval"),
-            tuple(rows),
-            notes=""
-            if timing.curves.log_rank is None
-            else f"Log-rank test of one curve for all: χ² = {number(timing.curves.log_rank[0], 1)}, p "
-            + (
-                "< 0.001"
-                if timing.curves.log_rank[2] < 0.001
-                else f"= {number(timing.curves.log_rank[2], 3)}"
-            )
-            + ".",
-        ),
-        alt=alt_text(
-            "Share with the event as days pass, by group of answers", [f"{r[0]}: {r[1]}" for r in rows]
-        ),
-        source=source.line(plural(numbers.base.respondents, "customer")),
-    )
-
-
-def _warning(numbers: Numbers, source: Source) -> Figure:
-    timing = numbers.timing
-    table = timing.warning
-    first, last = table.iloc[0], table.iloc[-1]
-    keeps = last["warning_low"] > 0.5
-    headline = (
-        f"{timing.metric.short} still warns {count(last['day'])} days ahead: {round(100 * last['warning_auc'])} of 100 pairs"
-        if keeps
-        else f"How far ahead {timing.metric.short} warns is not sure beyond "
-        f"{count(table.loc[table['warning_low'] > 0.5, 'day'].max() if (table['warning_low'] > 0.5).any() else 0)} days"
-    )
-    rows = tuple(
-        (
-            count(r.day),
-            number(r.warning_auc, 3),
-            interval(r.warning_low, r.warning_high, digits=3),
-            count(r.warning_cases),
-        )
-        for r in table.itertuples()
-    )
-
-    def draw(canvas):
-        return plots.curves(
-            canvas,
-            [
-                plots.Series(
-                    timing.metric.short,
-                    table["day"].tolist(),
-                    table["warning_auc"].tolist(),
-                    low=table["warning_low"].tolist(),
-                    high=table["warning_high"].tolist(),
-                )
-            ],
-            x_label="lead time: days after the invitation",
-            y_label="AUC among those still there",
-            y_reference=0.5,
-            y_reference_label="guessing",
-            y_limits=(0.4, max(0.8, float(table["warning_high"].max()) + 0.02)),
-            y_text=lambda v: number(v, 2),
-        )
-
-    return Figure(
-        key="warning",
-        headline=headline,
-        subtitle=f"AUC of {timing.metric.short} for events after each day, among customers to whom it had not happened yet",
-        draw=draw,
-        table=Table(
-            "Early warning",
-            ("Lead, days", "AUC", f"{level_of(numbers)} interval", "Events after it"),
-            rows,
-        ),
-        alt=alt_text("AUC by lead time", [f"{r[0]} days {r[1]} ({r[2]})" for r in (rows[0], rows[-1])]),
-        source=source.line(f"{count(first['warning_cases'])} events"),
-    )
-
-
-def _decision(numbers: Numbers, source: Source) -> Figure:
-    table = numbers.decision.table
-    money = numbers.money
-    names = {"known": "known without asking", "all": "with all scores"}
-    series = [
-        plots.Series(names["all"], table["threshold"] * 100, 1000 * table["all"], role="observed"),
-        plots.Series(names["known"], table["threshold"] * 100, 1000 * table["known"], role="adjusted"),
-        plots.Series(
-            "everybody", table["threshold"] * 100, 1000 * table["everybody"].clip(lower=-1e-3), role="plain"
-        ),
-    ]
-    better = 1000 * (table["all"] - table["known"])
-    if money is not None:
-        at = float(np.interp(money.threshold, table["threshold"], better))
-        where = f"at a threshold of {share(money.threshold, 1)}"
-    else:
-        rate = numbers.base.respondent_rate
-        at, where = (
-            float(np.interp(rate, table["threshold"], better)),
-            f"at the base rate of {share(rate, 1)}",
-        )
-    headline = (
-        f"Asking reaches {number(at, 1)} more of 1,000 customers, net of contacts in vain, {where}"
-        if at > 0
-        else f"Asking does not pay {where}"
-    )
-    picks = table.iloc[np.unique(np.linspace(0, len(table) - 1, 8).astype(int))]
-    columns = ["known", *(c.metric.key for c in numbers.contenders), "all", "everybody"]
-    titles = {"known": "Known", "all": "All scores", "everybody": "Everybody"} | {
-        c.metric.key: f"With {c.metric.short}" for c in numbers.contenders
-    }
-    rows = tuple(
-        (share(r["threshold"], 1), *(signed(1000 * r[c], 1) for c in columns)) for _, r in picks.iterrows()
-    )
-    notes = ""
-    if money is not None:
-        notes = (
-            f"A contact costs {number(numbers.settings.contact_cost, 2)} and keeps {share(numbers.settings.success)} of "
-            f"those it reaches in time, worth {number(money.value_saved, 2)} each "
-            + ("(average recorded value): " if money.measured else "(as given): ")
-            + f"it pays from {share(money.threshold, 1)} on. Profit per 1,000 customers: "
-            + "; ".join(
-                f"{titles[k].lower()} {count(round(v))}" for k, v in money.profit.items() if k in titles
-            )
-            + "."
-        )
-
-    def draw(canvas):
-        return plots.curves(
-            canvas,
-            series,
-            x_label="contact from this chance on, %",
-            y_label="net events reached per 1,000 customers",
-            y_text=lambda v: number(v),
-            x_text=lambda v: percent(v),
-            y_limits=(
-                min(0.0, float(1000 * table["all"].min())) - 0.5,
-                float(1000 * table[["all", "known"]].max().max()) * 1.05,
-            ),
-        )
-
-    return Figure(
-        key="decision",
-        headline=headline,
-        subtitle="Net benefit: events reached per 1,000 customers, less contacts in vain at the rate the threshold implies",
-        draw=draw,
-        table=Table(
-            "Net benefit per 1,000 customers",
-            ("Contact from", *(titles[c] for c in columns)),
-            rows,
-            notes=notes,
-        ),
-        alt=alt_text(
-            "Net benefit by threshold", [f"from {r[0]}: known {r[1]}, all scores {r[-2]}" for r in rows[:4]]
-        ),
-        source=source.line(_customers(numbers)),
     )

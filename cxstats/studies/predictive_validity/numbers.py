@@ -9,13 +9,28 @@ import pandas as pd
 from cxstats.findings import Verdict
 from cxstats.methods.association import Association
 from cxstats.methods.cutpoints import Cutpoints
+from cxstats.methods.discrimination import AucComparison
 from cxstats.methods.incremental import NestedTest, Race
 from cxstats.methods.performance import BrierScore, Calibration, DecisionCurve
 from cxstats.methods.ranks import RankSets
-from cxstats.methods.survival import SurvivalCurves
+from cxstats.methods.reliability import Disattenuated, Reliability
+from cxstats.methods.survival import CoxFit, IncidenceCurves, SurvivalCurves
 from cxstats.metrics import Metric
 
-__all__ = ["Base", "Contender", "Money", "Numbers", "Settings", "Silence", "Timing"]
+__all__ = [
+    "Base",
+    "Contender",
+    "Money",
+    "Numbers",
+    "Settings",
+    "Silence",
+    "Steadiness",
+    "Timing",
+    "Units",
+]
+
+Triple = tuple[float, float, float]
+"""A value and its limits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +40,7 @@ class Settings:
     outcome: str
     metrics: tuple[str, ...]
     known: tuple[str, ...]
+    window_days: int | None
     margin: float
     level: float
     wave: str | None
@@ -46,7 +62,6 @@ class Base:
     events : of ``known``.
     respondents, respondent_events : those who answered any metric and whose outcome is known.
     called_back : share of the respondents who were called back after answering; None where that is not recorded.
-    before : events dated before the invitation, which say nothing and count as none.
     """
 
     invited: int | None
@@ -57,7 +72,6 @@ class Base:
     respondents: int
     respondent_events: int
     called_back: float | None
-    before: int
 
     @property
     def rate(self) -> float:
@@ -82,7 +96,8 @@ class Contender:
     first : share of resamples in which its gain is the largest. places : places it can hold in the ranking of gains.
     association : outcome by score; cuts : partitions of its scale (None where there are too few events).
     nested : whether it tells anything at all beyond what was known.
-    answered_all : share of the respondents who answered this metric.
+    answered : share of the respondents who answered this metric.
+    hidden : answers given by so few that their rate is not shown, with those that would give them away.
     """
 
     metric: Metric
@@ -97,6 +112,7 @@ class Contender:
     cuts: Cutpoints | None
     nested: NestedTest
     answered: float
+    hidden: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +124,14 @@ class Money:
     threshold : chance from which on contacting a customer pays, cost/(success · value saved).
     value_saved : of one customer kept; average of the customers' recorded value where none was given.
     profit : per 1,000 customers and rule, in the value's unit: ``everybody``, ``known``, each metric, ``all``.
+    more : profit above that of ``known``, with its limits, of each metric and ``all``.
     """
 
     threshold: float
     value_saved: float
     measured: bool
     profit: dict[str, float]
+    more: dict[str, Triple]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,17 +154,81 @@ class Silence:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """When it happens, for the metric that adds most."""
+    """When it happens, for the metric that adds most.
+
+    Attributes
+    ----------
+    curves : by group of answers. warning : AUC for events after each lead time.
+    alone, beside : Cox regression on the answer alone, and beside what was known (None where it could not be fitted).
+    causes : incidence of each cause by group of answers, other causes at work; None where no causes are declared.
+    merged_causes : causes with so few events that they stand together.
+    hidden : groups of answers so small that they are not shown.
+    """
 
     metric: Metric
     curves: SurvivalCurves
     warning: pd.DataFrame
-    causes: tuple[str, ...]
+    alone: CoxFit | None
+    beside: CoxFit | None
+    causes: IncidenceCurves | None
+    merged_causes: tuple[str, ...]
+    hidden: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Steadiness:
+    """What the same customers answer when asked again, and the AUC a score would have without that noise.
+
+    Attributes
+    ----------
+    steady : AUC of the score alone if it were measured without noise; secondary, decisions use the score as it is.
+    """
+
+    metric: Metric
+    retest: Reliability
+    auc: Triple
+    steady: Disattenuated
+
+
+@dataclass(frozen=True, slots=True)
+class Units:
+    """Units with their score and their outcome, one row each.
+
+    Attributes
+    ----------
+    noun : what readers call them. n : with score and outcome. without : left out, the outcome not known.
+    slope : change of the outcome per ``step`` points of score, adjusted; plain : without adjustment.
+    rank : Spearman's correlation of score and outcome.
+    known : share of the outcome's variance that what is known of the units predicts in units not trained on;
+        gain : what the score adds to that share.
+    adjusted : names of what was adjusted for, and known.
+    fifths : by fifth of score: ``label``, ``n``, ``score``, ``value``, ``low``, ``high`` (adjusted mean outcome).
+    others : per outcome the survey declares: ``label``, ``n``, ``rank``, ``low``, ``high``.
+    """
+
+    noun: str
+    metric: Metric
+    n: int
+    without: int
+    left_out: tuple[tuple[str, int], ...]
+    step: float
+    slope: Triple
+    plain: Triple
+    rank: Triple
+    known: float
+    gain: Triple
+    adjusted: tuple[str, ...]
+    fifths: pd.DataFrame
+    others: pd.DataFrame
 
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """Everything the report shows. Parts that the data cannot fill are None, with the reason in ``missing``."""
+    """Everything the report shows. Parts that the data cannot fill are None, with the reason in ``missing``.
+
+    ``pairs`` compares the scores as they are, alone, two by two, best first. ``rules`` has the AUC of the cross-fitted
+    rules of what was "known" and of "all" scores by themselves; ``together`` judges what all scores add.
+    """
 
     settings: Settings
     outcome_label: str
@@ -156,6 +238,9 @@ class Numbers:
     contenders: tuple[Contender, ...]
     race: Race | None
     ranks: RankSets | None
+    pairs: tuple[AucComparison, ...]
+    rules: dict[str, Triple]
+    together: Verdict | None
     weighted: Race | None
     later: Race | None
     silence: Silence | None
@@ -165,6 +250,8 @@ class Numbers:
     decision: DecisionCurve | None
     money: Money | None
     timing: Timing | None
+    steadiness: tuple[Steadiness, ...]
+    units: Units | None
     known_labels: dict[str, str]
     n_for_margin: int | None
     repeated: bool

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cxstats.findings import Finding, MainPoint, Verdict
+from cxstats.studies.predictive_validity import unit_sentences
 from cxstats.studies.predictive_validity.numbers import Contender, Numbers
-from cxstats.studies.speech import in_sentence
+from cxstats.studies.predictive_validity.unit_sentences import outcome_value, units_headline
+from cxstats.studies.speech import enough_digits, in_sentence
 from cxstats.words import (
-    amount,
     capitalised,
     count,
     date_text,
@@ -25,26 +26,90 @@ if TYPE_CHECKING:
     from cxstats.survey import Survey
 
 __all__ = [
+    "KNOWN",
     "answer",
     "as_of",
+    "customers",
     "cut_text",
+    "event_name",
     "event_text",
     "facts",
     "gain_text",
     "limits",
     "main_points",
+    "margin_text",
     "method",
+    "money_text",
     "n_text",
     "need_to_know",
+    "outcome_value",
+    "p_text",
     "period",
+    "race_headline",
+    "robust_headline",
     "section_notes",
     "span_text",
+    "tick_text",
+    "units_headline",
 ]
+
+KNOWN = "Known without asking"
 
 
 def event_text(numbers: Numbers) -> str:
     """The event inside a sentence: "left within 180 days"."""
     return in_sentence(numbers.outcome_label)
+
+
+def event_name(numbers: Numbers) -> str:
+    """The event without its window: "left"."""
+    return event_text(numbers).split(" within ")[0]
+
+
+def customers(numbers: Numbers) -> str:
+    """Customers raced, for a figure's source line."""
+    return f"{plural(numbers.race.n, 'customer')}, {count(numbers.race.events)} with the event"
+
+
+def margin_text(margin: float) -> str:
+    """The margin, as short as it is.
+
+    >>> margin_text(0.02), margin_text(0.015)
+    ('0.02', '0.015')
+    """
+    return number(margin, enough_digits(1, lambda d: round(margin, d) == margin))
+
+
+def money_text(value: float, *, sign: bool = False) -> str:
+    """An amount of money, whole from 20 on.
+
+    >>> money_text(1278.67), money_text(12.5), money_text(-3, sign=True)
+    ('1,279', '12.5', '−3')
+    """
+    digits = 0 if abs(value) >= 20 else enough_digits(0, lambda d: abs(round(value, d) - value) < 0.005)
+    return (signed if sign else number)(value, min(digits, 2))
+
+
+def tick_text(value: float, *, sign: bool = False) -> str:
+    """An AUC, or a difference of two, on an axis: two decimals, or more where two would not be true.
+
+    >>> tick_text(0.65), tick_text(0.625), tick_text(0.025, sign=True), tick_text(0, sign=True)
+    ('0.65', '0.625', '+0.025', '0')
+    """
+    if sign and value == 0:
+        return "0"
+    return (signed if sign else number)(
+        value, enough_digits(2, lambda d: abs(round(value, d) - value) < 1e-9)
+    )
+
+
+def p_text(p: float) -> str:
+    """A p-value after its "p": "= 0.012", "< 0.001".
+
+    >>> p_text(0.0004), p_text(0.0124)
+    ('< 0.001', '= 0.012')
+    """
+    return "< 0.001" if p < 0.001 else f"= {number(p, 3)}"
 
 
 def gain_text(value: float, digits: int = 3) -> str:
@@ -77,7 +142,9 @@ def _raced(numbers: Numbers) -> str:
 def answer(numbers: Numbers) -> Finding:
     """The headline finding."""
     chosen = numbers.settings
-    margin = number(chosen.margin, 3).rstrip("0")
+    if numbers.units is not None:
+        return unit_sentences.answer(numbers)
+    margin = margin_text(chosen.margin)
     names = [c.metric.short for c in numbers.contenders]
     asked = join_words(names, "or") if names else "a score"
     question = (
@@ -93,8 +160,8 @@ def answer(numbers: Numbers) -> Finding:
     needed = None
     if firm:
         text = (
-            f"{join_words([c.metric.short for c in firm])} {'adds' if len(firm) == 1 else 'add'} to what behaviour "
-            f"tells about who {event_text(numbers)}."
+            f"{join_words([c.metric.short for c in firm])} {'adds' if len(firm) == 1 else 'add'} to what was known "
+            f"about who {event_text(numbers)}."
         )
         if small:
             text += _too_little(small)
@@ -132,6 +199,45 @@ def answer(numbers: Numbers) -> Finding:
         effect=f"AUC that {best.metric.short} adds to what was known",
         needed=needed,
     )
+
+
+def race_headline(numbers: Numbers) -> str:
+    """What the race shows, claiming no more than its verdicts."""
+    event = event_text(numbers)
+    firm = [c for c in numbers.contenders if c.verdict is Verdict.MATERIAL]
+    small = [c for c in numbers.contenders if c.verdict is Verdict.NEGLIGIBLE]
+    rest = (
+        f"; {join_words([c.metric.short for c in small])} {'adds' if len(small) == 1 else 'add'} too little to matter"
+        if small
+        else ""
+    )
+    if firm:
+        names = join_words([c.metric.short for c in firm])
+        return f"{names} {'adds' if len(firm) == 1 else 'add'} to what was known about who {event}{rest}"
+    if len(small) == len(numbers.contenders):
+        return f"No score adds enough to matter to what was known about who {event}"
+    best = numbers.best
+    if len(numbers.contenders) == 1:
+        return f"Whether {best.metric.short} adds enough to matter about who {event} is not sure"
+    if best.low > 0 and best.places[1] == 1:
+        return f"{best.metric.short} adds most to what was known about who {event}, but not surely enough to matter{rest}"
+    return (
+        f"Which score adds to what was known about who {event}, and whether it matters, cannot be told{rest}"
+    )
+
+
+def robust_headline(numbers: Numbers) -> str:
+    """Whether the same score leads however it is judged."""
+    races = [race for race in (numbers.race, numbers.weighted, numbers.later) if race is not None]
+    keys, best = [c.metric.key for c in numbers.contenders], numbers.best.metric
+    if len(races) == 1:
+        return "It can be judged in one way only: among those who answered"
+    if len(keys) == 1:
+        gains_ = [race.gains.loc[best.key, "gain"] for race in races]
+        return f"{best.short} adds {gain_text(min(gains_))} to {gain_text(max(gains_))}, judged in {len(races)} ways"
+    if all(race.gains.loc[keys, "gain"].idxmax() == best.key for race in races):
+        return f"{best.short} has the largest gain however it is judged"
+    return "Which score has the largest gain depends on who is counted, or on the wave that judges"
 
 
 def _too_little(small: list[Contender]) -> str:
@@ -181,6 +287,8 @@ def _cannot(numbers: Numbers, question: str) -> Finding:
 
 def n_text(numbers: Numbers) -> str:
     """Customers judged."""
+    if numbers.units is not None:
+        return f"{count(numbers.units.n)} {numbers.units.noun}"
     base = numbers.base
     if base.invited:
         return f"{count(base.answered)} of {count(base.invited)} answered ({share(base.answered / base.invited, 1)})"
@@ -202,6 +310,8 @@ def as_of(survey: Survey) -> str:
 
 def facts(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str, str], ...]:
     """(label, value, note) of the facts beside the answer."""
+    if numbers.units is not None:
+        return unit_sentences.facts(numbers)
     base = numbers.base
     rows = [("Answers", count(base.answered), "")]
     if base.invited:
@@ -225,6 +335,8 @@ def facts(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str, str], ...]:
 def main_points(numbers: Numbers) -> tuple[MainPoint, ...]:
     """At most five main points, the most useful to a decision first."""
     base = numbers.base
+    if numbers.units is not None:
+        return unit_sentences.main_points(numbers)
     if numbers.race is None:
         return (
             MainPoint(
@@ -340,21 +452,27 @@ def _cut_point(numbers: Numbers) -> MainPoint | None:
 
 def _money_point(numbers: Numbers) -> MainPoint | None:
     money = numbers.money
-    if money is None:
+    if money is None or not money.more:
         return None
-    best = max(("known", *(c.metric.key for c in numbers.contenders), "all"), key=lambda k: money.profit[k])
+    best = "all" if len(numbers.contenders) > 1 else numbers.contenders[0].metric.key
+    value, low, high = money.more[best]
+    names = {c.metric.key: c.metric.short for c in numbers.contenders} | {"all": "all scores"}
+    cost = money_text(numbers.settings.contact_cost)
     return MainPoint(
-        number=count(round(money.profit[best] - money.profit["known"], -1)),
-        interval="per 1,000 customers more than without asking",
-        headline=f"At a contact that costs {amount(numbers.settings.contact_cost)}, the scores pay "
-        f"{count(round(money.profit[best] - money.profit['known'], -1))} per 1,000 customers",
-        sentence=f"Contacting pays from a chance of {share(money.threshold, 1)} on.",
-        figure="decision",
+        number=money_text(value, sign=True),
+        interval=f"{money_text(low, sign=True)} to {money_text(high, sign=True)}, per 1,000 customers",
+        headline=f"At {cost} a contact, acting on {names[best]} too earns more than acting on what was known"
+        if low > 0
+        else f"At {cost} a contact, that acting on the scores earns more is not sure",
+        sentence=f"Contacting pays from a chance of {share(money.threshold, 1)} on. What asking costs is not in it.",
+        figure="profit",
     )
 
 
 def need_to_know(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...]:
     """(title, text) of what a reader needs before the evidence."""
+    if numbers.units is not None:
+        return unit_sentences.need_to_know(numbers, survey)
     base, chosen = numbers.base, numbers.settings
     window = (
         f" within {plural(numbers.window_days, 'day')} of being asked"
@@ -394,15 +512,14 @@ def need_to_know(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...
             )
         )
     called = (
-        f"{share(base.called_back)} of those who answered were called back; the link that calls act on looks weaker "
-        "than it was."
+        f"{share(base.called_back)} of those who answered were called back."
         if base.called_back is not None
-        else "Whether unhappy customers were called back is not in the data. Calls that work hide the link."
+        else "Whether unhappy customers were called back is not in the data."
     )
     items += [
         (
             "What would matter",
-            f"A gain of {number(chosen.margin, 3).rstrip('0')} in AUC, set before the analysis.",
+            f"A gain of {margin_text(chosen.margin)} in AUC, set before the analysis.",
         ),
         ("Calls after the survey", called),
         (
@@ -415,49 +532,108 @@ def need_to_know(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...
 
 
 def section_notes(numbers: Numbers) -> dict[str, str]:
-    """A sentence below a section's figures."""
-    notes = {}
-    if numbers.race is None:
-        return notes
+    """A sentence or two below a section's figures."""
     race = numbers.race
+    if race is None:
+        return {}
+    notes = {"rates": _rates_note(numbers)}
     if race.simplified:
         notes["race"] = (
             f"**Few events.** There are {number(race.events_per_column, 1)} events for each column of the largest rule: "
             "straight lines stand in for curves, and a penalty keeps rules from learning by heart."
         )
     best = numbers.best
-    if best.association.asymmetry is not None:
-        a = best.association.asymmetry
-        only_low = a.high_p > 0.05
-        notes["rates"] = (
-            f"**Do only low scores matter?** Against those between, the lowest group's log-odds are "
-            f"{signed(a.low[0], 2)} and the highest group's {signed(a.high[0], 2)}. "
-            + (
-                "That the highest group differs from the middle is not shown."
-                if only_low
-                else "Both ends differ from the middle"
-                + (
-                    ", and not by the same."
-                    if a.symmetric_p < 0.05
-                    else "; that they differ by the same is not ruled out."
-                )
-            )
-        )
+    told = []
     if numbers.later is not None:
         row = numbers.later.gains.loc[best.metric.key]
-        notes["robust"] = (
+        told.append(
             f"**Does it last?** Trained on the earlier waves and judged on the last, {best.metric.short} adds "
             f"{gain_text(row['gain'])} ({span_text(row['low'], row['high'])})."
         )
+    told += [numbers.missing[key] for key in ("weighted", "later") if key in numbers.missing]
+    if told:
+        notes["robust"] = " ".join(told)
+    hazard = _hazard_note(numbers)
+    if hazard:
+        notes["time"] = hazard
     return notes
+
+
+def _rates_note(numbers: Numbers) -> str:
+    """What a step on the scale amounts to, always beside the base rate; and whether only one end matters."""
+    best = numbers.best
+    effects = best.association.effects
+    said = []
+    if effects.odds_ratio is not None and effects.marginal_effect is not None:
+        ratio, change = effects.odds_ratio, effects.marginal_effect
+        said.append(
+            f"**One more on the scale** goes with odds × {number(ratio[0], 2)} ({interval(*ratio[1:], digits=2)}) of the "
+            f"event: on average {signed(change[0], 1)} percentage points ({interval(*change[1:], digits=1, sign=True)}), "
+            f"where the base rate is {share(effects.base_rate, 1)}."
+        )
+    elif best.association.separated:
+        said.append(f"**No coefficient is given**: {best.association.separated}.")
+    value, low, high = effects.risk_ratio
+    if value == value and 0 < value < float("inf"):
+        said.append(
+            f"Those who gave {effects.low_name} have the event {number(value, 1)} times as often "
+            f"({interval(low, high, digits=1)}) as those who gave {effects.high_name}."
+        )
+    a = best.association.asymmetry
+    if a is not None:
+        ends = (
+            "That the highest group differs from the middle is not shown."
+            if a.high_p > 0.05
+            else "Both ends differ from the middle"
+            + (
+                ", and not by the same."
+                if a.symmetric_p < 0.05
+                else "; that they differ by the same is not ruled out."
+            )
+        )
+        said.append(
+            f"**Do only low scores matter?** Against those between, the lowest group's log-odds are {signed(a.low[0], 2)} "
+            f"and the highest group's {signed(a.high[0], 2)}. {ends}"
+        )
+    return " ".join(said)
+
+
+def _hazard_note(numbers: Numbers) -> str:
+    """Whether one hazard ratio for all days is a fair summary."""
+    timing = numbers.timing
+    if timing is None or timing.alone is None:
+        return ""
+    row = (timing.beside or timing.alone).table.loc["score"]
+    beside = "beside what was known" if timing.beside is not None else "alone"
+    p = row["proportional_p"]
+    return (
+        f"**Does the answer wear off?** {capitalised(beside)}, one more on the scale of {timing.metric.short} goes with a "
+        f"hazard × {number(row['hazard_ratio'], 2)} ({interval(row['low'], row['high'], digits=2)}) on every day. "
+        + (
+            f"That it changes as days pass is not shown (p {p_text(p)})."
+            if p > 0.05
+            else f"It changes as days pass (p {p_text(p)}): this is an average over them."
+        )
+    )
 
 
 def limits(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...]:
     """(bold lead, text) of what the report cannot tell."""
+    if numbers.units is not None:
+        return unit_sentences.limits(numbers)
+    base = numbers.base
+    called = (
+        f"{share(base.called_back)} of those who answered were called back. Where calls keep customers, their low answers "
+        "seem harmless: the link is weaker here than it would be without calls, and those called cannot be told "
+        "from the saved."
+        if base.called_back is not None
+        else "Whether unhappy customers were called back is not in the data. Calls that work hide the link they act on; "
+        "declare them under `recovery:` in survey.yml."
+    )
     said = [
         (
             "Prediction is not cause.",
-            "A score that goes with leaving need not be its reason: raising the score need not keep anybody.",
+            "A score that goes with the event need not be its reason: raising the score need not change what happens.",
         ),
         (
             "Those who answered.",
@@ -469,18 +645,15 @@ def limits(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...]:
             ),
         ),
         (
-            "These facts, this window.",
-            "What a score adds depends on what else is known, and on how long one waits. Another company, or another "
-            "window, gets another answer.",
+            "These facts, this window, this rate.",
+            "What a score adds depends on what else is known, on how long one waits"
+            + (f" ({plural(numbers.window_days, 'day')} here)" if numbers.window_days else "")
+            + ", and on how often the event happens"
+            + (f" ({share(base.respondent_rate, 1)} of those who answered)" if base.respondents else "")
+            + ". Another company gets another answer.",
         ),
+        ("Calls after the survey.", called),
     ]
-    if numbers.base.before:
-        said.append(
-            (
-                "Earlier events.",
-                f"{plural(numbers.base.before, 'event is', 'events are')} dated before the invitation and did not count.",
-            )
-        )
     if numbers.repeated:
         said.append(
             (
@@ -494,6 +667,8 @@ def limits(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...]:
 
 def method(numbers: Numbers, survey: Survey) -> tuple[str, ...]:
     """Paragraphs of the method section."""
+    if numbers.units is not None:
+        return unit_sentences.method(numbers)
     chosen = numbers.settings
     said = [
         "**Estimand.** The gain in AUC of the rule trained on this many customers, judged on fresh ones. **Rules**: "
@@ -506,10 +681,7 @@ def method(numbers: Numbers, survey: Survey) -> tuple[str, ...]:
         "any adds the margin or more. **First places** are counted in 200 resamples of the parts.",
     ]
     if numbers.race is not None:
-        tested = "; ".join(
-            f"{c.metric.short} {'p < 0.001' if c.nested.p_value < 0.001 else f'p = {number(c.nested.p_value, 3)}'}"
-            for c in numbers.contenders
-        )
+        tested = "; ".join(f"{c.metric.short} p {p_text(c.nested.p_value)}" for c in numbers.contenders)
         said.append(
             f"**Whether a score tells anything at all** beyond what was known ({numbers.contenders[0].nested.method}): "
             f"{tested}. With many customers that is nearly always so, and says nothing about use."

@@ -21,31 +21,28 @@ themselves unless weighted. Prediction is not cause; calling unhappy customers b
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from cxstats.cells import suppress
 from cxstats.findings import Verdict, judge
 from cxstats.methods.association import association, score_outcome
 from cxstats.methods.cutpoints import Cutpoints, cutpoints
-from cxstats.methods.discrimination import discrimination
-from cxstats.methods.incremental import FEWEST_EVENTS, Race, nested_test, race, temporal_race
-from cxstats.methods.performance import brier_score, calibration_of, decision_curve, gains
-from cxstats.methods.ranks import rank_sets
-from cxstats.methods.survival import dynamic_auc, survival_curves
+from cxstats.methods.discrimination import AucComparison, discrimination
+from cxstats.methods.incremental import FEWEST_EVENTS, Race, nested_test, race
+from cxstats.methods.performance import brier_score, calibration_of, gains
+from cxstats.methods.ranks import RankSets, rank_sets
 from cxstats.parameters import Count, Level, Seed, Share, checked
-from cxstats.studies.predictive_validity.numbers import (
-    Base,
-    Contender,
-    Money,
-    Numbers,
-    Settings,
-    Silence,
-    Timing,
-)
-from cxstats.words import count
+from cxstats.studies.predictive_validity import evidence
+from cxstats.studies.predictive_validity.evidence import one_each
+from cxstats.studies.predictive_validity.numbers import Base, Contender, Numbers, Settings, Units
+from cxstats.studies.predictive_validity.units import measure_units
+from cxstats.words import count, join_words, plural
 
 if TYPE_CHECKING:
     from cxstats.metrics import Metric
@@ -57,8 +54,9 @@ MARGIN = 0.02
 SMALLEST_GROUP = 10
 PARTS = 64
 ENOUGH_OF_ALL = 0.5  # share of those who answered anything that must have answered a metric for it to race
-WARNING_DAYS = 7
-VALUE = "value"
+FEWEST_AT_ANSWER = (
+    20  # customers at an answer before their all having, or not having, the event says anything
+)
 
 
 def settings(survey: Survey, **given: Any) -> Settings:
@@ -81,10 +79,12 @@ def settings(survey: Survey, **given: Any) -> Settings:
     metrics = _names(given["metrics"]) or tuple(survey.metrics)
     for name in metrics:
         survey.metric(name)
-    there = (*survey.groups, *survey.behaviour, *_value(survey))
+    there = (
+        survey.adjust if survey.units is not None else (*survey.groups, *survey.behaviour, *_value(survey))
+    )
     known = _names(given["known"])
     if known is None:
-        known = _unbanded(survey, there)
+        known = there if survey.units is not None else _unbanded(survey, there)
     unknown = [name for name in known if name not in there]
     if unknown:
         raise ValueError(
@@ -105,6 +105,7 @@ def settings(survey: Survey, **given: Any) -> Settings:
         outcome=outcome,
         metrics=metrics,
         known=tuple(known),
+        window_days=_window(survey, outcome, given["window_days"]),
         margin=float(margin),
         level=checked("level", given["level"], Level),
         wave=wave,
@@ -116,6 +117,21 @@ def settings(survey: Survey, **given: Any) -> Settings:
     )
 
 
+def _window(survey: Survey, outcome: str, given: int | None) -> int | None:
+    """The window asked for, or the declared one."""
+    if survey.units is not None:
+        return None
+    described = survey.description.outcomes[outcome]
+    if given is None:
+        return described.window_days
+    if f"{outcome}_observed_days" not in survey.columns or "observed_days" not in survey.columns:
+        raise ValueError(
+            f"window_days needs the day of {outcome!r} and the day of the invitation: say on: under outcomes, and "
+            "invited:, in survey.yml"
+        )
+    return int(checked("window_days", given, Count))
+
+
 def _names(given: Sequence[str] | str | None) -> tuple[str, ...] | None:
     if given is None:
         return None
@@ -125,7 +141,7 @@ def _names(given: Sequence[str] | str | None) -> tuple[str, ...] | None:
 
 
 def _value(survey: Survey) -> tuple[str, ...]:
-    return (VALUE,) if survey.description.value is not None else ()
+    return (evidence.VALUE,) if survey.description.value is not None else ()
 
 
 def _unbanded(survey: Survey, there: Sequence[str]) -> tuple[str, ...]:
@@ -165,19 +181,21 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
     ----------
     survey : an open survey. chosen : checked parameters (:func:`settings`).
     """
+    if survey.units is not None:
+        return _of_units(survey, chosen)
     rows = _rows(survey, chosen)
     base = _base(survey, rows, chosen)
     shared: dict[str, Any] = {
         "settings": chosen,
-        "outcome_label": survey.group_labels[chosen.outcome],
-        "window_days": survey.description.outcomes[chosen.outcome].window_days,
+        "outcome_label": _outcome_label(survey, chosen),
+        "window_days": chosen.window_days,
         "base": base,
         "repeated": survey.repeats,
         "known_labels": _known_labels(survey, chosen),
     }
     racing, left_out = _racing(survey, rows, chosen)
     answered = rows[rows["answered"] & rows[chosen.outcome].notna()]
-    why = _cannot(chosen, base, racing, left_out)
+    why = _cannot(chosen, base, racing, left_out) or _given_away(survey, answered, chosen, racing)
     if why:
         return _nothing(shared, left_out, why)
     common = {
@@ -188,59 +206,94 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
         raced = race(answered, **common)
     except ValueError as error:
         return _nothing(shared, left_out, str(error))
-    contenders = _contenders(survey, answered, chosen, raced, racing)
+    ranked = _ranked(survey, raced, racing, chosen)
+    contenders, pairs = _contenders(survey, answered, chosen, raced, racing, ranked)
     best = max(contenders, key=lambda c: c.gain)
     missing: dict[str, str] = {}
     everything = ["known", *racing, "all"]
     predictions = raced.predictions
-    value = _worth(rows, chosen)
-    decision, money = _decision(predictions, everything, chosen, value)
+    curve, money = evidence.decision(predictions, everything, chosen, evidence.worth(rows, chosen))
     return Numbers(
         **shared,
         verdict=overall([c.verdict for c in contenders]),
         contenders=contenders,
         race=raced,
-        ranks=rank_sets(
-            raced.gains.loc[list(racing), "gain"].to_numpy(),
-            covariance=raced.covariance,
-            names=[survey.metric(m).short for m in racing],
-            level=chosen.level,
-            seed=chosen.seed,
-        )
-        if len(racing) > 1
-        else None,
-        weighted=_weighted(survey, answered, chosen, common, missing),
-        later=_later(survey, rows, chosen, common, missing),
-        silence=_silence(survey, rows, chosen, missing),
-        calibration=calibration_of(predictions["all"], predictions["event"]),
+        ranks=ranked,
+        pairs=pairs,
+        rules=_rules(raced),
+        together=judge(raced.gains.loc["all", "low"], raced.gains.loc["all", "high"], chosen.margin),
+        weighted=evidence.weighted(survey, answered, chosen, common, missing),
+        later=evidence.later(survey, rows, chosen, common, missing),
+        silence=evidence.silence(survey, rows, chosen, missing),
+        calibration=calibration_of(predictions["all"], predictions["event"], level=chosen.level),
         brier=brier_score(predictions["all"], predictions["event"]),
         lift={name: gains(predictions[name], predictions["event"]).lift(0.1) for name in everything},
-        decision=decision,
+        decision=curve,
         money=money,
-        timing=_timing(survey, rows, chosen, best.metric, best.association.direction, missing),
+        timing=evidence.timing(survey, rows, chosen, best, missing),
+        steadiness=evidence.steadiness(survey, rows, chosen, contenders),
+        units=None,
         n_for_margin=_n_for_margin(raced, racing, chosen.margin),
         left_out_metrics=left_out,
         missing=missing,
     )
 
 
-def _nothing(shared: dict[str, Any], left_out: dict[str, str], why: str) -> Numbers:
-    return Numbers(
-        **shared, verdict=Verdict.NOT_ANSWERABLE, contenders=(), race=None, ranks=None, weighted=None, later=None,
-        silence=None, calibration=None, brier=None, lift={}, decision=None, money=None, timing=None,
-        n_for_margin=None, left_out_metrics=left_out, missing={"all": why},
+def _nothing(
+    shared: dict[str, Any], left_out: dict[str, str], why: str, units: Units | None = None
+) -> Numbers:
+    empty = dict.fromkeys(
+        ("race", "ranks", "together", "weighted", "later", "silence", "calibration", "brier", "decision", "money",
+         "timing", "n_for_margin")
     )  # fmt: skip
+    return Numbers(
+        **shared, **empty, verdict=Verdict.NOT_ANSWERABLE, contenders=(), pairs=(), rules={}, lift={}, steadiness=(),
+        units=units, left_out_metrics=left_out, missing={"all": why},
+    )  # fmt: skip
+
+
+def _of_units(survey: Survey, chosen: Settings) -> Numbers:
+    """One row per unit: what goes with what between units, and nothing about customers."""
+    noun = survey.description.units.called
+    labels = survey.group_labels
+    known = {name: labels.get(name, name.replace("_", " ").capitalize()) for name in chosen.known}
+    shared: dict[str, Any] = {
+        "settings": chosen,
+        "outcome_label": labels.get(chosen.outcome, chosen.outcome.replace("_", " ").capitalize()),
+        "window_days": None,
+        "base": Base(None, survey.n_answered(chosen.metrics[0]), 0, 0, 0, 0, 0, None),
+        "repeated": False,
+        "known_labels": known,
+    }
+    try:
+        found = measure_units(survey, chosen)
+    except ValueError as error:
+        return _nothing(shared, {}, str(error))
+    why = f"there is one row for each of the {noun}, and none for a customer"
+    return _nothing(shared, {}, why, found)
+
+
+def _outcome_label(survey: Survey, chosen: Settings) -> str:
+    """The outcome's name, with the window that was asked for in place of the declared one."""
+    label = survey.group_labels[chosen.outcome]
+    declared = survey.description.outcomes[chosen.outcome].window_days
+    if chosen.window_days in (None, declared):
+        return label
+    days = plural(chosen.window_days, "day")
+    changed = re.sub(r"\d[\d,]* days?", days, label, count=1)
+    return changed if changed != label else f"{label} within {days}"
 
 
 def _rows(survey: Survey, chosen: Settings) -> pd.DataFrame:
     """Customers asked, with scores, outcome, what is known, and the part each belongs to."""
     columns = [*chosen.metrics, chosen.outcome, *chosen.known]
-    dated = (f"{chosen.outcome}_days", f"{chosen.outcome}_observed_days")
+    key = chosen.outcome
+    dated = (f"{key}_days", f"{key}_observed_days", f"{key}_cause", "observed_days")
     columns += [name for name in ("part", *dated) if name in survey.columns]
     columns += [survey.wave] if survey.wave else []
     columns += ["responded"] if "responded" in survey.columns else []
     columns += ["recovery"] if survey.has_recovery else []
-    columns += [VALUE] if _value(survey) and VALUE not in columns else []
+    columns += [evidence.VALUE] if _value(survey) and evidence.VALUE not in columns else []
     columns += [g for g in survey.groups if g not in columns]
     columns += ["customer"] if "part" in columns else []
     rows = survey.rows(list(dict.fromkeys(columns)))
@@ -252,14 +305,24 @@ def _rows(survey: Survey, chosen: Settings) -> pd.DataFrame:
     if "part" not in rows.columns:
         # without an id every row is another customer
         rows["part"] = np.random.default_rng(chosen.seed).permutation(len(rows)) % PARTS
+    declared = survey.description.outcomes[chosen.outcome].window_days
+    if chosen.window_days != declared:
+        rows[chosen.outcome] = _within(rows, chosen)
     return rows.assign(answered=rows[list(chosen.metrics)].notna().any(axis=1))
+
+
+def _within(rows: pd.DataFrame, chosen: Settings) -> pd.Series:
+    """Whether the event came within another window than the declared one; missing where the window has not ended."""
+    days = rows[f"{chosen.outcome}_days"].astype("Float64")
+    happened = (days <= chosen.window_days).fillna(False).astype("boolean")
+    ended = (rows["observed_days"] >= chosen.window_days).fillna(False)
+    return happened.where(ended & rows[f"{chosen.outcome}_observed_days"].notna(), pd.NA)
 
 
 def _base(survey: Survey, rows: pd.DataFrame, chosen: Settings) -> Base:
     known = rows[chosen.outcome].notna()
     happened = rows[chosen.outcome].fillna(False).astype(bool)
     both = known & rows["answered"]
-    days = f"{chosen.outcome}_days"
     called = None
     if survey.has_recovery and rows["answered"].any():
         called = float(rows.loc[rows["answered"], "recovery"].fillna(False).astype(bool).mean())
@@ -272,7 +335,6 @@ def _base(survey: Survey, rows: pd.DataFrame, chosen: Settings) -> Base:
         respondents=int(both.sum()),
         respondent_events=int((happened & both).sum()),
         called_back=called,
-        before=int((rows[days] < 0).sum()) if days in rows.columns else 0,
     )
 
 
@@ -318,39 +380,72 @@ def _known_labels(survey: Survey, chosen: Settings) -> dict[str, str]:
     labels = dict(survey.group_labels)
     for name in survey.behaviour:
         labels[name] = survey.description.behaviour[name].label or name.replace("_", " ").capitalize()
-    labels[VALUE] = "Value"
+    labels[evidence.VALUE] = "Value"
     return {name: labels.get(name, name) for name in chosen.known}
 
 
+def _given_away(survey: Survey, answered: pd.DataFrame, chosen: Settings, racing: tuple[str, ...]) -> str:
+    """Why a score that parts most customers into those sure to have the event and those sure not to is no prediction."""
+    for name in racing:
+        tally = answered.dropna(subset=[name]).groupby(name, observed=True)[chosen.outcome]
+        table = pd.DataFrame({"n": tally.size(), "events": tally.sum().astype(float)})
+        rate = table["events"].sum() / table["n"].sum()
+        always = (table["events"] == table["n"]) & (table["n"] * (1 - rate) >= FEWEST_AT_ANSWER)
+        never = (table["events"] == 0) & (table["n"] * rate >= FEWEST_AT_ANSWER)
+        if always.any() and never.any() and table["n"][always | never].sum() > table["n"].sum() / 2:
+            sure, safe = (join_words([count(x) for x in table.index[mask]]) for mask in (always, never))
+            return (
+                f"{survey.metric(name).short} gives the outcome away: all {count(table['n'][always].sum())} customers who "
+                f"answered {sure} had the event, and none of the {count(table['n'][never].sum())} who answered {safe}. "
+                "Customers are not like that: it is a leak, a score made from the outcome or asked after it"
+            )
+    return ""
+
+
+def _ranked(survey: Survey, raced: Race, racing: tuple[str, ...], chosen: Settings) -> RankSets | None:
+    if len(racing) < 2:
+        return None
+    return rank_sets(
+        raced.gains.loc[list(racing), "gain"].to_numpy(),
+        covariance=raced.covariance,
+        names=[survey.metric(name).short for name in racing],
+        level=chosen.level,
+        seed=chosen.seed,
+    )
+
+
 def _contenders(
-    survey: Survey, answered: pd.DataFrame, chosen: Settings, raced: Race, racing: tuple[str, ...]
-) -> tuple[Contender, ...]:
+    survey: Survey,
+    answered: pd.DataFrame,
+    chosen: Settings,
+    raced: Race,
+    racing: tuple[str, ...],
+    ranked: RankSets | None,
+) -> tuple[tuple[Contender, ...], tuple[AucComparison, ...]]:
+    """The metrics from the largest gain to the smallest; and each against each, alone."""
     from scipy import stats
 
     t = float(stats.t.ppf(1 - (1 - chosen.level) / (2 * len(racing)), PARTS - 1))
-    single = _one_each(answered)
-    same = single.dropna(subset=list(racing))
-    tally = (
-        same.groupby([*racing, chosen.outcome], observed=True, as_index=False)
-        .size()
-        .rename(columns={"size": "n"})
+    single = one_each(answered)
+    cells = {name: _tally(single, [name, chosen.outcome]) for name in racing}
+    found = {
+        name: association(
+            cells[name], survey.metric(name), score=name, outcome=chosen.outcome, level=chosen.level
+        )
+        for name in racing
+    }
+    direct = discrimination(
+        _tally(single.dropna(subset=list(racing)), [*racing, chosen.outcome]),
+        scores=list(racing),
+        outcome=chosen.outcome,
+        # where the event goes with low answers, pairs are read the other way round
+        low_predicts=[name for name in racing if found[name].direction < 0],
+        level=chosen.level,
     )
-    direct = discrimination(tally, scores=list(racing), outcome=chosen.outcome, level=chosen.level)
-    order = np.argsort(-raced.gains.loc[list(racing), "gain"].to_numpy(), kind="stable")
-    ranked = rank_sets(
-        raced.gains.loc[list(racing), "gain"].to_numpy(), covariance=raced.covariance, names=list(racing),
-        level=chosen.level, seed=chosen.seed,
-    ) if len(racing) > 1 else None  # fmt: skip
     made = []
     for i, name in enumerate(racing):
         metric, row = survey.metric(name), raced.gains.loc[name]
         low, high = row["gain"] - t * row["standard_error"], row["gain"] + t * row["standard_error"]
-        cells = single.groupby([name, chosen.outcome], observed=True, as_index=False).size()
-        cells = cells.rename(columns={"size": "n"})
-        auc = direct.auc.loc[name, ["auc", "low", "high"]].to_numpy(dtype=float)
-        found = association(cells, metric, score=name, outcome=chosen.outcome, level=chosen.level)
-        if found.direction < 0:  # the event goes with low answers: pairs are read the other way round
-            auc = 1 - auc[[0, 2, 1]]
         made.append(
             Contender(
                 metric=metric,
@@ -358,27 +453,44 @@ def _contenders(
                 low=float(low),
                 high=float(high),
                 verdict=judge(low, high, chosen.margin),
-                auc=(float(auc[0]), float(auc[1]), float(auc[2])),
+                auc=tuple(float(v) for v in direct.auc.loc[name, ["auc", "low", "high"]]),
                 first=float(raced.first[i]),
                 places=(int(ranked.lower[i]), int(ranked.upper[i])) if ranked else (1, 1),
-                association=association(
-                    cells, metric, score=name, outcome=chosen.outcome, level=chosen.level
-                ),
-                cuts=_cuts(cells, metric, name, chosen),
+                association=found[name],
+                cuts=_cuts(cells[name], metric, name, chosen),
                 nested=nested_test(
                     answered, score=name, outcome=chosen.outcome, known=chosen.known, repeats=survey.repeats
                 ),
                 answered=float(answered[name].notna().mean()),
+                hidden=_hidden(found[name].table, chosen.smallest_group),
             )
         )
-    return tuple(made[i] for i in order)
+    order = np.argsort(-raced.gains.loc[list(racing), "gain"].to_numpy(), kind="stable")
+    by_auc = sorted(racing, key=lambda name: -direct.auc.loc[name, "auc"])
+    pairs = tuple(direct.compare(a, b) for a, b in combinations(by_auc, 2))
+    return tuple(made[i] for i in order), pairs
 
 
-def _one_each(rows: pd.DataFrame) -> pd.DataFrame:
-    """One answer per customer, the latest: what counts by score cannot carry is who stands twice in them."""
-    if "customer" not in rows.columns:
-        return rows
-    return rows.drop_duplicates("customer", keep="last")
+def _rules(raced: Race) -> dict[str, tuple[float, float, float]]:
+    """AUC of the rules of what was known, and of all scores, with their limits."""
+    from scipy import stats
+
+    t = float(stats.t.ppf((1 + raced.level) / 2, PARTS - 1))
+    everything = raced.gains.loc["all"]
+    found = {"known": raced.known_auc, "all": (everything["alone"], everything["alone_error"])}
+    return {name: (float(v), float(v - t * e), float(v + t * e)) for name, (v, e) in found.items()}
+
+
+def _tally(rows: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    return rows.groupby(columns, observed=True, as_index=False).size().rename(columns={"size": "n"})
+
+
+def _hidden(table: pd.DataFrame, least: int) -> frozenset[int]:
+    """Answers given by too few, and those that would give them away beside the total."""
+    given = table[table["n"] > 0]
+    sizes = pd.DataFrame({"answer": given["answer"].astype(str), "n": given["n"].astype(int)})
+    hidden = suppress(sizes, by=["answer"], threshold=least).hidden
+    return frozenset(int(a) for a in given["answer"].to_numpy()[np.asarray(hidden, dtype=bool)])
 
 
 def _cuts(cells: pd.DataFrame, metric: Metric, name: str, chosen: Settings) -> Cutpoints | None:
@@ -387,164 +499,6 @@ def _cuts(cells: pd.DataFrame, metric: Metric, name: str, chosen: Settings) -> C
         return cutpoints(counts, metric, replicates=500, level=chosen.level, seed=chosen.seed)
     except ValueError:
         return None
-
-
-def _worth(rows: pd.DataFrame, chosen: Settings) -> tuple[float, bool]:
-    """Value of one customer kept, and whether it was measured."""
-    if chosen.value_saved is not None:
-        return chosen.value_saved, False
-    if VALUE in rows.columns and rows[VALUE].notna().any():
-        return float(rows[VALUE].astype(float).mean()), True
-    return float("nan"), False
-
-
-def _decision(predictions: pd.DataFrame, rules: list[str], chosen: Settings, worth: tuple[float, bool]):
-    rate = predictions["event"].mean()
-    thresholds = np.linspace(0.01, min(0.95, max(4 * rate, 0.1)), 60)
-    curve = decision_curve(predictions[rules], predictions["event"], thresholds=thresholds)
-    value, measured = worth
-    threshold = (
-        chosen.contact_cost / (chosen.success * value)
-        if np.isfinite(value) and chosen.success > 0
-        else np.nan
-    )
-    if not 0 < threshold < 1:
-        return curve, None
-    at = decision_curve(predictions[rules], predictions["event"], thresholds=[threshold]).table.iloc[0]
-    # net benefit counts events reached, less contacts in vain at the exchange rate of the threshold
-    worth_of_event = chosen.success * value - chosen.contact_cost
-    profit = {name: float(1000 * at[name] * worth_of_event) for name in [*rules, "everybody"]}
-    return curve, Money(float(threshold), value, measured, profit)
-
-
-def _weighted(survey, answered, chosen, common, missing) -> Race | None:
-    """The race with weights that make those who answered stand for everyone invited."""
-    if survey.n_invited is None or not survey.groups:
-        missing["weighted"] = "Who did not answer is unknown, so the race is of those who answered."
-        return None
-    from cxstats.methods.calibration import calibrate
-    from cxstats.methods.calibration_margins import margins_of
-
-    groups = list(survey.groups)
-    cells = survey.cells([*groups, "responded", *([survey.wave] if survey.wave else [])])
-    if chosen.wave is not None:
-        cells = cells[(cells[survey.wave] == chosen.wave).fillna(False)]
-    cells = cells.groupby([*groups, "responded"], observed=True, dropna=False, as_index=False)["n"].sum()
-    try:
-        weights = calibrate(cells, margins_of(cells, groups)).weights
-    except ValueError as error:
-        missing["weighted"] = f"Weights for everyone invited could not be made: {error}."
-        return None
-    table = cells.assign(_w=weights)[cells["responded"].astype(bool)][[*groups, "_w"]]
-    merged = answered.merge(table, on=groups, how="left").fillna({"_w": 0.0})
-    try:
-        return race(merged, weight="_w", **(common | {"resamples": 20, "optimism": False}))
-    except ValueError as error:
-        missing["weighted"] = f"{error}."
-        return None
-
-
-def _later(survey, rows, chosen, common, missing) -> Race | None:
-    if not survey.wave or len(survey.wave_order) < 2 or chosen.wave is not None:
-        missing["robust"] = (
-            "There is one wave: rules cannot be trained on an earlier one and judged on a later."
-        )
-        return None
-    answered = rows[rows["answered"] & rows[chosen.outcome].notna()]
-    try:
-        return temporal_race(
-            answered, wave=survey.wave, order=survey.wave_order, **(common | {"resamples": 20})
-        )
-    except ValueError as error:
-        missing["robust"] = f"Training on early waves and judging on the last: {error}."
-        return None
-
-
-def _silence(survey, rows, chosen, missing) -> Silence | None:
-    """Whether not answering tells who has the event, beside and beyond what was known."""
-    if survey.n_invited is None or rows["answered"].all():
-        missing["silence"] = "Who did not answer is not in the data."
-        return None
-    known = _one_each(rows[rows[chosen.outcome].notna()])
-    happened = known[chosen.outcome].astype(bool)
-    from statsmodels.stats.proportion import confint_proportions_2indep
-
-    quiet = ~known["answered"]
-    a, b = int(happened[quiet].sum()), int(quiet.sum())
-    c, d = int(happened[~quiet].sum()), int((~quiet).sum())
-    if min(b, d) < chosen.smallest_group:
-        missing["silence"] = "Too few customers answered, or too few did not."
-        return None
-    low, high = confint_proportions_2indep(
-        a, b, c, d, compare="diff", method="newcomb", alpha=1 - chosen.level
-    )
-    try:
-        row = race(
-            rows.assign(silent=~rows["answered"]), scores=["silent"], outcome=chosen.outcome, known=chosen.known,
-            level=chosen.level, resamples=1, seed=chosen.seed, optimism=False,
-        ).gains.loc["silent"]  # fmt: skip
-    except ValueError as error:
-        missing["silence"] = f"{error}."
-        return None
-    return Silence(
-        answered_rate=c / d,
-        silent_rate=a / b,
-        difference=(100 * (a / b - c / d), 100 * float(low), 100 * float(high)),
-        gain=(float(row["gain"]), float(row["low"]), float(row["high"])),
-        n=b + d,
-    )
-
-
-def _timing(survey, rows, chosen, metric: Metric, direction: int, missing) -> Timing | None:
-    days, until = f"{chosen.outcome}_days", f"{chosen.outcome}_observed_days"
-    if until not in rows.columns:
-        missing["time"] = "When the event happened, or until when customers were watched, is not in the data."
-        return None
-    # who had the event before being asked, or of whom nothing is known, has no time under observation
-    answered = _one_each(rows[rows[metric.key].notna() & rows[until].notna()])
-    window = survey.description.outcomes[chosen.outcome].window_days
-    when, watched = answered[days].astype(float), answered[until].astype(float)
-    end = np.minimum(watched, window) if window is not None else watched
-    event = (when.notna() & (when <= end)).to_numpy(dtype=bool)
-    frame = pd.DataFrame(
-        {
-            "day": np.where(event, when, end),
-            "event": event,
-            "score": answered[metric.key].astype(float),
-            "group": _bands(metric, answered[metric.key]),
-            "part": answered["part"].astype(int),
-        }
-    )
-    try:
-        curves = survival_curves(frame, day="day", event="event", group="group", level=chosen.level)
-        horizon = int(frame["day"].max())
-        leads = np.unique(np.linspace(0, 0.8 * horizon, 9).astype(int))
-        sign = -float(direction)  # high where the event is less likely, as the curve wants it
-        warning = dynamic_auc(
-            frame.assign(score=sign * frame["score"]), day="day", event="event", score="score", days=leads,
-            level=chosen.level,
-        )  # fmt: skip
-    except ValueError as error:
-        missing["time"] = f"{error}."
-        return None
-    # where fewer than so many leave after a day, nothing is shown of it
-    return Timing(metric, curves, warning[warning["warning_cases"] >= FEWEST_EVENTS], ())
-
-
-def _bands(metric: Metric, answers: pd.Series) -> np.ndarray:
-    """Names of the groups of answers: official ones, or for a mean the two lowest, the two highest, and between."""
-    values = np.asarray(metric.values, dtype=float)
-    size = len(values)
-    if len(np.unique(values)) <= 3:
-        groups = np.unique(values, return_inverse=True)[1]
-    else:
-        groups = np.where(np.arange(size) < 2, 0, np.where(np.arange(size) >= size - 2, 2, 1))
-    low = metric.scale.low
-    names = []
-    for g in range(groups.max() + 1):
-        span = np.flatnonzero(groups == g) + low
-        names.append(f"{span[0]} to {span[-1]}" if len(span) > 1 else str(span[0]))
-    return np.array(names, dtype=object)[groups[answers.to_numpy(dtype=int) - low]]
 
 
 def _n_for_margin(raced: Race, racing: tuple[str, ...], margin: float) -> int:

@@ -1,0 +1,367 @@
+"""What stands beside the race: judged otherwise, silence, time, money, and how steady the scores are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from cxstats.methods.incremental import FEWEST_EVENTS, Race, race, temporal_race
+from cxstats.methods.performance import DecisionCurve, decision_curve
+from cxstats.methods.predictors import predictor_block
+from cxstats.methods.reliability import disattenuated_auc, retest_reliability
+from cxstats.methods.survival import (
+    CoxFit,
+    IncidenceCurves,
+    cox,
+    cumulative_incidence,
+    dynamic_auc,
+    survival_curves,
+)
+from cxstats.studies.predictive_validity.numbers import (
+    Contender,
+    Money,
+    Settings,
+    Silence,
+    Steadiness,
+    Timing,
+    Triple,
+)
+
+if TYPE_CHECKING:
+    from cxstats.metrics import Metric
+    from cxstats.survey import Survey
+
+__all__ = [
+    "VALUE",
+    "decision",
+    "later",
+    "one_each",
+    "silence",
+    "steadiness",
+    "timing",
+    "weighted",
+    "worth",
+]
+
+VALUE = "value"
+LEADS = 7  # lead times of the early-warning curve
+MOST_COX_EVENTS = 5_000  # a Cox fit with this many events says no more than the curves do
+OTHER_CAUSES = "All other causes"
+NO_CAUSE = "Cause not stated"
+
+
+def one_each(rows: pd.DataFrame) -> pd.DataFrame:
+    """One answer per customer, the latest: what counts by score cannot carry is who stands twice in them."""
+    if "customer" not in rows.columns:
+        return rows
+    return rows.drop_duplicates("customer", keep="last")
+
+
+# ------------------------------------------------------------------------------------- judged otherwise
+
+
+def weighted(
+    survey: Survey,
+    answered: pd.DataFrame,
+    chosen: Settings,
+    common: dict[str, Any],
+    missing: dict[str, str],
+) -> Race | None:
+    """The race with weights that make those who answered stand for everyone invited."""
+    if survey.n_invited is None or not survey.groups:
+        missing["weighted"] = "Who did not answer is unknown, so the race is of those who answered."
+        return None
+    from cxstats.methods.calibration import calibrate
+    from cxstats.methods.calibration_margins import margins_of
+
+    groups = list(survey.groups)
+    cells = survey.cells([*groups, "responded", *([survey.wave] if survey.wave else [])])
+    if chosen.wave is not None:
+        cells = cells[(cells[survey.wave] == chosen.wave).fillna(False)]
+    cells = cells.groupby([*groups, "responded"], observed=True, dropna=False, as_index=False)["n"].sum()
+    try:
+        weights = calibrate(cells, margins_of(cells, groups)).weights
+    except ValueError as error:
+        missing["weighted"] = f"Weights for everyone invited could not be made: {error}."
+        return None
+    table = cells.assign(_w=weights)[cells["responded"].astype(bool)][[*groups, "_w"]]
+    merged = answered.merge(table, on=groups, how="left").fillna({"_w": 0.0})
+    try:
+        return race(merged, weight="_w", **(common | _plainly()))
+    except ValueError as error:
+        missing["weighted"] = f"{error}."
+        return None
+
+
+def later(
+    survey: Survey, rows: pd.DataFrame, chosen: Settings, common: dict[str, Any], missing: dict[str, str]
+) -> Race | None:
+    """The race with rules trained on the earlier waves and judged on the last."""
+    if not survey.wave or len(survey.wave_order) < 2 or chosen.wave is not None:
+        missing["later"] = (
+            "There is one wave: rules cannot be trained on an earlier one and judged on a later."
+        )
+        return None
+    answered = rows[rows["answered"] & rows[chosen.outcome].notna()]
+    plainly = {name: value for name, value in _plainly().items() if name != "optimism"}
+    try:
+        return temporal_race(answered, wave=survey.wave, order=survey.wave_order, **(common | plainly))
+    except ValueError as error:
+        missing["later"] = f"Training on early waves and judging on the last: {error}."
+        return None
+
+
+def _plainly() -> dict[str, Any]:
+    """A race for the gains alone."""
+    return {"resamples": 1, "optimism": False, "contributions": False}
+
+
+# ---------------------------------------------------------------------------------------------- silence
+
+
+def silence(survey: Survey, rows: pd.DataFrame, chosen: Settings, missing: dict[str, str]) -> Silence | None:
+    """Whether not answering tells who has the event, beside and beyond what was known."""
+    if survey.n_invited is None or rows["answered"].all():
+        missing["silence"] = "Who did not answer is not in the data, or nobody stayed silent."
+        return None
+    known = one_each(rows[rows[chosen.outcome].notna()])
+    happened = known[chosen.outcome].astype(bool)
+    from statsmodels.stats.proportion import confint_proportions_2indep
+
+    quiet = ~known["answered"]
+    a, b = int(happened[quiet].sum()), int(quiet.sum())
+    c, d = int(happened[~quiet].sum()), int((~quiet).sum())
+    if min(b, d) < chosen.smallest_group:
+        missing["silence"] = "Too few customers answered, or too few did not."
+        return None
+    low, high = confint_proportions_2indep(
+        a, b, c, d, compare="diff", method="newcomb", alpha=1 - chosen.level
+    )
+    try:
+        row = race(
+            rows.assign(silent=~rows["answered"]), scores=["silent"], outcome=chosen.outcome,
+            known=chosen.known, level=chosen.level, seed=chosen.seed, **_plainly(),
+        ).gains.loc["silent"]  # fmt: skip
+    except ValueError as error:
+        missing["silence"] = f"{error}."
+        return None
+    return Silence(
+        answered_rate=c / d,
+        silent_rate=a / b,
+        difference=(100 * (a / b - c / d), 100 * float(low), 100 * float(high)),
+        gain=(float(row["gain"]), float(row["low"]), float(row["high"])),
+        n=b + d,
+    )
+
+
+# ------------------------------------------------------------------------------------------------- time
+
+
+def timing(
+    survey: Survey, rows: pd.DataFrame, chosen: Settings, best: Contender, missing: dict[str, str]
+) -> Timing | None:
+    """When the event happens, for the metric that adds most."""
+    metric = best.metric
+    days, until = f"{chosen.outcome}_days", f"{chosen.outcome}_observed_days"
+    if until not in rows.columns:
+        missing["time"] = "When the event happened, or until when customers were watched, is not in the data."
+        return None
+    # who had the event before being asked, or of whom nothing is known, has no time under observation
+    answered = one_each(rows[rows[metric.key].notna() & rows[until].notna()])
+    when, watched = answered[days].astype(float), answered[until].astype(float)
+    end = np.minimum(watched, chosen.window_days) if chosen.window_days is not None else watched
+    event = (when.notna() & (when <= end)).to_numpy(dtype=bool)
+    frame = pd.DataFrame(
+        {
+            "day": np.where(event, when, end),
+            "event": event,
+            "score": answered[metric.key].astype(float),
+            "group": _bands(metric, answered[metric.key]),
+            "part": answered["part"].astype(int),
+        }
+    )
+    size = frame["group"].value_counts()
+    small = tuple(str(g) for g in size.index[(size < chosen.smallest_group).to_numpy()])
+    shown = frame[~frame["group"].isin(small)]
+    try:
+        curves = survival_curves(shown, day="day", event="event", group="group", level=chosen.level)
+        horizon = int(frame["day"].max())
+        leads = np.unique(np.linspace(0, 0.8 * horizon, LEADS).astype(int))
+        sign = -float(
+            best.association.direction
+        )  # high where the event is less likely, as the curve wants it
+        warning = dynamic_auc(
+            frame.assign(score=sign * frame["score"]), day="day", event="event", score="score", days=leads,
+            level=chosen.level,
+        )  # fmt: skip
+    except ValueError as error:
+        missing["time"] = f"{error}."
+        return None
+    cause = f"{chosen.outcome}_cause"
+    causes, merged = (
+        _incidence(shown, answered.loc[shown.index, cause], chosen)
+        if cause in answered.columns
+        else (None, ())
+    )
+    return Timing(
+        metric=metric,
+        curves=curves,
+        # where fewer than so many leave after a day, nothing is shown of it
+        warning=warning[warning["warning_cases"] >= FEWEST_EVENTS],
+        alone=_hazard(frame, answered, (), chosen),
+        beside=_hazard(frame, answered, chosen.known, chosen),
+        causes=causes,
+        merged_causes=merged,
+        hidden=small,
+    )
+
+
+def _hazard(
+    frame: pd.DataFrame, answered: pd.DataFrame, known: Sequence[str], chosen: Settings
+) -> CoxFit | None:
+    """Cox regression on the answer, beside what was known as lines and categories."""
+    if int(frame["event"].sum()) > MOST_COX_EVENTS:
+        return None
+    columns = {"score": frame["score"].to_numpy(dtype=float)}
+    if known:
+        block = predictor_block(answered, list(known), "known", linear=True).columns
+        columns |= {f"known_{i}": block[:, i] for i in range(block.shape[1])}
+    # ten events for each column, as for every rule
+    if int(frame["event"].sum()) < 10 * len(columns):
+        return None
+    table = pd.DataFrame(columns, index=frame.index).assign(day=frame["day"], event=frame["event"])
+    try:
+        return cox(table, day="day", event="event", columns=list(columns), level=chosen.level)
+    except (ValueError, np.linalg.LinAlgError):
+        return None
+
+
+def _incidence(
+    frame: pd.DataFrame, cause: pd.Series, chosen: Settings
+) -> tuple[IncidenceCurves | None, tuple[str, ...]]:
+    """Incidence of each cause by group of answers; causes of a few customers stand together."""
+    named = cause.astype("string").fillna(NO_CAUSE).where(frame["event"].to_numpy(), None)
+    size = named.value_counts()
+    small = [str(name) for name in size.index[(size < chosen.smallest_group).to_numpy()]]
+    if small and size[small].sum() < chosen.smallest_group and len(size) > len(small):
+        small.append(str(size.drop(small).index[-1]))  # the rest would be too few by itself
+    table = frame.assign(cause=named.where(~named.isin(small), OTHER_CAUSES))
+    if table["cause"].dropna().nunique() < 2:
+        return None, ()
+    try:
+        return cumulative_incidence(table, day="day", cause="cause", group="group"), tuple(small)
+    except ValueError:
+        return None, ()
+
+
+def _bands(metric: Metric, answers: pd.Series) -> np.ndarray:
+    """Names of the groups of answers: official ones, or for a mean the two lowest, the two highest, and between."""
+    values = np.asarray(metric.values, dtype=float)
+    size = len(values)
+    if len(np.unique(values)) <= 3:
+        groups = np.unique(values, return_inverse=True)[1]
+    else:
+        groups = np.where(np.arange(size) < 2, 0, np.where(np.arange(size) >= size - 2, 2, 1))
+    low = metric.scale.low
+    names = []
+    for g in range(groups.max() + 1):
+        span = np.flatnonzero(groups == g) + low
+        names.append(f"{span[0]} to {span[-1]}" if len(span) > 1 else str(span[0]))
+    return np.array(names, dtype=object)[groups[answers.to_numpy(dtype=int) - low]]
+
+
+# ------------------------------------------------------------------------------------------------ money
+
+
+def worth(rows: pd.DataFrame, chosen: Settings) -> tuple[float, bool]:
+    """Value of one customer kept, and whether it was measured."""
+    if chosen.value_saved is not None:
+        return chosen.value_saved, False
+    if VALUE in rows.columns and rows[VALUE].notna().any():
+        return float(rows[VALUE].astype(float).mean()), True
+    return float("nan"), False
+
+
+def decision(
+    predictions: pd.DataFrame, rules: list[str], chosen: Settings, value: tuple[float, bool]
+) -> tuple[DecisionCurve, Money | None]:
+    """Net benefit of contacting by each rule at every threshold, and the profit at the user's costs."""
+    rules = [name for name in rules if name in predictions.columns]
+    rate = predictions["event"].mean()
+    thresholds = np.linspace(0.01, min(0.95, max(4 * rate, 0.1)), 60)
+    curve = decision_curve(predictions[rules], predictions["event"], thresholds=thresholds)
+    saved, measured = value
+    threshold = (
+        chosen.contact_cost / (chosen.success * saved)
+        if np.isfinite(saved) and chosen.success > 0
+        else np.nan
+    )
+    if not 0 < threshold < 1:
+        return curve, None
+    at = decision_curve(predictions[rules], predictions["event"], thresholds=[threshold]).table.iloc[0]
+    # net benefit counts events reached, less contacts in vain at the exchange rate of the threshold
+    worth_of_event = 1000 * (chosen.success * saved - chosen.contact_cost)
+    more = {
+        name: tuple(
+            worth_of_event * v for v in _advantage(predictions, name, "known", threshold, chosen.level)
+        )
+        for name in rules
+        if name != "known" and "known" in rules
+    }
+    profit = {name: float(worth_of_event * at[name]) for name in [*rules, "everybody"]}
+    return curve, Money(float(threshold), saved, measured, profit, more)
+
+
+def _advantage(predictions: pd.DataFrame, rule: str, other: str, threshold: float, level: float) -> Triple:
+    """Net benefit of one rule above that of another, with the delete-a-part jackknife of the judging.
+
+    The rules stay as they were trained: what another training sample would have given is not in these limits.
+    """
+    from scipy import stats
+
+    odds = threshold / (1 - threshold)
+    event, weight = predictions["event"].to_numpy(dtype=float), np.ones(len(predictions))
+    part = pd.factorize(predictions["part"])[0]
+    won = (event - (1 - event) * odds) * (
+        (predictions[rule] >= threshold).to_numpy(dtype=float)
+        - (predictions[other] >= threshold).to_numpy(dtype=float)
+    )
+    total, size = np.bincount(part, weights=won), np.bincount(part, weights=weight)
+    value = total.sum() / size.sum()
+    without = (total.sum() - total) / (size.sum() - size)
+    k = len(total)
+    error = np.sqrt((k - 1) / k * ((without - without.mean()) ** 2).sum())
+    half = float(stats.t.ppf((1 + level) / 2, k - 1) * error)
+    return float(value), float(value - half), float(value + half)
+
+
+# ------------------------------------------------------------------------------------------ steadiness
+
+
+def steadiness(
+    survey: Survey, rows: pd.DataFrame, chosen: Settings, contenders: Sequence[Contender]
+) -> tuple[Steadiness, ...]:
+    """How steady each score is, from customers who answered in two waves, and its AUC without that noise."""
+    if not survey.wave or not survey.repeats or "customer" not in rows.columns or chosen.wave is not None:
+        return ()
+    made = []
+    for contender in contenders:
+        name = contender.metric.key
+        try:
+            found = retest_reliability(
+                rows, score=name, customer="customer", wave=survey.wave, waves=survey.wave_order,
+                level=chosen.level,
+            )  # fmt: skip
+            value, low, high = found.icc.consistency
+            steady = disattenuated_auc(
+                contender.auc,
+                base_rate=contender.association.effects.base_rate,
+                reliability=(value, max(low, -1.0), min(high, 1.0)),
+            )
+        except ValueError:
+            continue
+        made.append(Steadiness(contender.metric, found, contender.auc, steady))
+    return tuple(made)

@@ -1,0 +1,249 @@
+"""Pictures of when it happens: curves by answer, causes, and how far ahead a score warns."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cxstats.display import plots
+from cxstats.display.parts import Figure, Table
+from cxstats.studies.pictures import Source, alt_text, level_of
+from cxstats.studies.predictive_validity.numbers import Numbers
+from cxstats.studies.predictive_validity.sentences import event_name, event_text, p_text, tick_text
+from cxstats.words import count, interval, number, percent, plural, share
+
+__all__ = ["causes", "hazard_table", "survival", "warning"]
+
+ROLES = {0: "observed", 1: "plain", 2: "adjusted"}
+
+
+def survival(numbers: Numbers, source: Source) -> Figure:
+    timing = numbers.timing
+    table = timing.curves.table
+    last = float(table["day"].max())
+    ends = timing.curves.at(last)
+    series, rows = [], []
+    for i, (group, part) in enumerate(table.groupby("group", sort=False, observed=True)):
+        step = part.iloc[np.unique(np.linspace(0, len(part) - 1, 60).astype(int))]
+        series.append(
+            plots.Series(
+                f"gave {group}",
+                [0.0, *step["day"]],
+                [0.0, *(100 * (1 - step["survival"]))],
+                low=[0.0, *(100 * (1 - step["high"]))],
+                high=[0.0, *(100 * (1 - step["low"]))],
+                role=ROLES.get(i, "plain"),
+            )
+        )
+        row = ends.loc[group]
+        rows.append(
+            (
+                str(group),
+                share(1 - row["survival"], 1),
+                f"{share(1 - row['high'], 1)} to {share(1 - row['low'], 1)}",
+            )
+        )
+    spread = [1 - ends.loc[g, "survival"] for g in ends.index]
+    event = event_text(numbers)
+    outcome = event_name(numbers)
+
+    def draw(canvas):
+        return plots.curves(
+            canvas,
+            series,
+            x_label="days since the invitation",
+            y_label=f"% who {outcome}",
+            y_text=lambda v: percent(v),
+        )
+
+    return Figure(
+        key="survival",
+        headline=f"By day {count(last)}, {share(min(spread))} to {share(max(spread))} {outcome}, depending on "
+        f"{timing.metric.short}",
+        subtitle=f"Share who {event}, by answer to {timing.metric.short}; those no longer watched count while they were",
+        draw=draw,
+        table=Table(
+            f"By day {count(last)}",
+            (f"Answer to {timing.metric.short}", f"% who {outcome}", f"{level_of(numbers)} interval"),
+            tuple(rows),
+            notes=""
+            if timing.curves.log_rank is None
+            else f"Log-rank test of one curve for all: χ² = {number(timing.curves.log_rank[0], 1)}, p "
+            + p_text(timing.curves.log_rank[2])
+            + ".",
+        ),
+        alt=alt_text(
+            "Share with the event as days pass, by group of answers", [f"{r[0]}: {r[1]}" for r in rows]
+        ),
+        source=source.line(plural(numbers.base.respondents, "customer")),
+    )
+
+
+def warning(numbers: Numbers, source: Source) -> Figure:
+    timing = numbers.timing
+    table = timing.warning
+    first, last = table.iloc[0], table.iloc[-1]
+    keeps = last["warning_low"] > 0.5
+    headline = (
+        f"{timing.metric.short} still warns {count(last['day'])} days ahead: {round(100 * last['warning_auc'])} of 100 pairs"
+        if keeps
+        else f"How far ahead {timing.metric.short} warns is not sure beyond "
+        f"{count(table.loc[table['warning_low'] > 0.5, 'day'].max() if (table['warning_low'] > 0.5).any() else 0)} days"
+    )
+    rows = tuple(
+        (
+            count(r.day),
+            number(r.warning_auc, 3),
+            interval(r.warning_low, r.warning_high, digits=3),
+            count(r.warning_cases),
+        )
+        for r in table.itertuples()
+    )
+
+    def draw(canvas):
+        return plots.curves(
+            canvas,
+            [
+                plots.Series(
+                    timing.metric.short,
+                    table["day"].tolist(),
+                    table["warning_auc"].tolist(),
+                    low=table["warning_low"].tolist(),
+                    high=table["warning_high"].tolist(),
+                )
+            ],
+            x_label="lead time: days after the invitation",
+            y_label="AUC among those still there",
+            y_reference=0.5,
+            y_reference_label="guessing",
+            y_limits=(0.4, max(0.8, float(table["warning_high"].max()) + 0.02)),
+            y_text=tick_text,
+        )
+
+    return Figure(
+        key="warning",
+        headline=headline,
+        subtitle=f"AUC of {timing.metric.short} for events after each day, among customers to whom it had not happened yet",
+        draw=draw,
+        table=Table(
+            "Early warning",
+            ("Lead, days", "AUC", f"{level_of(numbers)} interval", "Events after it"),
+            rows,
+        ),
+        alt=alt_text("AUC by lead time", [f"{r[0]} days {r[1]} ({r[2]})" for r in (rows[0], rows[-1])]),
+        source=source.line(f"{count(first['warning_cases'])} events"),
+    )
+
+
+def causes(numbers: Numbers, source: Source) -> Figure:
+    """Incidence of each cause in the groups with the most and the fewest events."""
+    timing = numbers.timing
+    table = timing.causes.table
+    last = float(table["day"].max())
+    ends = timing.causes.at(last)
+    groups = list(dict.fromkeys(ends.index.get_level_values("group")))
+    total = ends["incidence"].groupby(level="group").sum()
+    most, least = total.idxmax(), total.idxmin()
+    names = ends["incidence"].groupby(level="cause").sum().sort_values(ascending=False).index
+    limits = "low" in ends.columns and "high" in ends.columns
+
+    def at(group, cause) -> tuple[float, float | None, float | None]:
+        if (group, cause) not in ends.index:
+            return 0.0, None, None
+        row = ends.loc[(group, cause)]
+        return (100 * row["incidence"], *((100 * row["low"], 100 * row["high"]) if limits else (None, None)))
+
+    apart = [cause for cause in names if at(most, cause)[0] > 0]
+    widest = max(apart, key=lambda cause: at(most, cause)[0] - at(least, cause)[0])
+    rows = tuple((str(cause), *(percent(at(group, cause)[0], 1) for group in groups)) for cause in names)
+    roles = {most: "observed", least: "adjusted"}
+
+    def draw(canvas):
+        return plots.interval_rows(
+            canvas,
+            [
+                plots.Row(
+                    str(cause),
+                    tuple(
+                        plots.Line(
+                            (plots.Mark(roles[group], *at(group, cause)),),
+                            f"gave {group}",
+                            (percent(at(group, cause)[0], 1),),
+                        )
+                        for group in (most, least)
+                    ),
+                )
+                for cause in names
+            ],
+            axis_label=f"% who {event_name(numbers)} for this cause by day {count(last)}",
+            columns=("share",),
+            tick_text=lambda v: percent(v),
+        )
+
+    merged = (
+        f" {plural(len(timing.merged_causes), 'cause')} of fewer than {numbers.settings.smallest_group} customers stand "
+        "together."
+        if timing.merged_causes
+        else ""
+    )
+    return Figure(
+        key="causes",
+        headline=f"The cause that differs most by {timing.metric.short} is “{widest}”: "
+        f"{percent(at(most, widest)[0], 1)} of those who gave {most}, {percent(at(least, widest)[0], 1)} of those who "
+        f"gave {least}",
+        subtitle=f"Share who {event_name(numbers)} for each cause by day {count(last)}, the other causes at work, in the "
+        f"groups of answers to {timing.metric.short} where most and fewest did",
+        draw=draw,
+        table=Table(
+            f"By cause, day {count(last)}",
+            ("Cause", *(f"gave {group}" for group in groups)),
+            rows,
+            notes="Cumulative incidence (Aalen–Johansen): a customer gone for one cause can no longer go for another."
+            + merged,
+        ),
+        alt=alt_text(
+            "Share with the event by cause and answer",
+            [
+                f"{cause}: {percent(at(most, cause)[0], 1)} and {percent(at(least, cause)[0], 1)}"
+                for cause in names
+            ],
+        ),
+        source=source.line(plural(numbers.base.respondents, "customer")),
+        key_marks=(("observed", f"gave {most}"), ("adjusted", f"gave {least}")),
+    )
+
+
+def hazard_table(numbers: Numbers) -> Table | None:
+    """Hazard ratio of one step of the scale, alone and beside what was known."""
+    timing = numbers.timing
+    if timing is None or timing.alone is None:
+        return None
+    rows = []
+    for name, fit in (("Alone", timing.alone), ("Beside what was known", timing.beside)):
+        if fit is None:
+            continue
+        row = fit.table.loc["score"]
+        rows.append(
+            (
+                name,
+                number(row["hazard_ratio"], 2),
+                interval(row["low"], row["high"], digits=2),
+                p_text(row["proportional_p"]).removeprefix("= "),
+                number(fit.concordance, 3),
+                count(fit.events),
+            )
+        )
+    return Table(
+        f"Hazard ratio of one more on the scale of {timing.metric.short}",
+        (
+            "",
+            "Ratio",
+            f"{level_of(numbers)} interval",
+            "p of one ratio for all days",
+            "Concordance",
+            "Events",
+        ),
+        tuple(rows),
+        notes="Cox regression with Efron's ties; what was known enters as lines and categories. p: of the hypothesis that "
+        "the ratio does not change as days pass (Grambsch and Therneau 1994). Concordance: share of pairs in which "
+        "whoever had the event first was the one at higher hazard.",
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -197,7 +198,7 @@ def test_render_list_and_a_score_the_survey_lacks(run, project) -> None:
     assert f"1 of 1 report rendered. Open {(project / 'out' / 'index.html').resolve()}" in out
     page = (project / "out" / "our-survey" / "size-nps" / "index.html").read_text(encoding="utf-8")
     assert "metric is nps" in page
-    steps = [line.split()[2] for line in err.splitlines() if "size-nps" in line]
+    steps = re.findall(r"report=our-survey/size-nps step=(\w+)", err)
     assert steps == ["execute", "executed", "convert", "scan", "publish", "published"]
     assert "last good run" in run("list", "--out", "out")[1]
 

@@ -14,7 +14,7 @@ from cxstats.reporting.errors import UsageError, did_you_mean
 from cxstats.reporting.parameters import declared, effective
 from cxstats.reporting.periods import Period, parse_period
 
-__all__ = ["Earlier", "Job", "Skipped", "SurveyRef", "in_turn", "plan"]
+__all__ = ["Earlier", "Job", "Skipped", "SurveyRef", "plan"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,7 @@ def plan(
             jobs.append(job)
     if problems:
         raise UsageError(list(dict.fromkeys(problems)))
-    in_turn(jobs)  # a circle is refused before anything runs
+    _no_circle(jobs)
     return jobs, skipped
 
 
@@ -222,30 +222,21 @@ def _earlier(
     return Earlier(slug, report, period, before.customers)
 
 
-def in_turn(jobs: Sequence[Job]) -> list[list[Job]]:
-    """The jobs in batches: none waits for another of its own batch, and what it is compared with comes before.
-
-    Raises UsageError where reports are compared with each other in a circle.
-    """
-    waiting = {(job.survey.name, job.report): job for job in jobs}
-    if len(waiting) < len(jobs):  # the same report twice: the lock keeps them apart
-        return [[job] for job in jobs]
-    batches: list[list[Job]] = []
-    while waiting:
-        ready = [
-            job
-            for key, job in waiting.items()
-            if job.earlier is None
-            or (job.earlier.survey, job.earlier.report) == key
-            or (job.earlier.survey, job.earlier.report) not in waiting
-        ]
-        if not ready:
-            names = ", ".join(sorted(job.report for job in waiting.values()))
+def _no_circle(jobs: Sequence[Job]) -> None:
+    """Refuse reports that are compared with each other in a circle: none of them could be made first."""
+    after = {
+        (job.survey.name, job.report): (job.earlier.survey, job.earlier.report)
+        for job in jobs
+        if job.earlier is not None
+    }
+    for first, following in after.items():
+        met = {first}
+        while following in after and following not in met:
+            met.add(following)
+            following = after[following]
+        if following == first and len(met) > 1:
+            names = ", ".join(sorted(report for _, report in met))
             raise UsageError(f"these reports are compared with each other in a circle: {names}")
-        for job in ready:
-            del waiting[(job.survey.name, job.report)]
-        batches.append(ready)
-    return batches
 
 
 def _period(where: str, entry: Entry, survey: SurveyRef) -> Period | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
 import sys
 import threading
 import time
 from typing import TextIO
 
-__all__ = ["Progress", "Turn"]
+__all__ = ["Progress", "Turn", "as_line"]
 
 _WIDEST = 110
 
@@ -18,8 +19,8 @@ class Progress:
     """Tells of steps on ``stream`` (standard error unless named); safe to use from several threads.
 
     On a terminal what goes on at present is a line that is rewritten, and every report that ends leaves a line.
-    Elsewhere every step is a line of its own, ``2025-04-02T06:00:01Z demo/sample-size-nps execute``, and cells
-    are not told one by one.
+    Elsewhere every step is a line of its own, of names and values that a log collector can take apart,
+    ``time=2025-04-02T06:00:01Z report=demo/sample-size-nps step=execute``, and cells are not told one by one.
     """
 
     def __init__(self, stream: TextIO | None = None, *, live: bool | None = None) -> None:
@@ -44,14 +45,14 @@ class Progress:
                 self._put(f"{text}\n")
                 self._show()
             else:
-                self._line(text)
+                self._line(note=text)
 
     def _told(self, turn: Turn, *, log: str = "") -> None:
         with self._lock:
             if self._live:
                 self._show()
             elif log:
-                self._line(f"{turn.name} {log}")
+                self._line(report=turn.name, **_step(log))
 
     def _ended(self, turn: Turn, text: str) -> None:
         with self._lock:
@@ -62,7 +63,7 @@ class Progress:
                 self._put(f"{turn.prefix}: {text} ({turn.seconds:.1f} s)\n")
                 self._show()
             else:
-                self._line(f"{turn.name} {text}")
+                self._line(report=turn.name, **_step(text), seconds=f"{turn.seconds:.1f}")
 
     def _show(self) -> None:
         if len(self._going) == 1:
@@ -72,9 +73,8 @@ class Progress:
         elif self._going:
             self._rewrite(" · ".join(f"{turn.name.rpartition('/')[2]}: {turn.text}" for turn in self._going))
 
-    def _line(self, text: str) -> None:
-        flat = " ".join(text.split())
-        self._put(f"{dt.datetime.now(dt.UTC):%Y-%m-%dT%H:%M:%SZ} {flat}\n")
+    def _line(self, **values: str) -> None:
+        self._put(f"{as_line(time=f'{dt.datetime.now(dt.UTC):%Y-%m-%dT%H:%M:%SZ}', **values)}\n")
 
     def _rewrite(self, text: str) -> None:
         text = " ".join(text.split())[: self._room()]
@@ -97,6 +97,31 @@ class Progress:
         except UnicodeEncodeError:  # a console that cannot print every letter must not fail the report
             self._stream.write(text.encode("ascii", "replace").decode("ascii"))
         self._stream.flush()
+
+
+def as_line(**values: str) -> str:
+    """Names and values as one line of a log; a value with spaces, quotes or an equals sign stands in quotes.
+
+    >>> as_line(report="demo/size", step="failed", detail='no "a" file')
+    'report=demo/size step=failed detail="no \\\\"a\\\\" file"'
+    """
+    return " ".join(f"{name}={_value(' '.join(value.split()))}" for name, value in values.items())
+
+
+def _value(text: str) -> str:
+    if text and not any(sign in text for sign in ' "=\\') and text.isprintable():
+        return text
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _step(text: str) -> dict[str, str]:
+    """A step's first word, and what is said of it.
+
+    >>> _step("executed 12 cells in 3.1 s"), _step("publish")
+    ({'step': 'executed', 'detail': '12 cells in 3.1 s'}, {'step': 'publish'})
+    """
+    first, _, rest = text.strip().partition(" ")
+    return {"step": first.rstrip(":,")} | ({"detail": rest.strip()} if rest.strip() else {})
 
 
 class Turn:

@@ -11,6 +11,7 @@ import contextlib
 import datetime as dt
 import hashlib
 import importlib
+import io
 import platform
 import shutil
 import tempfile
@@ -18,6 +19,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -71,18 +73,22 @@ def render(
     workers: int = 1,
     engine: Literal["fork", "kernel"] = "fork",
     force: bool = False,
+    executor: Executor | None = None,
+    index: bool = True,
 ) -> list[Outcome]:
     """Render every job below ``out`` (made and checked by :func:`.publish.open_out`), then the index.
 
     ``workers`` reports are made at a time. ``engine`` says where notebooks run: in processes forked from one
     that has every library loaded, or (``"kernel"``, and where a system cannot fork) each in a Python of its
-    own. ``force`` renders what has not changed as well.
+    own. ``force`` renders what has not changed as well. ``executor`` takes reports to other machines
+    (``workers`` at a time), which have this package and see the same files under the same paths. Without
+    ``index`` the index is left as it is.
 
     Raises KeyboardInterrupt as it comes, with the record written, no process left and nothing half
     published; RenderError when the index cannot be written.
     """
     progress, limits = progress or Progress(), limits or Limits()
-    workers, threads = _at_a_time(workers, len(jobs), progress)
+    workers, threads = (workers, None) if executor else _at_a_time(workers, len(jobs), progress)
     place = {(job.survey.name, job.report): number for number, job in enumerate(jobs)}
     # a report that is compared with another of this run comes after it
     after = {
@@ -95,15 +101,49 @@ def render(
 
             def one(number: int, job: Job, stop: threading.Event) -> Outcome:
                 turn = progress.begin(job.name, number + 1, len(jobs))
+                if executor is not None:
+                    task = executor.submit(elsewhere, job, out, limits, engine, force)
+                    return _fetched(job, out, task, turn, stop)
                 return _one(job, out, turn, Means(limits, server, threads, stop, force))
 
             outcomes = pool.in_turn(jobs, one, workers=workers, after=after)
     except KeyboardInterrupt:
         with contextlib.suppress(RenderError):  # what was published before belongs in the index
-            rebuild_index(out)
+            if index:
+                rebuild_index(out)
         raise
-    rebuild_index(out)
+    if index:
+        rebuild_index(out)
     return outcomes
+
+
+def elsewhere(job: Job, out: Path, limits: Limits, engine: Literal["fork", "kernel"], force: bool) -> Outcome:
+    """One report on the machine that this is called on, told to nobody; the index is left to who asked."""
+    quiet = Progress(io.StringIO(), live=False)
+    (outcome,) = render([job], out, limits=limits, progress=quiet, engine=engine, force=force, index=False)
+    return outcome
+
+
+def _fetched(job: Job, out: Path, task: Future[Outcome], turn: Turn, stop: threading.Event) -> Outcome:
+    """What came of a report that another machine makes; a machine that is lost is a failure, not an end."""
+    turn.step("handed over")
+    while not task.done():
+        if stop.wait(0.05):
+            task.cancel()
+            turn.end("interrupted")
+            raise KeyboardInterrupt
+    try:
+        outcome = task.result()
+    except Exception as error:
+        cause = f"The machine that made it was lost, or could not begin ({type(error).__name__}: {str(error)[:300]})."
+        outcome = Outcome(job, "failed", cause=scan.redact(cause), last_good=_existing(_goal(job, out)))
+    said = {"ok": "published", "unchanged": "unchanged, not rendered again", "busy": f"busy: {outcome.cause}"}
+    turn.end(said.get(outcome.status, f"failed: {outcome.cause}"))
+    return outcome
+
+
+def _goal(job: Job, out: Path) -> publish.Target:
+    return publish.target(out, job.survey.name, job.report)
 
 
 def _at_a_time(wanted: int, jobs: int, progress: Progress) -> tuple[int, int | None]:
@@ -144,7 +184,7 @@ class Means:
 
 
 def _one(job: Job, out: Path, turn: Turn, means: Means) -> Outcome:
-    goal = publish.target(out, job.survey.name, job.report)
+    goal = _goal(job, out)
     try:
         with held(goal.lock):
             run = _Run(job, goal, turn, means)

@@ -431,10 +431,10 @@ def _told(*, live: bool) -> str:
 def test_a_log_gets_one_plain_line_a_step() -> None:
     lines = _told(live=False).splitlines()
     assert [line.split(" ", 1)[1] for line in lines] == [
-        "demo/size execute",
-        "demo/size failed: first line second line",
+        "report=demo/size step=execute",
+        'report=demo/size step=failed detail="first line second line" seconds=0.0',
     ]
-    assert all(line[:20].endswith("Z") for line in lines)
+    assert all(line.startswith("time=2") and line[:25].endswith("Z") for line in lines)
 
 
 def test_a_terminal_gets_one_moving_line() -> None:

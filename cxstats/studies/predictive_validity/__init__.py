@@ -130,6 +130,7 @@ def predictive_validity(
 
 def _missing(numbers: Numbers) -> dict[str, str]:
     if numbers.race is not None:
-        return numbers.missing
+        otherwise = (numbers.missing[key] for key in ("weighted", "later") if key in numbers.missing)
+        return {"robust": " ".join(otherwise), **numbers.missing}
     why = numbers.missing.get("all", "")
     return dict.fromkeys(SECTIONS, f"{capitalised(why)}." if why else _NO_RACE)

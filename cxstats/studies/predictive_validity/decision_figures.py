@@ -39,8 +39,8 @@ def decision(numbers: Numbers, source: Source) -> Figure:
     headline = (
         f"Asking reaches {number(at, 1)} more of 1,000 customers, net of contacts in vain, {where}"
         + ("" if sure else "; that it is more at all is not sure")
-        if at > 0
-        else f"Asking does not pay {where}"
+        if at > 0.05
+        else f"Asking {'does not pay' if at < -0.05 else 'changes next to nothing'} {where}"
     )
     picks = table.iloc[np.unique(np.linspace(0, len(table) - 1, 8).astype(int))]
     columns = ["known", *(c.metric.key for c in numbers.contenders), "all", "everybody"]

@@ -74,6 +74,9 @@ def weighted(
     if survey.n_invited is None or not survey.groups:
         missing["weighted"] = "Who did not answer is unknown, so the race is of those who answered."
         return None
+    if answered.shape[0] and not survey.cells(["responded"]).set_index("responded")["n"].get(False, 0):
+        missing["weighted"] = "Everybody who was invited answered: there is nobody to weight to."
+        return None
     from cxstats.methods.calibration import calibrate
     from cxstats.methods.calibration_margins import margins_of
 

@@ -18,6 +18,7 @@ from cxstats.studies.predictive_validity.sentences import (
     margin_text,
     p_text,
     race_headline,
+    rates_headline,
     robust_headline,
     span_text,
     tick_text,
@@ -38,6 +39,7 @@ from cxstats.words import (
 
 if TYPE_CHECKING:
     from cxstats.methods.incremental import Race
+    from cxstats.studies.predictive_validity.numbers import Contender, GivenAway
 
 __all__ = ["all_figures", "hazard_table", "pairs_table", "partitions_table"]
 
@@ -48,10 +50,13 @@ def all_figures(numbers: Numbers, source: Source) -> dict[str, Figure]:
         made = [units(numbers, source)]
         made += [other_outcomes(numbers, source)] if len(numbers.units.others) > 1 else []
         return {figure.key: figure for figure in made}
+    if numbers.given_away is not None:
+        return {"rates": _rates(numbers, source, numbers.given_away)}
     if numbers.race is None:
         return {}
     timing = numbers.timing
-    made = [_race(numbers, source), _rates(numbers, source), _robust(numbers, source)]
+    made = [_race(numbers, source), _rates(numbers, source, numbers.best)]
+    made += [_robust(numbers, source)] if numbers.weighted or numbers.later else []
     made += [_steady(numbers, source)] if numbers.steadiness else []
     made += [_silence(numbers, source)] if numbers.silence else []
     made += [_cuts(numbers, source)] if any(_cut(c) for c in numbers.contenders) else []
@@ -241,17 +246,12 @@ def pairs_table(numbers: Numbers) -> Table | None:
     )
 
 
-def _rates(numbers: Numbers, source: Source) -> Figure:
-    best = numbers.best
+def _rates(numbers: Numbers, source: Source, best: Contender | GivenAway) -> Figure:
     found = best.association
     table = found.table
     shown = table[(table["n"] > 0) & ~table["answer"].isin(best.hidden)]
     event = event_text(numbers)
     effects = found.effects
-    headline = (
-        f"Of those who gave {effects.low_name}, {share(effects.low_rate)} {event}; of those who gave {effects.high_name}, "
-        f"{share(effects.high_rate)}"
-    )
     forms = found.forms.set_index("form")["lack_of_fit_p"]
     shape = ""
     if "line" in forms.index and forms["line"] == forms["line"]:
@@ -301,7 +301,7 @@ def _rates(numbers: Numbers, source: Source) -> Figure:
 
     return Figure(
         key="rates",
-        headline=headline,
+        headline=rates_headline(numbers, best),
         subtitle=f"Share who {event}, by answer to {best.metric.short}, with {level_of(numbers)} intervals",
         draw=draw,
         table=Table(

@@ -20,6 +20,7 @@ from cxstats.metrics import Metric
 __all__ = [
     "Base",
     "Contender",
+    "GivenAway",
     "Money",
     "Numbers",
     "Settings",
@@ -95,7 +96,7 @@ class Contender:
     auc : of the score as it is, without a rule: value and DeLong interval.
     first : share of resamples in which its gain is the largest. places : places it can hold in the ranking of gains.
     association : outcome by score; cuts : partitions of its scale (None where there are too few events).
-    nested : whether it tells anything at all beyond what was known.
+    nested : whether it tells anything at all beyond what was known; None where events are too few for the test.
     answered : share of the respondents who answered this metric.
     hidden : answers given by so few that their rate is not shown, with those that would give them away.
     """
@@ -110,8 +111,23 @@ class Contender:
     places: tuple[int, int]
     association: Association | None
     cuts: Cutpoints | None
-    nested: NestedTest
+    nested: NestedTest | None
     answered: float
+    hidden: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class GivenAway:
+    """A score that tells who has the event too well to be a prediction.
+
+    Attributes
+    ----------
+    why : in words. association : outcome by score. hidden : as of :class:`Contender`.
+    """
+
+    metric: Metric
+    why: str
+    association: Association
     hidden: frozenset[int]
 
 
@@ -227,10 +243,12 @@ class Numbers:
     """Everything the report shows. Parts that the data cannot fill are None, with the reason in ``missing``.
 
     ``pairs`` compares the scores as they are, alone, two by two, best first. ``rules`` has the AUC of the cross-fitted
-    rules of what was "known" and of "all" scores by themselves; ``together`` judges what all scores add.
+    rules of what was "known" and of "all" scores by themselves; ``together`` judges what all scores add. ``asked`` are the
+    names of the metrics asked for, also of those that do not race.
     """
 
     settings: Settings
+    asked: tuple[str, ...]
     outcome_label: str
     window_days: int | None
     base: Base
@@ -252,6 +270,7 @@ class Numbers:
     timing: Timing | None
     steadiness: tuple[Steadiness, ...]
     units: Units | None
+    given_away: GivenAway | None
     known_labels: dict[str, str]
     n_for_margin: int | None
     repeated: bool

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from cxstats.findings import Finding, MainPoint, Verdict
 from cxstats.studies.predictive_validity import unit_sentences
-from cxstats.studies.predictive_validity.numbers import Contender, Numbers
+from cxstats.studies.predictive_validity.numbers import Contender, GivenAway, Numbers
 from cxstats.studies.predictive_validity.unit_sentences import outcome_value, units_headline
 from cxstats.studies.speech import enough_digits, in_sentence
 from cxstats.words import (
@@ -46,6 +46,8 @@ __all__ = [
     "p_text",
     "period",
     "race_headline",
+    "rate_texts",
+    "rates_headline",
     "robust_headline",
     "section_notes",
     "span_text",
@@ -145,8 +147,8 @@ def answer(numbers: Numbers) -> Finding:
     if numbers.units is not None:
         return unit_sentences.answer(numbers)
     margin = margin_text(chosen.margin)
-    names = [c.metric.short for c in numbers.contenders]
-    asked = join_words(names, "or") if names else "a score"
+    names = [c.metric.short for c in numbers.contenders] or list(numbers.asked)
+    asked = join_words(names, "or")
     question = (
         f"Does {asked} add {margin} or more to the AUC for “{event_text(numbers)}”, "
         "beyond what was known without asking?"
@@ -173,8 +175,9 @@ def answer(numbers: Numbers) -> Finding:
             f"{number(max(c.high for c in numbers.contenders), 3)} in AUC."
         )
     else:
+        most = "adds most to" if len(names) > 1 else "may add to"
         text = (
-            f"{best.metric.short} adds most to what was known about who {event_text(numbers)}, {gain_text(best.gain)} "
+            f"{best.metric.short} {most} what was known about who {event_text(numbers)}, {gain_text(best.gain)} "
             f"({span_text(best.low, best.high, edge=chosen.margin)}): too uncertain to say whether {margin} is reached."
         )
         if small:
@@ -188,8 +191,9 @@ def answer(numbers: Numbers) -> Finding:
         question=question,
         verdict=numbers.verdict,
         answer=text,
-        rule=f"A metric's gain is judged by its {level_text(chosen.level)} interval, "
-        f"{plural(len(numbers.contenders), 'metric')} together, against {margin}, set as the smallest gain that matters. "
+        rule=f"A metric's gain is judged by its {level_text(chosen.level)} interval"
+        + (f", {count(len(names))} metrics together," if len(names) > 1 else "")
+        + f" against {margin}, set as the smallest gain that matters. "
         f"{_by_metric(numbers)}",
         margin=chosen.margin,
         unit="AUC",
@@ -334,21 +338,41 @@ def facts(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str, str], ...]:
 
 def main_points(numbers: Numbers) -> tuple[MainPoint, ...]:
     """At most five main points, the most useful to a decision first."""
-    base = numbers.base
     if numbers.units is not None:
         return unit_sentences.main_points(numbers)
     if numbers.race is None:
-        return (
-            MainPoint(
-                number=count(base.respondent_events),
-                interval=f"of {count(base.respondents)} who answered",
-                headline=f"{capitalised(event_text(numbers))}: {count(base.respondent_events)} of those who answered",
-                sentence=f"{capitalised(numbers.missing.get('all', ''))}.",
-            ),
-        )
+        return _stopped(numbers)
     points = [_race_point(numbers), _known_point(numbers), _rate_point(numbers)]
     points += [p for p in (_silence_point(numbers), _cut_point(numbers), _money_point(numbers)) if p]
     return tuple(points[:5])
+
+
+def _stopped(numbers: Numbers) -> tuple[MainPoint, ...]:
+    """What is there to be said where nothing could be raced."""
+    base, leak = numbers.base, numbers.given_away
+    points = []
+    if leak is not None:
+        effects = leak.association.effects
+        points.append(
+            MainPoint(
+                number=f"{share(effects.low_rate)} → {share(effects.high_rate)}",
+                interval=f"{leak.metric.short} {effects.low_name} against {effects.high_name}",
+                headline=f"{leak.metric.short} knows what happened, it does not predict it",
+                sentence="No satisfaction or effort of customers parts those who go from those who stay like this. Find out "
+                "when the score was asked, and what it was made from.",
+                figure="rates",
+            )
+        )
+    if base.known:
+        points.append(
+            MainPoint(
+                number=share(base.rate, 1),
+                interval=f"{count(base.events)} of {count(base.known)} customers",
+                headline=f"The base rate of “{event_text(numbers)}” is {share(base.rate, 1)}",
+                sentence=f"Of the {count(base.respondents)} who answered, {count(base.respondent_events)} had the event.",
+            )
+        )
+    return tuple(points)
 
 
 def _race_point(numbers: Numbers) -> MainPoint:
@@ -362,7 +386,9 @@ def _race_point(numbers: Numbers) -> MainPoint:
         number=gain_text(best.gain),
         interval=f"{span_text(best.low, best.high, edge=numbers.settings.margin)} in AUC",
         headline=(
-            f"{best.metric.short} adds most to what was known about who {event_text(numbers)}"
+            f"{best.metric.short} adds {gain_text(best.gain)} to what was known about who {event_text(numbers)}"
+            if len(numbers.contenders) == 1
+            else f"{best.metric.short} adds most to what was known about who {event_text(numbers)}"
             if best.places[1] == 1
             else f"{best.metric.short} adds {gain_text(best.gain)} to what was known about who {event_text(numbers)}; "
             "which score adds most cannot be told"
@@ -378,10 +404,36 @@ def _known_point(numbers: Numbers) -> MainPoint:
     return MainPoint(
         number=number(value, 3),
         interval=f"{interval(value - 2 * error, value + 2 * error, digits=3)}, AUC without asking",
-        headline=f"What is known without asking tells {_pairs(value)} pairs apart; with all scores, {_pairs(all_)}",
+        headline=f"What is known without asking tells {_pairs(value)} pairs apart; with "
+        f"{'all scores' if len(numbers.contenders) > 1 else numbers.best.metric.short}, {_pairs(all_)}",
         sentence="A pair is a customer who had the event and one who had not; guessing gets 50.",
         figure="race",
     )
+
+
+def rate_texts(*rates: float) -> tuple[str, ...]:
+    """Shares as printed together: whole percents, or as many decimals as small ones need.
+
+    >>> rate_texts(0.16, 0.033), rate_texts(0.0016, 0.003)
+    (('16\\xa0%', '3\\xa0%'), ('0.2\\xa0%', '0.3\\xa0%'))
+    """
+    least = min((r for r in rates if r > 0), default=1.0)
+    digits = enough_digits(0, lambda d: 100 * least >= 10.0**-d)
+    return tuple(share(r, digits) for r in rates)
+
+
+def rates_headline(numbers: Numbers, best: Contender | GivenAway) -> str:
+    """How often the event happens at the ends of the scale, and whether they surely differ."""
+    effects, event = best.association.effects, event_text(numbers)
+    low, high = rate_texts(effects.low_rate, effects.high_rate)
+    _, below, above = effects.risk_difference
+    told = (
+        f"f those who gave {best.metric.short} {effects.low_name}, {low} {event}; of those who gave "
+        f"{effects.high_name}, {high}"
+    )
+    if below <= 0 <= above:
+        return f"Whether it goes with {best.metric.short} is not sure: o{told}"
+    return f"O{told}"
 
 
 def _rate_point(numbers: Numbers) -> MainPoint:
@@ -390,9 +442,8 @@ def _rate_point(numbers: Numbers) -> MainPoint:
     _, low, high = effects.risk_difference
     return MainPoint(
         number=f"{share(effects.low_rate, 1)} → {share(effects.high_rate, 1)}",
-        interval=f"{interval(low, high, digits=1, sign=True)} percentage points",
-        headline=f"Of those who gave {best.metric.short} {effects.low_name}, {share(effects.low_rate)} "
-        f"{event_text(numbers)}; of those who gave {effects.high_name}, {share(effects.high_rate)}",
+        interval=f"{interval(low, high, digits=1, sign=True)} percentage points apart",
+        headline=rates_headline(numbers, best),
         sentence=f"The base rate of all who answered is {share(effects.base_rate, 1)}. The difference is not an effect of "
         "the score: it may be of what was known anyway.",
         figure="rates",
@@ -497,7 +548,7 @@ def need_to_know(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...
         (
             "What was known without asking",
             capitalised(join_words([in_sentence(label) for label in numbers.known_labels.values()]))
-            + ", all from before the invitation."
+            + (", all from before the invitation." if base.invited else ", all from before the answer.")
             if numbers.known_labels
             else "Nothing.",
         ),
@@ -516,6 +567,10 @@ def need_to_know(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...
         if base.called_back is not None
         else "Whether unhappy customers were called back is not in the data."
     )
+    aside = [(line.label, line.n) for line in survey.ledger.lines if line.kind == "set aside" and line.n]
+    if sum(n for _, n in aside) >= survey.ledger.rows_read / 100:
+        text = "; ".join(f"{label.removeprefix('Set aside: ')}, {count(n)}" for label, n in aside)
+        items.append(("What was left out", f"{capitalised(text)} of {count(survey.ledger.rows_read)} rows."))
     items += [
         (
             "What would matter",
@@ -552,7 +607,7 @@ def section_notes(numbers: Numbers) -> dict[str, str]:
         )
     told += [numbers.missing[key] for key in ("weighted", "later") if key in numbers.missing]
     if told:
-        notes["robust"] = " ".join(told)
+        notes["robust"] = " ".join(told)  # stands alone where nothing could be judged otherwise
     hazard = _hazard_note(numbers)
     if hazard:
         notes["time"] = hazard
@@ -574,10 +629,14 @@ def _rates_note(numbers: Numbers) -> str:
     elif best.association.separated:
         said.append(f"**No coefficient is given**: {best.association.separated}.")
     value, low, high = effects.risk_ratio
-    if value == value and 0 < value < float("inf"):
+    first, second = effects.low_name, effects.high_name
+    if 0 < value < 1:  # the more frequent first
+        value, low, high = 1 / value, 1 / high, 1 / low if low > 0 else float("inf")
+        first, second = second, first
+    if 0 < value < float("inf"):
         said.append(
-            f"Those who gave {effects.low_name} have the event {number(value, 1)} times as often "
-            f"({interval(low, high, digits=1)}) as those who gave {effects.high_name}."
+            f"Those who gave {first} have the event {number(value, 1)} times as often ({interval(low, high, digits=1)}) as "
+            f"those who gave {second}."
         )
     a = best.association.asymmetry
     if a is not None:
@@ -681,11 +740,13 @@ def method(numbers: Numbers, survey: Survey) -> tuple[str, ...]:
         "any adds the margin or more. **First places** are counted in 200 resamples of the parts.",
     ]
     if numbers.race is not None:
-        tested = "; ".join(f"{c.metric.short} p {p_text(c.nested.p_value)}" for c in numbers.contenders)
-        said.append(
-            f"**Whether a score tells anything at all** beyond what was known ({numbers.contenders[0].nested.method}): "
-            f"{tested}. With many customers that is nearly always so, and says nothing about use."
-        )
+        tests = [(c.metric.short, c.nested) for c in numbers.contenders if c.nested is not None]
+        if tests:
+            tested = "; ".join(f"{name} p {p_text(test.p_value)}" for name, test in tests)
+            said.append(
+                f"**Whether a score tells anything at all** beyond what was known ({tests[0][1].method}): {tested}. With "
+                "many customers that is nearly always so, and says nothing about use."
+            )
         calibration = numbers.calibration
         said.append(
             f"**Calibration** of the rule with everything: slope {number(calibration.slope[0], 2)} (± "

@@ -22,6 +22,7 @@ themselves unless weighted. Prediction is not cause; calling unhappy customers b
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
@@ -31,16 +32,23 @@ import pandas as pd
 
 from cxstats.cells import suppress
 from cxstats.findings import Verdict, judge
-from cxstats.methods.association import association, score_outcome
+from cxstats.methods.association import Association, association, score_outcome
 from cxstats.methods.cutpoints import Cutpoints, cutpoints
 from cxstats.methods.discrimination import AucComparison, discrimination
-from cxstats.methods.incremental import FEWEST_EVENTS, Race, nested_test, race
+from cxstats.methods.incremental import FEWEST_EVENTS, NestedTest, Race, nested_test, race
 from cxstats.methods.performance import brier_score, calibration_of, gains
 from cxstats.methods.ranks import RankSets, rank_sets
 from cxstats.parameters import Count, Level, Seed, Share, checked
 from cxstats.studies.predictive_validity import evidence
 from cxstats.studies.predictive_validity.evidence import one_each
-from cxstats.studies.predictive_validity.numbers import Base, Contender, Numbers, Settings, Units
+from cxstats.studies.predictive_validity.numbers import (
+    Base,
+    Contender,
+    GivenAway,
+    Numbers,
+    Settings,
+    Units,
+)
 from cxstats.studies.predictive_validity.units import measure_units
 from cxstats.words import count, join_words, plural
 
@@ -187,6 +195,7 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
     base = _base(survey, rows, chosen)
     shared: dict[str, Any] = {
         "settings": chosen,
+        "asked": tuple(survey.metric(name).short for name in chosen.metrics),
         "outcome_label": _outcome_label(survey, chosen),
         "window_days": chosen.window_days,
         "base": base,
@@ -195,9 +204,12 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
     }
     racing, left_out = _racing(survey, rows, chosen)
     answered = rows[rows["answered"] & rows[chosen.outcome].notna()]
-    why = _cannot(chosen, base, racing, left_out) or _given_away(survey, answered, chosen, racing)
+    why = _cannot(chosen, base, racing, left_out)
     if why:
         return _nothing(shared, left_out, why)
+    leak = _given_away(survey, answered, chosen, racing)
+    if leak is not None:
+        return _nothing(shared, left_out, leak.why, leak=leak)
     common = {
         "scores": list(racing), "outcome": chosen.outcome, "known": list(chosen.known), "level": chosen.level,
         "seed": chosen.seed,
@@ -233,6 +245,7 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
         timing=evidence.timing(survey, rows, chosen, best, missing),
         steadiness=evidence.steadiness(survey, rows, chosen, contenders),
         units=None,
+        given_away=None,
         n_for_margin=_n_for_margin(raced, racing, chosen.margin),
         left_out_metrics=left_out,
         missing=missing,
@@ -240,7 +253,11 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
 
 
 def _nothing(
-    shared: dict[str, Any], left_out: dict[str, str], why: str, units: Units | None = None
+    shared: dict[str, Any],
+    left_out: dict[str, str],
+    why: str,
+    units: Units | None = None,
+    leak: GivenAway | None = None,
 ) -> Numbers:
     empty = dict.fromkeys(
         ("race", "ranks", "together", "weighted", "later", "silence", "calibration", "brier", "decision", "money",
@@ -248,7 +265,7 @@ def _nothing(
     )  # fmt: skip
     return Numbers(
         **shared, **empty, verdict=Verdict.NOT_ANSWERABLE, contenders=(), pairs=(), rules={}, lift={}, steadiness=(),
-        units=units, left_out_metrics=left_out, missing={"all": why},
+        units=units, given_away=leak, left_out_metrics=left_out, missing={"all": why},
     )  # fmt: skip
 
 
@@ -259,6 +276,7 @@ def _of_units(survey: Survey, chosen: Settings) -> Numbers:
     known = {name: labels.get(name, name.replace("_", " ").capitalize()) for name in chosen.known}
     shared: dict[str, Any] = {
         "settings": chosen,
+        "asked": tuple(metric.short for metric in survey.metrics.values()),
         "outcome_label": labels.get(chosen.outcome, chosen.outcome.replace("_", " ").capitalize()),
         "window_days": None,
         "base": Base(None, survey.n_answered(chosen.metrics[0]), 0, 0, 0, 0, 0, None),
@@ -384,22 +402,47 @@ def _known_labels(survey: Survey, chosen: Settings) -> dict[str, str]:
     return {name: labels.get(name, name) for name in chosen.known}
 
 
-def _given_away(survey: Survey, answered: pd.DataFrame, chosen: Settings, racing: tuple[str, ...]) -> str:
-    """Why a score that parts most customers into those sure to have the event and those sure not to is no prediction."""
+def _given_away(
+    survey: Survey, answered: pd.DataFrame, chosen: Settings, racing: tuple[str, ...]
+) -> GivenAway | None:
+    """A score that parts most customers into those sure to have the event and those sure not to: no prediction."""
     for name in racing:
-        tally = answered.dropna(subset=[name]).groupby(name, observed=True)[chosen.outcome]
-        table = pd.DataFrame({"n": tally.size(), "events": tally.sum().astype(float)})
-        rate = table["events"].sum() / table["n"].sum()
-        always = (table["events"] == table["n"]) & (table["n"] * (1 - rate) >= FEWEST_AT_ANSWER)
-        never = (table["events"] == 0) & (table["n"] * rate >= FEWEST_AT_ANSWER)
-        if always.any() and never.any() and table["n"][always | never].sum() > table["n"].sum() / 2:
-            sure, safe = (join_words([count(x) for x in table.index[mask]]) for mask in (always, never))
-            return (
-                f"{survey.metric(name).short} gives the outcome away: all {count(table['n'][always].sum())} customers who "
-                f"answered {sure} had the event, and none of the {count(table['n'][never].sum())} who answered {safe}. "
-                "Customers are not like that: it is a leak, a score made from the outcome or asked after it"
+        found = _associated(survey, _tally(one_each(answered), [name, chosen.outcome]), name, chosen)
+        table, rate = found.table, found.effects.base_rate
+        n, events = table["n"], table["events"]
+        always = (events == n) & (n * (1 - rate) >= FEWEST_AT_ANSWER)
+        never = (events == 0) & (n * rate >= FEWEST_AT_ANSWER)
+        if always.any() and never.any() and n[always | never].sum() > n.sum() / 2:
+            metric = survey.metric(name)
+            sure, safe = (join_words([count(x) for x in table["answer"][mask]]) for mask in (always, never))
+            why = (
+                f"{metric.short} gives the outcome away: all {count(n[always].sum())} customers who answered {sure} had the "
+                f"event, and none of the {count(n[never].sum())} who answered {safe}. Customers are not like that: "
+                "it is a leak, a score made from the outcome or asked after it"
             )
-    return ""
+            return GivenAway(metric, why, found, _hidden(table, chosen.smallest_group))
+    return None
+
+
+def _associated(survey: Survey, cells: pd.DataFrame, name: str, chosen: Settings) -> Association:
+    with warnings.catch_warnings():
+        # a line through two answers, or answers without any event: the fit says so itself, or is left out
+        warnings.simplefilter("ignore")
+        return association(cells, survey.metric(name), score=name, outcome=chosen.outcome, level=chosen.level)
+
+
+def _nested(
+    survey: Survey, answered: pd.DataFrame, chosen: Settings, raced: Race, name: str
+) -> NestedTest | None:
+    """Test of all coefficients of a score; without enough events for curves its p-value means nothing."""
+    if raced.simplified:
+        return None
+    with warnings.catch_warnings():
+        # a category without events: its coefficient has no end, the likelihood ratio has
+        warnings.simplefilter("ignore")
+        return nested_test(
+            answered, score=name, outcome=chosen.outcome, known=chosen.known, repeats=survey.repeats
+        )
 
 
 def _ranked(survey: Survey, raced: Race, racing: tuple[str, ...], chosen: Settings) -> RankSets | None:
@@ -428,12 +471,7 @@ def _contenders(
     t = float(stats.t.ppf(1 - (1 - chosen.level) / (2 * len(racing)), PARTS - 1))
     single = one_each(answered)
     cells = {name: _tally(single, [name, chosen.outcome]) for name in racing}
-    found = {
-        name: association(
-            cells[name], survey.metric(name), score=name, outcome=chosen.outcome, level=chosen.level
-        )
-        for name in racing
-    }
+    found = {name: _associated(survey, cells[name], name, chosen) for name in racing}
     direct = discrimination(
         _tally(single.dropna(subset=list(racing)), [*racing, chosen.outcome]),
         scores=list(racing),
@@ -458,9 +496,7 @@ def _contenders(
                 places=(int(ranked.lower[i]), int(ranked.upper[i])) if ranked else (1, 1),
                 association=found[name],
                 cuts=_cuts(cells[name], metric, name, chosen),
-                nested=nested_test(
-                    answered, score=name, outcome=chosen.outcome, known=chosen.known, repeats=survey.repeats
-                ),
+                nested=_nested(survey, answered, chosen, raced, name),
                 answered=float(answered[name].notna().mean()),
                 hidden=_hidden(found[name].table, chosen.smallest_group),
             )

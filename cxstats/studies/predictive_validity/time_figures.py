@@ -8,7 +8,13 @@ from cxstats.display import plots
 from cxstats.display.parts import Figure, Table
 from cxstats.studies.pictures import Source, alt_text, level_of
 from cxstats.studies.predictive_validity.numbers import Numbers
-from cxstats.studies.predictive_validity.sentences import event_name, event_text, p_text, tick_text
+from cxstats.studies.predictive_validity.sentences import (
+    event_name,
+    event_text,
+    p_text,
+    rate_texts,
+    tick_text,
+)
 from cxstats.words import count, interval, number, percent, plural, share
 
 __all__ = ["causes", "hazard_table", "survival", "warning"]
@@ -57,8 +63,12 @@ def survival(numbers: Numbers, source: Source) -> Figure:
 
     return Figure(
         key="survival",
-        headline=f"By day {count(last)}, {share(min(spread))} to {share(max(spread))} {outcome}, depending on "
-        f"{timing.metric.short}",
+        headline=f"By day {count(last)}, {' to '.join(dict.fromkeys(rate_texts(min(spread), max(spread))))} {outcome}, "
+        + (
+            f"depending on {timing.metric.short}"
+            if timing.curves.log_rank is not None and timing.curves.log_rank[2] < 0.05
+            else f"by {timing.metric.short} not surely more in one group than in another"
+        ),
         subtitle=f"Share who {event}, by answer to {timing.metric.short}; those no longer watched count while they were",
         draw=draw,
         table=Table(

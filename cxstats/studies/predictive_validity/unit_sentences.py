@@ -27,7 +27,7 @@ __all__ = [
 def outcome_value(u: Units, value: float) -> str:
     """A value of the outcome, with as many decimals as tell its fifths apart."""
     spread = float(u.fifths["value"].max() - u.fifths["value"].min())
-    return number(value, enough_digits(0, lambda d: spread >= 3 * 10.0**-d))
+    return number(value, enough_digits(0, lambda d: spread >= 20 * 10.0**-d))
 
 
 def _change(u: Units, triple: tuple[float, float, float]) -> tuple[str, str]:
@@ -95,10 +95,10 @@ def main_points(numbers: Numbers) -> tuple[MainPoint, ...]:
         MainPoint(
             number=percent(100 * gain, 1) if gain > 0 else signed(100 * gain, 1) + " %",
             interval=f"{interval(100 * low, 100 * high, digits=1, sign=True)} percentage points of the variance",
-            headline=f"The score adds {'little' if high < 0.05 else 'something'} to what predicts {outcome} in other "
+            headline=f"The score adds {'little' if high < 0.05 else 'something'} to what predicts “{outcome}” in other "
             f"{u.noun}"
             if low > 0
-            else f"That the score helps to predict {outcome} in other {u.noun} is not shown",
+            else f"That the score helps to predict “{outcome}” in other {u.noun} is not shown",
             sentence=f"What is known of {u.noun} without asking explains {share(max(u.known, 0), 1)} of the variance "
             "between them.",
             figure="units",
@@ -106,8 +106,7 @@ def main_points(numbers: Numbers) -> tuple[MainPoint, ...]:
         MainPoint(
             number=signed(u.rank[0], 2),
             interval=interval(u.rank[1], u.rank[2], digits=2, sign=True),
-            headline=f"Ranked by {u.metric.short} and by {outcome}, {u.noun} stand in "
-            + ("much the same order" if abs(u.rank[0]) > 0.7 else "different orders"),
+            headline=_order(u, outcome),
             sentence="Rank correlation: 0 is none, −1 and +1 are perfect.",
             figure="others" if len(u.others) > 1 else "units",
         ),
@@ -125,6 +124,18 @@ def main_points(numbers: Numbers) -> tuple[MainPoint, ...]:
     return tuple(points)
 
 
+def _order(u: Units, outcome: str) -> str:
+    """How closely the two orders of units go together."""
+    size = abs(u.rank[0])
+    if u.rank[1] <= 0 <= u.rank[2]:
+        return f"The order of {u.noun} by {u.metric.short} tells nothing sure of their order by “{outcome}”"
+    how = "closely" if size > 0.7 else "in part" if size > 0.4 else "only loosely"
+    way = "the same way" if u.rank[0] > 0 else "the opposite way"
+    return f"By {u.metric.short} and by “{outcome}”, {u.noun} are ordered {way}, but {how}".replace(
+        ", but closely", ", closely"
+    )
+
+
 def need_to_know(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...]:
     """(title, text) of what a reader needs before the evidence."""
     u = numbers.units
@@ -132,8 +143,8 @@ def need_to_know(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...
     return (
         (
             "What a row is",
-            f"One of {count(u.n)} {u.noun} with a score and an outcome.{without} {survey.population or ''}".strip()
-            + ".",
+            f"One of {count(u.n)} {u.noun} with a score and an outcome.{without}"
+            + (f" {survey.population}." if survey.population else ""),
         ),
         ("The score", f"{u.metric.label}, as published for each of the {u.noun}."),
         ("The outcome", f"{numbers.outcome_label}, one number for each of the {u.noun}."),

@@ -2,10 +2,12 @@
 
 Exit codes
 ----------
-0    everything asked for was done (reports that a survey cannot have are skipped, and said)
+0    everything asked for was done (reports that have not changed, or that a survey cannot have, are left
+     out, and said)
 1    a report failed, or the survey that was checked has problems
 2    refused before anything ran: unknown report or parameter, value that does not fit, no permission
 3    nothing failed, but another run was rendering a report, which was left to it
+4    every report was made, but a hook (--on-success, --on-failure) did not do its work
 130  interrupted with Ctrl-C
 143  ended by SIGTERM
 """
@@ -16,7 +18,9 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -34,7 +38,13 @@ __all__ = ["app", "main"]
 DEFAULT_OUT = Path("reports") / "published"
 DEMO_SCORES = frozenset(("nps", "csat", "ces"))  # known without simulating a company
 DEMO_OUTCOMES = frozenset({"churned", "repurchased"})
-OK, FAILED, REFUSED, BUSY, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 130, 143
+OK, FAILED, REFUSED, BUSY, HOOK_FAILED, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 4, 130, 143
+
+
+class _Engine(StrEnum):
+    fork = "fork"
+    kernel = "kernel"
+
 
 app = typer.Typer(
     name="cxstats",
@@ -76,6 +86,12 @@ _CatalogFile = Annotated[
 ]
 
 
+_Period = Annotated[
+    str | None,
+    typer.Option("--period", metavar="PERIOD", help="Period of the reports, such as 2025-Q1 or 2025-03."),
+]
+
+
 @app.callback(invoke_without_command=True)
 def _start(
     context: typer.Context,
@@ -93,7 +109,7 @@ def _start(
 @app.command()
 def demo(out: _Out = DEFAULT_OUT, catalog: _CatalogFile = None) -> None:
     """Render the reports of the demo company: invented customers, known truth."""
-    raise typer.Exit(_render([], "demo", [], out, catalog, None, None))
+    raise typer.Exit(_render(_Asked(out=out, catalog=catalog, survey="demo")))
 
 
 @app.command()
@@ -120,13 +136,14 @@ def list_reports(
     ] = None,
     out: _Out = DEFAULT_OUT,
     catalog: _CatalogFile = None,
+    period: _Period = None,
 ) -> None:
     """The reports of the catalogue and how each last ran; those named, with their parameters."""
     from cxstats.reporting import catalog as catalogs
     from cxstats.reporting import record
     from cxstats.reporting.errors import UsageError
 
-    found = catalogs.load(catalog or catalogs.find())
+    found = catalogs.load(catalog or catalogs.find(), period=period)
     if unknown := found.unknown(reports or []):
         raise UsageError(unknown)
     if not reports:
@@ -136,6 +153,8 @@ def list_reports(
         typer.echo(f"{name}\n  {entry.title} · notebook {entry.notebook} · survey {entry.survey}")
         if entry.audience:
             typer.echo(f"  for: {entry.audience}")
+        if entry.period or entry.compare_with:
+            typer.echo(f"  {_period_words(entry)}")
         runs = [card for card in cards if card["report"] == name]
         for card in runs:
             typer.echo(f"  {card['survey']}: {_state_words(card, out)}")
@@ -143,6 +162,15 @@ def list_reports(
             typer.echo("  never rendered")
         if reports:
             _list_parameters(found.path, entry)
+
+
+def _period_words(entry: Entry) -> str:
+    before = entry.compare_with
+    against = [] if before is None else [before.period, before.report, before.survey]
+    words = [f"period {entry.period}"] if entry.period else []
+    if before is not None:
+        words.append(f"compared with {', '.join(name for name in against if name)}")
+    return " · ".join(words)
 
 
 def _list_parameters(catalog: Path, entry: Entry) -> None:
@@ -163,7 +191,9 @@ def _list_parameters(catalog: Path, entry: Entry) -> None:
 def render(
     reports: Annotated[
         list[str] | None,
-        typer.Argument(metavar="REPORT", help="Reports of the catalogue; all unless named."),
+        typer.Argument(
+            metavar="REPORT", help="Reports of the catalogue ('nps-*' names several); all unless named."
+        ),
     ] = None,
     survey: Annotated[
         str | None,
@@ -175,6 +205,26 @@ def render(
     ] = None,
     out: _Out = DEFAULT_OUT,
     catalog: _CatalogFile = None,
+    period: _Period = None,
+    compare_with: Annotated[
+        str | None,
+        typer.Option("--compare-with", metavar="PERIOD", help="Period to compare the reports with."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Render what has not changed as well.")] = False,
+    jobs: Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Reports made at a time (1).")] = 1,
+    engine: Annotated[
+        _Engine, typer.Option("--engine", help="fork: imports are paid for once; kernel: a Python each.")
+    ] = _Engine.fork,
+    executor: Annotated[
+        str | None,
+        typer.Option("--executor", metavar="ADDRESS", help="Dask scheduler (tcp://host:8786) to make them."),
+    ] = None,
+    on_success: Annotated[
+        str | None, typer.Option("--on-success", metavar="CMD", help="Run for every report published.")
+    ] = None,
+    on_failure: Annotated[
+        str | None, typer.Option("--on-failure", metavar="CMD", help="Run for every report that failed.")
+    ] = None,
     cell_timeout: Annotated[
         float | None, typer.Option(metavar="SECONDS", min=1, help="Longest time for one cell (600).")
     ] = None,
@@ -182,50 +232,85 @@ def render(
         float | None, typer.Option(metavar="SECONDS", min=1, help="Longest time for one report (3600).")
     ] = None,
 ) -> None:
-    """Render reports: every report of the catalogue, or those named.
+    """Render reports: every report of the catalogue, or those named. What has not changed is left as it is.
 
     Exit code 0: done. 1: a report failed (its last good page stays). 2: refused, nothing ran.
-    3: another run was rendering a report. 130, 143: interrupted.
+    3: another run was rendering a report. 4: a hook failed. 130, 143: interrupted.
     """
-    code = _render(reports or [], survey, parameter or [], out, catalog, cell_timeout, run_timeout)
-    raise typer.Exit(code)
+    asked = _Asked(
+        reports=reports or [],
+        survey=survey,
+        parameter=parameter or [],
+        out=out,
+        catalog=catalog,
+        period=period,
+        compare_with=compare_with,
+        force=force,
+        jobs=jobs,
+        engine=engine,
+        executor=executor,
+        on_success=on_success,
+        on_failure=on_failure,
+        cell_timeout=cell_timeout,
+        run_timeout=run_timeout,
+    )
+    raise typer.Exit(_render(asked))
 
 
-def _render(
-    reports: list[str],
-    survey: str | None,
-    parameter: list[str],
-    out: Path,
-    catalog: Path | None,
-    cell_timeout: float | None,
-    run_timeout: float | None,
-) -> int:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Asked:
+    """What a render command asks for."""
+
+    out: Path
+    catalog: Path | None = None
+    reports: Sequence[str] = ()
+    survey: str | None = None
+    parameter: Sequence[str] = ()
+    period: str | None = None
+    compare_with: str | None = None
+    force: bool = False
+    jobs: int = 1
+    engine: _Engine = _Engine.fork
+    executor: str | None = None
+    on_success: str | None = None
+    on_failure: str | None = None
+    cell_timeout: float | None = None
+    run_timeout: float | None = None
+
+
+def _render(asked: _Asked) -> int:
     from cxstats.reporting import catalog as catalogs
+    from cxstats.reporting import hooks
     from cxstats.reporting.errors import RenderError, UsageError
     from cxstats.reporting.plan import plan
     from cxstats.reporting.progress import Progress
     from cxstats.reporting.publish import open_out, target
 
     problems: list[str] = []
-    given: dict[str, str] = {}
-    for text in parameter:
-        try:
-            name, value = _assignment(text)
-            if name in given:
-                raise UsageError(f"parameter {name} is given twice")
-            given[name] = value
-        except UsageError as error:
-            problems += error.problems
+    given = _given(asked.parameter, problems)
     jobs: list[Any] = []
     skipped: list[Any] = []
+    commands: dict[str, list[str] | None] = {}
     try:
-        found = catalogs.load(catalog or catalogs.find())
-        jobs, skipped = plan(found, reports=reports, survey=survey, given=given, describe=describe)
+        for status, option, text in (
+            ("ok", "--on-success", asked.on_success),
+            ("failed", "--on-failure", asked.on_failure),
+        ):
+            commands[status] = hooks.command(option, text)
+    except UsageError as error:
+        problems += error.problems
+    try:
+        found = catalogs.load(
+            asked.catalog or catalogs.find(), period=asked.period, compare_with=asked.compare_with
+        )
+        jobs, skipped = plan(
+            found, reports=asked.reports, survey=asked.survey, given=given, describe=describe
+        )
     except UsageError as error:
         problems += error.problems
     if problems:
         raise UsageError(problems)
-    out = open_out(out)
+    out = open_out(asked.out)
     for job in jobs:
         target(out, job.survey.name, job.report)
 
@@ -238,17 +323,66 @@ def _render(
         _complain("nothing was rendered")
         return REFUSED
     defaults = Limits()
-    limits = Limits(cell=cell_timeout or defaults.cell, run=run_timeout or defaults.run)
+    limits = Limits(cell=asked.cell_timeout or defaults.cell, run=asked.run_timeout or defaults.run)
     with _terminable():
         try:
-            outcomes = render(jobs, out, limits=limits, progress=progress)
+            with _machines(asked.executor, asked.jobs) as (executor, workers):
+                outcomes = render(
+                    jobs,
+                    out,
+                    limits=limits,
+                    progress=progress,
+                    workers=workers,
+                    engine=asked.engine.value,
+                    force=asked.force,
+                    executor=executor,
+                )
         except RenderError as error:
             _complain(str(error))
             return FAILED
         except KeyboardInterrupt as ended:
             _complain("Interrupted. What was published before stays as it is.")
             return TERMINATED if isinstance(ended, _Terminated) else INTERRUPTED
-    return _report(outcomes, out)
+        return _hooked(_report(outcomes, out), outcomes, out, commands)
+
+
+def _given(texts: Sequence[str], problems: list[str]) -> dict[str, str]:
+    """The values of -p by name; what is wrong with them goes to ``problems``."""
+    from cxstats.reporting.errors import UsageError
+
+    given: dict[str, str] = {}
+    for text in texts:
+        try:
+            name, value = _assignment(text)
+            if name in given:
+                raise UsageError(f"parameter {name} is given twice")
+            given[name] = value
+        except UsageError as error:
+            problems += error.problems
+    return given
+
+
+@contextlib.contextmanager
+def _machines(address: str | None, jobs: int) -> Iterator[tuple[Any, int]]:
+    """An executor on the cluster at ``address`` and how many reports it makes at a time; None for this machine."""
+    if address is None:
+        yield None, jobs
+        return
+    from cxstats.reporting.errors import UsageError
+    from cxstats.simulation.execution import executor
+
+    try:
+        pool = executor(address)
+    except ImportError as error:
+        raise UsageError(f"--executor: {error}") from error
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--executor {address}: no Dask scheduler answers there ({error})") from error
+    with pool:
+        cluster = getattr(pool, "_client", None)
+        n = sum(cluster.ncores().values()) if cluster is not None else jobs
+        if not n:
+            raise UsageError(f"--executor {address}: the cluster has no workers")
+        yield pool, n if jobs == 1 else min(jobs, n)
 
 
 def _assignment(text: str) -> tuple[str, str]:
@@ -341,13 +475,31 @@ def _report(outcomes: list[Outcome], out: Path) -> int:
     return FAILED if failed else BUSY if busy else OK
 
 
+def _hooked(code: int, outcomes: list[Outcome], out: Path, commands: dict[str, list[str] | None]) -> int:
+    """The hooks of reports that were published or failed; a hook's own failure is told, and undoes nothing."""
+    from cxstats.reporting.hooks import run_hook
+
+    for outcome in outcomes:
+        parts = commands.get(outcome.status)
+        if parts is None:
+            continue
+        if wrong := run_hook(parts, out, outcome.job.survey.name, outcome.job.report):
+            _complain(f"{outcome.job.name}: the hook did not do its work: {wrong}")
+            code = code or HOOK_FAILED
+    return code
+
+
 def _state_words(card: dict[str, Any], out: Path) -> str:
     words = []
-    if card["href"]:
-        words.append(f"last good run {card['published']}, {out / card['href']}")
     if card["failed"]:
         words.append(f"last attempt failed on {card['failed']['date']}: {card['failed']['cause']}")
-    return "; ".join(words) or "never rendered"
+    elif card["state"] == "unchanged":
+        words.append(f"unchanged when last looked at, on {card['checked']}")
+    if card["href"]:
+        words.append(f"last good run {card['published']}, {out / card['href']}")
+    if not words:
+        return "never rendered"
+    return f"{'failed' if card['failed'] else card['state']} · {'; '.join(words)}"
 
 
 # Errors, signals ----------------------------------------------------------------------------------

@@ -233,7 +233,7 @@ def test_check_reads_and_judges(run, project) -> None:
 
 
 def test_a_fault_of_ours_is_told_without_a_traceback(run, project, monkeypatch) -> None:
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise RuntimeError("a wheel came off")
 
     monkeypatch.setattr(catalogs, "load", broken)

@@ -1,7 +1,6 @@
-"""The papermill engine that reports run with: papermill's own, with a bound on what a cell may say.
+"""The papermill engine that reports run with: papermill's own, with a bound on what a notebook may show.
 
-A cell that prints in an endless loop, or a library that logs every row, would otherwise fill this process's
-memory and the page. What goes beyond is counted and left out, and the page says so.
+(What a cell may print is bounded where it is printed: :mod:`.outstream`.)
 """
 
 from __future__ import annotations
@@ -12,11 +11,10 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 from papermill.utils import merge_kwargs, remove_args
 
-__all__ = ["LONGEST_OUTPUT", "LONGEST_TEXT", "NAME", "Engine"]
+__all__ = ["MOST", "NAME", "Engine"]
 
 NAME = "cxstats"
-LONGEST_TEXT = 1_000_000  # characters that one cell may print
-LONGEST_OUTPUT = 64_000_000  # characters of everything else that a notebook may show
+MOST = 64_000_000  # characters that a notebook may show in all: more would only fill this process
 
 
 class Engine(NBClientEngine):
@@ -39,31 +37,23 @@ class Engine(NBClientEngine):
 class _Client(PapermillNotebookClient):
     """Counts what cells show, and stops keeping it where it is too much."""
 
-    def __init__(self, *args: Any, **settings: Any) -> None:
-        super().__init__(*args, **settings)
-        self._printed: dict[int, int] = {}
-        self._shown = 0
+    _shown = 0
 
     def output(self, outs: list, msg: dict, display_id: str | None, cell_index: int) -> Any:
         content = msg["content"]
-        if msg["msg_type"] == "stream":
-            text = content.get("text", "")
-            before = self._printed.get(cell_index, 0)
-            self._printed[cell_index] = before + len(text)
-            room = LONGEST_TEXT - before
-            if len(text) > room:
-                if room < 0:
-                    return None
-                note = f"\n[The cell printed more than {LONGEST_TEXT:,} characters: the rest is left out.]\n"
-                content["text"] = text[:room] + note
-                self._printed[cell_index] = max(self._printed[cell_index], LONGEST_TEXT + 1)
-        elif msg["msg_type"] in ("display_data", "execute_result"):
-            size = sum(len(value) for value in content["data"].values() if isinstance(value, str))
-            if self._shown + size > LONGEST_OUTPUT:
-                note = f"[Output of {size:,} characters left out: the notebook shows too much.]"
+        shown = (
+            {"text/plain": content.get("text", "")}
+            if msg["msg_type"] == "stream"
+            else content.get("data", {})
+        )
+        size = sum(len(value) for value in shown.values() if isinstance(value, str))
+        self._shown += size
+        if self._shown > MOST:
+            note = f"[{size:,} characters left out: the notebook shows more than {MOST:,}.]\n"
+            if msg["msg_type"] == "stream":
+                content["text"] = note
+            elif "data" in content:
                 content["data"], content["metadata"] = {"text/plain": note}, {}
-            else:
-                self._shown += size
         return super().output(outs, msg, display_id, cell_index)
 
 

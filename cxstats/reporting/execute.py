@@ -330,7 +330,7 @@ def _diagnosis(one: _Attempt, limits: Limits) -> tuple[str, str]:
         cause = f"{_capital(where)} ran longer than {limits.cell:g} seconds and was stopped."
         return f"{cause} Raise --cell-timeout if it may take that long.", detail
     if one.notebook is None:
-        return _not_started(kernel, status, limits), detail
+        return _not_started(error, kernel, status, limits), detail
     if kind in ("DeadKernelError", "RuntimeError") and status is not None:
         return _died(where, status), detail
     if error is not None:
@@ -353,9 +353,10 @@ def _exception(error: Any, where: str) -> str:
     return f"{_capital(where)} failed: {message[:600] or 'no message'} ({name})."
 
 
-def _not_started(kernel: Kernel, status: int | None, limits: Limits) -> str:
+def _not_started(error: BaseException | None, kernel: Kernel, status: int | None, limits: Limits) -> str:
     tail = kernel.log_tail(1)
-    if status is None or status == -signal.SIGTERM or kernel.process is None:
+    late = status is None or "respond" in str(error)  # nbclient's words; how it then ended it says nothing
+    if late or kernel.process is None:
         return f"Python did not start for the notebook within {limits.start:g} seconds. {tail}".strip()
     return f"Python for the notebook ended before it was ready (exit {status}). {tail}".strip()
 

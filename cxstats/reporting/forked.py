@@ -138,7 +138,7 @@ class ForkServer:
 
     def launch(
         self,
-        connection_file: str,
+        arguments: Sequence[str],
         *,
         folder: Path,
         environment: Mapping[str, str],
@@ -146,14 +146,14 @@ class ForkServer:
         give_up: Callable[[], bool] = lambda: False,
         seconds: float = 60,
     ) -> ForkedProcess:
-        """A new kernel on ``connection_file``, in ``folder``.
+        """A new kernel in ``folder``, with the ``arguments`` that ``python -m ipykernel_launcher`` would get.
 
         Raises Gone when there is none to be had within ``seconds``, or nobody wants it any more.
         """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
             with theirs:
-                self._send(connection_file, folder, environment, [theirs.fileno(), log.fileno()])
+                self._send(arguments, folder, environment, [theirs.fileno(), log.fileno()])
             end = time.monotonic() + seconds
             while not select.select([ours], [], [], _PATIENCE)[0]:
                 if give_up() or time.monotonic() > end:
@@ -170,7 +170,7 @@ class ForkServer:
         return ForkedProcess(said["pid"], ours)
 
     def _send(
-        self, connection_file: str, folder: Path, environment: Mapping[str, str], fds: list[int]
+        self, arguments: Sequence[str], folder: Path, environment: Mapping[str, str], fds: list[int]
     ) -> None:
         base = self._environment
         changed: dict[str, str | None] = {
@@ -178,7 +178,7 @@ class ForkServer:
         }
         changed |= dict.fromkeys(base.keys() - environment.keys())
         request: dict[str, Any] = {
-            "connection_file": connection_file,
+            "arguments": list(arguments),
             "folder": str(folder),
             "environment": changed,
         }
@@ -197,14 +197,17 @@ class ForkServer:
             return next((line.strip() for line in reversed(lines) if line.strip()), "")
         return ""
 
-    def close(self) -> None:
-        """End the server and every kernel it made; waits until they are gone."""
+    def close(self, *, patience: float = 5) -> None:
+        """End the server and every kernel it made; waits until they are gone.
+
+        One that is still importing after ``patience`` seconds has no kernel yet, and is killed.
+        """
         if self._control is None or self.process is None:
             return
         self._control.close()
         try:
-            self.process.wait(timeout=5)
-        except subprocess.TimeoutExpired:  # still importing, or stopped: it has no kernel that could stay
+            self.process.wait(timeout=patience)
+        except subprocess.TimeoutExpired:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()

@@ -33,7 +33,15 @@ __all__ = ["BASE", "LARGEST_REQUEST", "LIBRARIES", "main"]
 LARGEST_REQUEST = 200_000  # bytes
 
 # What a kernel itself needs
-BASE = ("IPython", "ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.subshell_manager", "pydoc", "pdb")
+BASE = (
+    "cxstats.reporting.outstream",
+    "IPython",
+    "ipykernel.kernelapp",
+    "ipykernel.ipkernel",
+    "ipykernel.subshell_manager",
+    "pydoc",
+    "pdb",
+)
 
 # What reports use, under the names that load all of it. The inline backend of matplotlib is not among
 # them: it joins the shell that is there when it is loaded, and here there is none yet.
@@ -228,7 +236,7 @@ class _Server:
                     os.environ[name] = value
             os.chdir(request["folder"])
             _draw_anew()
-            _kernel(request["connection_file"], parent)
+            _kernel(request["arguments"], parent)
         except BaseException:
             traceback.print_exc()
             sys.stderr.flush()
@@ -237,21 +245,14 @@ class _Server:
         os._exit(0)
 
 
-def _kernel(connection_file: str, parent: int) -> None:
+def _kernel(arguments: list[str], parent: int) -> None:
     """What ``python -m ipykernel_launcher`` does."""
     from ipykernel import kernelapp
 
     launcher = Path(kernelapp.__file__).parents[1] / "ipykernel_launcher.py"
-    sys.argv = [str(launcher), "-f", connection_file]
+    sys.argv = [str(launcher), *arguments]
     with contextlib.suppress(SystemExit):
-        kernelapp.IPKernelApp.launch_instance(
-            argv=[
-                "-f",
-                connection_file,
-                "--IPKernelApp.ignore_cwd=True",
-                f"--IPKernelApp.parent_handle={parent}",
-            ]
-        )
+        kernelapp.launch_new_instance(argv=[*arguments, f"--IPKernelApp.parent_handle={parent}"])
 
 
 def _redirect(log: int) -> None:

@@ -26,6 +26,8 @@ THREADS = (
     "POLARS_MAX_THREADS",
     "CXSTATS_THREADS",
 )
+_STREAM = "cxstats.reporting.outstream.Bounded"
+_LONGEST_TAIL = 64_000  # bytes
 _LONGEST_SOCKET = 80  # bytes of path: a Unix socket's address holds about 100, names are appended
 
 
@@ -93,7 +95,7 @@ class Kernel:
             async def launch_kernel(self, cmd: list[str], **settings: Any) -> Any:
                 assert kernel.server is not None
                 self.process = kernel.server.launch(
-                    self.parent.connection_file,
+                    cmd[cmd.index("-f") :],
                     folder=kernel.work,
                     environment=settings["env"],
                     log=settings["stdout"],
@@ -109,7 +111,11 @@ class Kernel:
                 # Not looked up by name: a user's own "python3" may belong to another Python.
                 command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
                 return KernelSpec(
-                    argv=[*command, "--IPKernelApp.ignore_cwd=True"],
+                    argv=[
+                        *command,
+                        "--IPKernelApp.ignore_cwd=True",
+                        f"--IPKernelApp.outstream_class={_STREAM}",
+                    ],
                     language="python",
                     display_name="Python 3",
                 )
@@ -169,7 +175,9 @@ class Kernel:
     def log_tail(self, lines: int = 20) -> str:
         """The last lines the process itself wrote (not the notebook's output)."""
         try:
-            return "\n".join(self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
+            with open(self._log, "rb") as file:
+                file.seek(max(0, file.seek(0, os.SEEK_END) - _LONGEST_TAIL))
+                return "\n".join(file.read().decode("utf-8", "replace").splitlines()[-lines:])
         except OSError:
             return ""
 

@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from cxstats.display import marks, picture
+from cxstats.display.plain import printable
 from cxstats.display.theme import css
 from cxstats.words import capitalised
 
@@ -30,9 +31,14 @@ def inline(text: object) -> Markup:
     >>> str(inline("**Note.** <b> [see](#ledger), `wave:`"))
     '<strong>Note.</strong> &lt;b&gt; <a href="#ledger">see</a>, <code>wave:</code>'
     """
-    html = _CODE.sub(r"<code>\1</code>", str(escape(text)))
+    html = _CODE.sub(r"<code>\1</code>", printable(str(escape(text))))
     html = _BOLD.sub(r"<strong>\1</strong>", html)
     return Markup(_LINK.sub(r'<a href="#\2">\1</a>', html))  # the text is escaped above
+
+
+def _finished(value: Any) -> Any:
+    """What a template prints: text without characters that act on what stands around them."""
+    return printable(value) if type(value) is str else value
 
 
 @cache
@@ -41,6 +47,7 @@ def environment() -> Environment:
     env = Environment(
         loader=PackageLoader("cxstats.display", "templates"),
         autoescape=True,
+        finalize=_finished,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -77,7 +84,7 @@ def part_html(part: Mapping[str, Any], **context: Any) -> Markup:
     """One part's HTML from its data.
 
     ``context`` may hold ``figure_numbers`` (key to number) and ``on_page`` (whether this is the page,
-    where the title is the ``h1``, or a notebook).
+    where the title is the ``h1``, or a notebook), and ``ids`` (False where the part stands there already).
 
     Raises
     ------
@@ -87,7 +94,7 @@ def part_html(part: Mapping[str, Any], **context: Any) -> Markup:
     if kind not in KINDS:
         raise ValueError(f"unknown part {kind!r}; a page knows {', '.join(KINDS)}")
     template = environment().get_template("parts.html.j2")
-    module = template.make_module({"figure_numbers": {}, "on_page": False, **context})
+    module = template.make_module({"figure_numbers": {}, "on_page": False, "ids": True, **context})
     return Markup(getattr(module, kind)(part))
 
 

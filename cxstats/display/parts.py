@@ -10,18 +10,23 @@ everything else is escaped.
 
 from __future__ import annotations
 
+import base64
 import math
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cxstats.display.fragments import PART_MIME, notebook_html
 from cxstats.display.marks import key_sample
 from cxstats.display.picture import Draw, paint
+from cxstats.display.slide import Words, slide_png, slides_wanted
 from cxstats.findings import Finding, MainPoint
 from cxstats.words import count, number, percent
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as MplFigure
 
 __all__ = [
     "PART_MIME",
@@ -322,8 +327,15 @@ class Figure(_Part):
             key_sample(mark)
 
     def to_json(self) -> dict[str, Any]:
-        """The part as plain data, pictures included."""
-        wide, narrow = paint(self.draw, "wide"), paint(self.draw, "narrow")
+        """The part as plain data, pictures included; the slide too where :func:`.slides_wanted`."""
+        slides: list[str] = []
+
+        def slide(figure: MplFigure) -> None:
+            words = Words(self.headline, self.subtitle, self.source, self.key_marks)
+            slides.append(base64.b64encode(slide_png(figure, words)).decode("ascii"))
+
+        wide = paint(self.draw, "wide", **({"also": slide} if slides_wanted() else {}))
+        narrow = paint(self.draw, "narrow")
         return {
             "part": "figure",
             "key": self.key,
@@ -333,6 +345,7 @@ class Figure(_Part):
             "key_marks": [[mark, words] for mark, words in self.key_marks],
             "wide": wide.to_json(),
             "narrow": narrow.to_json(),
+            **({"slide": slides[0]} if slides else {}),
             "missing_glyphs": wide.missing_glyphs,
             "table": self.table.to_json(),
             "source": self.source,

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Literal
 from xml.etree import ElementTree
 
 from cxstats.display import theme
+from cxstats.display.plain import printable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MplFigure
+    from matplotlib.text import Text
 
 __all__ = ["MANY_MARKS", "Canvas", "Draw", "Picture", "compact_svg", "n_marks", "paint"]
 
@@ -98,8 +100,12 @@ def picture_uri(picture: dict[str, object]) -> str:
     raise ValueError(f"a figure is SVG or PNG, not {mime!r}")
 
 
-def paint(draw: Draw, kind: Literal["wide", "narrow"]) -> Picture:
+def paint(
+    draw: Draw, kind: Literal["wide", "narrow"], *, also: Callable[[MplFigure], None] = lambda figure: None
+) -> Picture:
     """The picture that ``draw`` makes on a canvas of this kind.
+
+    ``also`` is called with the finished figure, while the settings and fonts that it was drawn with hold.
 
     Raises
     ------
@@ -115,9 +121,13 @@ def paint(draw: Draw, kind: Literal["wide", "narrow"]) -> Picture:
         if theme.fallback_fonts(text):
             with theme.drawing(text):
                 figure = _drawn(draw, canvas)
-                return _saved(figure, text)
+                picture = _saved(figure, text)
+                also(figure)
+                return picture
         with theme.drawing():
-            return _saved(figure, text)
+            picture = _saved(figure, text)
+            also(figure)
+            return picture
 
 
 def _drawn(draw: Draw, canvas: Canvas) -> MplFigure:
@@ -126,6 +136,9 @@ def _drawn(draw: Draw, canvas: Canvas) -> MplFigure:
     figure = draw(canvas)
     if not isinstance(figure, Figure):
         raise TypeError(f"draw(canvas) must return a matplotlib Figure, but returned {type(figure).__name__}")
+    for text in _text_artists(figure):
+        if (said := text.get_text()) != printable(said):
+            text.set_text(printable(said))
     return figure
 
 
@@ -139,14 +152,18 @@ def _saved(figure: MplFigure, text: str) -> Picture:
         return Picture("image/png", data, width, height, missing)
     svg = io.StringIO()
     figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    return Picture("image/svg+xml", compact_svg(svg.getvalue()), width, height, missing)
+    return Picture("image/svg+xml", compact_svg(printable(svg.getvalue())), width, height, missing)
 
 
 def _texts(figure: MplFigure) -> str:
+    figure.draw_without_rendering()  # tick labels exist only once they are laid out
+    return "".join(text.get_text() for text in _text_artists(figure))
+
+
+def _text_artists(figure: MplFigure) -> list[Text]:
     from matplotlib.text import Text
 
-    figure.draw_without_rendering()  # tick labels exist only once they are laid out
-    return "".join(text.get_text() for text in figure.findobj(Text))
+    return figure.findobj(Text)
 
 
 def n_marks(figure: MplFigure) -> int:

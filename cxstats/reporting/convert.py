@@ -12,7 +12,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from html import unescape
@@ -27,7 +27,10 @@ from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from traitlets.config import Config
 
 from cxstats.display.fragments import PART_MIME, environment, part_html
+from cxstats.display.plain import printable
 from cxstats.display.theme import css
+from cxstats.reporting.downloads import Download
+from cxstats.reporting.mathml import mathml
 
 __all__ = ["Edition", "to_html"]
 
@@ -40,6 +43,7 @@ _HEADS = {
     "limits": ("limits", "What this cannot tell you"),
     "method": ("method", "Method and versions"),
     "ledger": ("ledger", "Every row accounted for"),
+    "downloads": ("downloads", "Take it with you"),
 }
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -54,6 +58,7 @@ def to_html(
     reader_href: str | None = None,
     footer: str = "",
     language: str = "en",
+    downloads: Sequence[Download] = (),
 ) -> str:
     """The page of an executed notebook.
 
@@ -66,6 +71,7 @@ def to_html(
     analyst_href, reader_href : address of the other edition, for the foot of the page.
     footer : a line at the foot of the page.
     language : the page's language, as HTML names it.
+    downloads : files that lie beside the page, which its last section links to.
 
     Returns
     -------
@@ -81,6 +87,9 @@ def to_html(
     page.show_code = edition == "analyst"
     page.index_href = index_href
     page.footer = footer
+    if downloads:
+        page.downloads = _download_list(downloads)
+        page.contents.append(_HEADS["downloads"])
     page.editions = [
         (words, href)
         for words, href in (("Analyst edition, with code", analyst_href), ("Reader edition", reader_href))
@@ -89,7 +98,7 @@ def to_html(
     page.set_style()
     exporter = _ReportExporter(config=Config())
     html, _ = exporter.from_notebook_node(page.evidence, resources={"page": page})
-    return html
+    return printable(html)
 
 
 # ---------------------------------------------------------------- what the page consists of
@@ -115,6 +124,7 @@ class _Page:
     limits: str = ""
     method: str = ""
     ledger: str = ""
+    downloads: str = ""
     show_code: bool = False
     index_href: str | None = None
     footer: str = ""
@@ -136,6 +146,26 @@ class _Page:
         self.style = f"{css(*sheets)}\n@page{{{margins}}}"
         digest = hashlib.sha256(self.style.encode()).digest()
         self.style_hash = f"sha256-{base64.b64encode(digest).decode('ascii')}"
+
+
+def _download_list(files: Sequence[Download]) -> Markup:
+    """Links to the files beside the page, each under the name it is to be saved as; slides share a line."""
+
+    def link(file: Download, words: str) -> str:
+        return f'<a href="{escape(file.name)}" download="{escape(file.saved_as)}">{escape(words)}</a>'
+
+    lines = [
+        f"<li>{link(file, file.words)} ({_size(file.content)})</li>"
+        for file in files
+        if file.kind != "slides"
+    ]
+    if slides := [link(file, file.words) for file in files if file.kind == "slides"]:
+        lines.append(f"<li>Slides, 1920 × 1080 pixels: {', '.join(slides)}</li>")
+    return Markup("\n".join(lines))
+
+
+def _size(content: bytes) -> str:
+    return f"{max(1, round(len(content) / 1000)):,} KB"
 
 
 def _css_string(text: str) -> str:
@@ -197,7 +227,9 @@ def _collect(notebook: Any, *, title: str | None, language: str) -> _Page:
             setattr(page, kind, _render(kind, part, numbers))
     if header is not None:
         macros = (
-            environment().get_template("parts.html.j2").make_module({"figure_numbers": {}, "on_page": True})
+            environment()
+            .get_template("parts.html.j2")
+            .make_module({"figure_numbers": {}, "on_page": True, "ids": True})
         )
         if header["facts"]:
             page.facts = macros.facts(header["facts"])
@@ -205,9 +237,9 @@ def _collect(notebook: Any, *, title: str | None, language: str) -> _Page:
     return page
 
 
-def _render(kind: str, part: Mapping[str, Any], numbers: Mapping[str, int]) -> Markup:
+def _render(kind: str, part: Mapping[str, Any], numbers: Mapping[str, int], *, ids: bool = True) -> Markup:
     try:
-        return part_html(part, figure_numbers=numbers, on_page=True)
+        return part_html(part, figure_numbers=numbers, on_page=True, ids=ids)
     except Exception as error:
         raise ValueError(f"the page's part {kind!r} is damaged: {error}") from error
 
@@ -376,10 +408,12 @@ class _Prose(IPythonRenderer):
         return f'<pre tabindex="0"><code>{escape(code)}</code></pre>\n'
 
     def block_math(self, body: str) -> str:
-        return f'<pre tabindex="0"><code>{escape(body)}</code></pre>\n'
+        # a span: in a paragraph, where mathematics may stand, a block would end it
+        inner = mathml(body, block=True) or f"<code>{escape(body)}</code>"
+        return f'<span class="cx-math" role="region" tabindex="0" aria-label="Formula">{inner}</span>\n'
 
     def inline_math(self, body: str) -> str:
-        return f"<code>{escape(body)}</code>"
+        return mathml(body) or f"<code>{escape(body)}</code>"
 
 
 def _plain(html: str) -> str:
@@ -408,6 +442,7 @@ class _Outputs:
 
     def __init__(self, page: _Page) -> None:
         self.page = page
+        self._shown: set[str] = set()
 
     def html(self, output: Mapping[str, Any], cell: Mapping[str, Any]) -> Markup:
         """One output: a part, a table, a picture, or text; nothing for errors and standard error."""
@@ -419,7 +454,12 @@ class _Outputs:
         data = output.get("data", {})
         if isinstance(data.get(PART_MIME), Mapping):
             part = data[PART_MIME]
-            return _render(str(part.get("part")), part, self.page.figure_numbers)
+            kind = str(part.get("part"))
+            # what has a place of its own stands there; a figure shown twice is linked to where it stands first
+            name = f"figure {part.get('key')}" if kind == "figure" else kind
+            ids = name not in self._shown and kind not in _PLACED
+            self._shown.add(name)
+            return _render(kind, part, self.page.figure_numbers, ids=ids)
         if "text/html" in data:
             tables = _tables(_joined(data["text/html"]))
             if tables:

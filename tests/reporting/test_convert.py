@@ -217,7 +217,9 @@ def test_alt_text_of_a_picture_output_is_kept():
         ("![far](https://example.org/a.png)", "<em>far</em>"),
         ("![in](data:text/html;base64,PHNjcmlwdD4=)", "<em>in</em>"),
         ("*a* <b onclick=x>b</b>", "<em>a</em> &lt;b onclick=x&gt;b&lt;/b&gt;"),
-        ("$a<b$ and $$c$$", "a&lt;b"),
+        ("$a<b$", "<math><mrow><mi>a</mi><mo>&lt;</mo><mi>b</mi></mrow></math>"),
+        ("so $$c$$", '<p>so <span class="cx-math" role="region" tabindex="0" aria-label="Formula"><math display='),
+        ("$\\input{<b>}$", "<code>\\input{&lt;b&gt;}</code>"),
         ("`<i>`", "<code>&lt;i&gt;</code>"),
     ],
 )

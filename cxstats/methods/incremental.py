@@ -23,7 +23,17 @@ import pandas as pd
 
 from cxstats.methods.clusters import require_columns
 from cxstats.methods.predictors import Block, predictor_block
-from cxstats.methods.splits import Judged, PartFit, Split, concordance, judge_splits, part_splits
+from cxstats.methods.splits import (
+    Judged,
+    PartFit,
+    Split,
+    best_penalty,
+    concordance,
+    fit_penalties,
+    judge_splits,
+    linear_predictor,
+    part_splits,
+)
 from cxstats.parameters import Count, Level, Seed, checked
 from cxstats.show import definition_html
 from cxstats.words import count, join_words
@@ -55,7 +65,7 @@ class Race:
     covariance : of the gains of the scores (without "all"), shape (S, S).
     first : share of resamples of customers in which each score's gain is the largest, in the order of ``scores``.
     shapley : what each score, and what was known, contributes to the AUC above 0.5 of the rule of everything:
-        ``value``, ``standard_error``, ``low``, ``high``; the values add up to it.
+        ``value``, ``standard_error``, ``low``, ``high``; the values add up to it. Empty where not asked for.
     level : confidence level.
     columns_of_largest : number of columns of the largest rule.
     events_per_column : events (or non-events, if fewer) for each of them.
@@ -109,6 +119,7 @@ def race(
     level: float = 0.95,
     resamples: int = 200,
     optimism: bool = True,
+    contributions: bool = True,
     seed: int = 20250401,
 ) -> Race:
     """Race scores for what they add to a prediction, on the same customers and fair folds.
@@ -126,6 +137,8 @@ def race(
     level : confidence level.
     resamples : resamples of parts for the share of first places. seed : of the resamples.
     optimism : also compute what the rules show in the customers they were trained on, and Harrell's correction.
+    contributions : also compute what each score is worth alone, and the Shapley values, which need a rule for every
+        subset of the scores.
 
     Returns
     -------
@@ -152,6 +165,7 @@ def race(
         checked("seed", seed, Seed),
         left_out=len(rows) - prepared.n,
         optimism=optimism,
+        contributions=contributions,
     )
 
 
@@ -167,6 +181,7 @@ def temporal_race(
     weight: str | None = None,
     level: float = 0.95,
     resamples: int = 200,
+    contributions: bool = True,
     seed: int = 20250401,
 ) -> Race:
     """The same race with rules trained on the earlier waves and judged on the last: does the gain last?
@@ -204,7 +219,13 @@ def temporal_race(
     for rows_of, what in ((split.train, "in the earlier waves"), (split.test, "in the last wave")):
         _require_events(prepared.event[rows_of], what)
     return _raced(
-        prepared, (split,), level, resamples, checked("seed", seed, Seed), left_out=len(rows) - prepared.n
+        prepared,
+        (split,),
+        level,
+        resamples,
+        checked("seed", seed, Seed),
+        left_out=len(rows) - prepared.n,
+        contributions=contributions,
     )
 
 
@@ -393,6 +414,7 @@ def _raced(
     *,
     left_out: int,
     optimism: bool = False,
+    contributions: bool = True,
 ) -> Race:
     from scipy import stats
 
@@ -401,15 +423,21 @@ def _raced(
     base = [KNOWN] if prepared.blocks[KNOWN].width else []
     parts = int(prepared.part.max()) + 1
     drawn = np.random.default_rng(seed).multinomial(parts, np.full(parts, 1 / parts), size=resamples)
+    targets = [*([*base, name] for name in scores), everyone]
     ranked = {tuple(base), *((*base, name) for name in scores)}
+    subsets = [names for size in range(1, len(everyone) + 1) for names in combinations(everyone, size)]
+    if not contributions:
+        raced = ranked | {tuple(everyone)}
+        subsets = [names for names in subsets if names in raced]
+    whole: dict[tuple[str, ...], tuple[PartFit, ...]] = {}
     judged: dict[tuple[str, ...], Judged] = {}
-    for size in range(1, len(everyone) + 1):
-        for names in combinations(everyone, size):
-            judged[names] = judge_splits(
-                prepared.design(names), prepared.event, prepared.weight, prepared.part, splits,
-                few_events=prepared.few_events,
-                multiplicity=drawn if names in ranked else None,
-            )  # fmt: skip
+    for names in subsets:
+        own = prepared.design(names), prepared.event, prepared.weight, prepared.part
+        whole[names] = fit_penalties(*own, parts, few_events=prepared.few_events)
+        judged[names] = judge_splits(
+            *own, splits, few_events=prepared.few_events, multiplicity=drawn if names in ranked else None,
+            whole=whole[names],
+        )  # fmt: skip
     chance = Judged(0.5, np.full(parts, 0.5), np.full(resamples, 0.5), np.full(prepared.n, np.nan), ())
     at = lambda names: judged.get(tuple(names), chance)  # noqa: E731
     present = np.array([np.any(prepared.part == j) for j in range(parts)])
@@ -421,15 +449,18 @@ def _raced(
         return factor * deviation.T @ deviation
 
     known = at(base)
-    targets = [*([*base, name] for name in scores), everyone]
     gain = np.array([at(names).auc - known.auc for names in targets])
     replicates = np.column_stack([at(names).replicates - known.replicates for names in targets])
     spread = covariance(replicates)
     error = np.sqrt(np.diag(spread))
-    alone = [at([name]) for name in scores] + [at(scores)]
     nothing = [float("nan")] * len(targets)
+    alone, alone_error = nothing, nothing
+    if contributions:
+        single = [at([name]) for name in scores] + [at(scores)]
+        alone = [one.auc for one in single]
+        alone_error = np.sqrt(np.diag(covariance(np.column_stack([one.replicates for one in single]))))
     apparent, corrected = (
-        _apparent_gains(prepared, base, targets, drawn[:60]) if optimism else (nothing, nothing)
+        _apparent_gains(prepared, base, targets, drawn[:60], whole) if optimism else (nothing, nothing)
     )
     gains = pd.DataFrame(
         {
@@ -437,8 +468,8 @@ def _raced(
             "standard_error": error,
             "low": gain - t * error,
             "high": gain + t * error,
-            "alone": [one.auc for one in alone],
-            "alone_error": [float(np.sqrt(covariance(one.replicates[:, None])[0, 0])) for one in alone],
+            "alone": alone,
+            "alone_error": alone_error,
             "apparent": apparent,
             "optimism_corrected": corrected,
         },
@@ -457,7 +488,7 @@ def _raced(
         gains=gains,
         covariance=spread[: len(scores), : len(scores)],
         first=(tie / tie.sum(axis=1, keepdims=True)).mean(axis=0),
-        shapley=_shapley(everyone, at, covariance, t),
+        shapley=_shapley(everyone if contributions else [], at, covariance, t),
         level=level,
         columns_of_largest=widest,
         events_per_column=prepared.fewer / max(widest - 1, 1),
@@ -467,7 +498,11 @@ def _raced(
 
 
 def _apparent_gains(
-    prepared: _Prepared, base: list[str], targets: list[list[str]], drawn: np.ndarray
+    prepared: _Prepared,
+    base: list[str],
+    targets: list[list[str]],
+    drawn: np.ndarray,
+    whole: dict[tuple[str, ...], tuple[PartFit, ...]],
 ) -> tuple[list[float], list[float]]:
     """Gains in the customers the rules were trained on, and the same less what a bootstrap shows to be optimism."""
     case, mass, part = prepared.event > 0.5, prepared.weight, prepared.part
@@ -476,9 +511,9 @@ def _apparent_gains(
         if not names:
             return 0.5, np.zeros(len(drawn))
         design = prepared.design(names)
-        fit = PartFit.made(design, prepared.event, mass, part, drawn.shape[1], few_events=prepared.few_events)
-        here = concordance((design @ fit.beta)[:, None], case, mass[:, None])[0]
-        again = design @ fit.resampled(drawn).T
+        fit = best_penalty(whole[tuple(names)], design, prepared.event, mass, part)
+        here = concordance(linear_predictor(design, fit.beta)[:, None], case, mass[:, None])[0]
+        again = linear_predictor(design, fit.resampled(drawn))
         there = concordance(again, case, mass[:, None] * drawn[:, part].T)
         back = concordance(again, case, mass[:, None])
         return here[0] / here[1], there[:, 0] / there[:, 1] - back[:, 0] / back[:, 1]
@@ -508,7 +543,7 @@ def _shapley(everyone: list[str], at, covariance, t: float) -> pd.DataFrame:
                 again = again + share * (with_it.replicates - without.replicates)
         value.append(total)
         replicates.append(again)
-    error = np.sqrt(np.diag(covariance(np.column_stack(replicates))))
+    error = np.sqrt(np.diag(covariance(np.column_stack(replicates)))) if everyone else np.empty(0)
     value = np.array(value)
     return pd.DataFrame(
         {"value": value, "standard_error": error, "low": value - t * error, "high": value + t * error},

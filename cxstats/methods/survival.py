@@ -425,12 +425,9 @@ def dynamic_auc(
     level = checked("level", level, Level)
     frame = _timed(rows, day, event, [score, *([part] if part else [])]).dropna(subset=[score])
     days = np.asarray(days, dtype=float)
-
-    def both(keep: np.ndarray) -> np.ndarray:
-        mass = np.where(keep, frame["n"], 0.0)
-        return np.array([_auc_at(frame, score, mass, t) for t in days])
-
-    whole = both(np.ones(len(frame), bool))
+    counts = _Dated.of(frame, score, days)
+    mass = frame["n"].to_numpy()
+    whole = counts.aucs(mass)
     table = pd.DataFrame({"day": days, "auc": whole[:, 0], "warning_auc": whole[:, 1]})
     table["cases"] = [int(frame.loc[frame["event"] & (frame["day"] <= t), "n"].sum()) for t in days]
     table["warning_cases"] = [int(frame.loc[frame["event"] & (frame["day"] > t), "n"].sum()) for t in days]
@@ -439,7 +436,7 @@ def dynamic_auc(
     if part:
         number = frame[part].to_numpy()
         present = np.unique(number)
-        again = np.stack([both(number != j) for j in present])
+        again = np.stack([counts.aucs(np.where(number != j, mass, 0.0)) for j in present])
         with np.errstate(invalid="ignore"):
             error = np.sqrt(
                 (len(present) - 1) / len(present) * ((again - again.mean(axis=0)) ** 2).sum(axis=0)
@@ -451,45 +448,65 @@ def dynamic_auc(
     return table
 
 
-def _auc_at(frame: pd.DataFrame, score: str, mass: np.ndarray, t: float) -> tuple[float, float]:
-    from cxstats.methods.splits import concordance
+@dataclass(frozen=True, slots=True, eq=False)
+class _Dated:
+    """Where each row stands among the days, the horizons and the distinct scores: sums over rows are then counts.
 
-    day, event = frame["day"].to_numpy(), frame["event"].to_numpy()
-    watched_before, watched_at = _still_watched(day, event, mass, t)
-    risk = -frame[score].to_numpy(dtype=float)[:, None]
-    out = []
-    for case, control in (
-        (event & (day <= t), day > t),  # by t
-        (event & (day > t), ~event & (day > t)),  # after t, of those still there
-    ):
-        used = (case | control) & (mass > 0)
-        if not case[used].any() or not control[used].any():
-            out.append(float("nan"))
-            continue
-        if len(out) == 0:
-            weight = np.where(case, mass / watched_before, mass / watched_at)
-        else:
-            weight = mass
-        pairs = concordance(risk[used], case[used], weight[used][:, None])[0]
-        out.append(pairs[0] / pairs[1])
-    return out[0], out[1]
+    Attributes
+    ----------
+    times : number of distinct days, at which ``when`` of a row points.
+    cell : of a row in a table of horizons (from before the first to after the last) by scores of ``shape``.
+    back : the order of the horizons as they were asked for.
+    """
+
+    when: np.ndarray
+    times: int
+    event: np.ndarray
+    cell: np.ndarray
+    shape: tuple[int, int]
+    back: np.ndarray
+
+    @classmethod
+    def of(cls, frame: pd.DataFrame, score: str, days: np.ndarray) -> _Dated:
+        day = frame["day"].to_numpy()
+        times, when = np.unique(day, return_inverse=True)
+        values, level = np.unique(frame[score].to_numpy(dtype=float), return_inverse=True)
+        horizons, back = np.unique(days, return_inverse=True)
+        span = np.searchsorted(horizons, day, side="left")  # days up to the first horizon stand in row 0
+        return cls(
+            when, len(times), frame["event"].to_numpy(), span * len(values) + level,
+            (len(horizons) + 1, len(values)), back,
+        )  # fmt: skip
+
+    def aucs(self, mass: np.ndarray) -> np.ndarray:
+        """AUC by each horizon, and of the events after it among those still there, shape (days, 2)."""
+
+        def counted(weight: np.ndarray) -> np.ndarray:
+            size = self.shape[0] * self.shape[1]
+            return np.bincount(self.cell, weights=weight, minlength=size).reshape(self.shape)
+
+        everyone, had = counted(mass), counted(mass * self.event)
+        by = np.cumsum(counted(mass * self.event / self._watched_before(mass)), axis=0)[:-1]
+        # 1/G(t) of the controls is one number for all of them: it cancels
+        still, later = (np.cumsum(table[::-1], axis=0)[::-1][1:] for table in (everyone, had))
+        return np.column_stack([_auc_of_counts(by, still), _auc_of_counts(later, still - later)])[self.back]
+
+    def _watched_before(self, mass: np.ndarray) -> np.ndarray:
+        """Kaplan–Meier of the censoring, its value just before each row's own day."""
+        total, had = (
+            np.bincount(self.when, weights=w, minlength=self.times) for w in (mass, mass * self.event)
+        )
+        at_risk = np.cumsum(total[::-1])[::-1] - had  # on the same day events come before the end of watching
+        gone = np.where(at_risk > 0, (total - had) / np.maximum(at_risk, 1e-300), 0.0)
+        curve = np.cumprod(1 - gone)
+        return np.maximum(np.r_[1.0, curve[:-1]], 1e-6)[self.when]
 
 
-def _still_watched(
-    day: np.ndarray, event: np.ndarray, mass: np.ndarray, t: float
-) -> tuple[np.ndarray, float]:
-    """Kaplan–Meier of the censoring: its value just before each customer's own day, and at t."""
-    times, code = np.unique(day, return_inverse=True)
-    gone = np.bincount(code, weights=mass * ~event, minlength=len(times))
-    total = np.bincount(code, weights=mass, minlength=len(times))
-    at_risk = np.cumsum(total[::-1])[::-1]
-    had = np.bincount(code, weights=mass * event, minlength=len(times))
-    risk = np.maximum(at_risk - had, 1e-300)  # on the same day events come before the end of watching
-    curve = np.cumprod(1 - np.where(at_risk - had > 0, gone / risk, 0.0))
-    before = np.r_[1.0, curve[:-1]]
-    at = np.interp(np.searchsorted(times, t, side="right") - 1, np.arange(-1, len(times)), np.r_[1.0, curve])
-    floor = 1e-6
-    return np.maximum(before[code], floor), max(float(at), floor)
+def _auc_of_counts(cases: np.ndarray, controls: np.ndarray) -> np.ndarray:
+    """AUC per line of counts by score, low scores for the cases, shape (T,); missing where a side is empty."""
+    above = np.cumsum(controls[:, ::-1], axis=1)[:, ::-1] - controls / 2
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return (cases * above).sum(axis=1) / (cases.sum(axis=1) * controls.sum(axis=1))
 
 
 def complementary_log_log(

@@ -10,7 +10,7 @@ from scipy.special import expit
 
 from cxstats.methods.incremental import nested_test, race, temporal_race
 from cxstats.methods.predictors import number_block, predictor_block, restricted_cubic_spline
-from cxstats.methods.splits import PartFit, concordance, judge_splits, logistic_fit, part_splits
+from cxstats.methods.splits import concordance, fit_penalties, judge_splits, logistic_fit, part_splits
 
 CUTS = [-1.8, -1.5, -1.2, -1.0, -0.8, -0.6, -0.3, 0.0, 0.5, 1.0]
 
@@ -66,7 +66,7 @@ def test_the_fit_is_statsmodels(rows):
 def test_one_newton_step_is_a_refit_without_the_part(rows):
     design = np.column_stack([np.ones(len(rows)), predictor_block(rows, ["x", "nps", "kind"], "all").columns])
     event, part = rows["left"].to_numpy(float), rows["part"].to_numpy()
-    fit = PartFit.made(design, event, np.ones(len(rows)), part, 64)
+    (fit,) = fit_penalties(design, event, np.ones(len(rows)), part, 64)
     steps = fit.without(np.arange(64))
     for j in (0, 17, 63):
         keep = part != j
@@ -95,6 +95,21 @@ def test_the_jackknife_is_the_whole_procedure_without_each_part(rows):
     # leaving out an eighth is a long step; the spread, which the error is made of, is that of refits
     np.testing.assert_allclose(judged.replicates[:8], again, atol=0.0015)
     assert np.std(judged.replicates[:8]) == pytest.approx(np.std(again), rel=0.05)
+
+
+def test_customers_alike_are_ties_wherever_they_stand():
+    # the order of the rows changes in which order products are summed, and nothing else
+    rng = np.random.default_rng(0)
+    patterns = np.column_stack([np.ones(60), rng.normal(size=(60, 24))])
+    which = np.sort(rng.integers(0, 60, 1171))
+    part = np.arange(1171) % 8
+    event = (rng.random(1171) < expit(patterns[which] @ rng.normal(size=25) / 5)).astype(float)
+    aucs = []
+    for order in (np.arange(1171), np.arange(1171)[::-1], rng.permutation(1171)):
+        rows = patterns[which[order]], event[order], np.ones(1171), part[order]
+        aucs.append(judge_splits(*rows, part_splits(rows[3], 2)).auc)
+    # one pair of a case and a control in disorder is more than this
+    assert aucs == pytest.approx([aucs[0]] * 3, abs=1e-8)
 
 
 def test_nobody_is_judged_by_a_rule_that_knows_them(rows):

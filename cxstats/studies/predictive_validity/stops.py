@@ -1,0 +1,168 @@
+"""Why the question cannot be answered with this data, and what would answer it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from cxstats.findings import Verdict
+from cxstats.methods.incremental import FEWEST_EVENTS, Race
+from cxstats.methods.predictors import FEWEST_IN_CATEGORY
+from cxstats.methods.splits import concordance
+from cxstats.studies.predictive_validity.evidence import one_each
+from cxstats.studies.predictive_validity.numbers import Base, Settings
+from cxstats.words import count, date_text, join_words, plural
+
+if TYPE_CHECKING:
+    from cxstats.survey import Survey
+
+__all__ = ["Stop", "cannot", "known_gives_away", "known_is_nothing", "refused"]
+
+SURE = 0.995
+"""AUC of a single fact above which it was made from the outcome, or after it."""
+_OUTCOME = "An outcome, known for those who answered, that happened to some of them and not to others, after they answered."
+_FACTS = "Facts known of everybody without asking (tenure, use, tickets, spend), under groups: or behaviour:."
+LEAK = "A score asked before the outcome could happen, and not made from it."
+
+
+class Stop(NamedTuple):
+    """Why nothing is raced, in words; what would settle it; and whether that is more of the same answers."""
+
+    why: str
+    needed: str
+    verdict: Verdict = Verdict.NOT_ANSWERABLE
+
+
+def cannot(
+    survey: Survey,
+    answered: pd.DataFrame,
+    chosen: Settings,
+    base: Base,
+    racing: Sequence[str],
+    left_out: dict[str, str],
+) -> Stop | None:
+    """The first reason why no rule can be trained, or None.
+
+    Parameters
+    ----------
+    answered : rows with an answer and a known outcome. racing, left_out : metrics that race, and why others do not.
+    """
+    if base.answered == 0:
+        return Stop("nobody answered: there is no answer in use to be judged", "Answers of these customers.")
+    if base.known == 0:
+        return _unknown(survey, chosen)
+    if base.events in (0, base.known):
+        who = "nobody" if base.events == 0 else "everybody"
+        early = _early(survey, chosen.outcome) if base.events == 0 else 0
+        before = f"; {count(early)} had it before they were asked, which says nothing" if early else ""
+        return Stop(
+            f"{who} of {count(base.known)} customers had the event{before}: there is nothing to predict",
+            _OUTCOME,
+        )
+    if not racing:
+        return Stop("; ".join(left_out.values()), "Answers that differ from customer to customer.")
+    if base.respondents == 0:
+        return Stop("the outcome is not known for any of those who answered", _OUTCOME)
+    # twenty events of one customer in twenty waves are one
+    happened = one_each(answered)[chosen.outcome].astype(bool)
+    had, total = int(happened.sum()), len(happened)
+    if min(had, total - had) < FEWEST_EVENTS:
+        which = "had the event" if had <= total - had else "did not have the event"
+        return Stop(
+            f"{count(min(had, total - had))} of the {count(total)} customers who answered {which}; at least "
+            f"{FEWEST_EVENTS} are needed to train and judge a rule",
+            _more(had, total),
+            Verdict.INCONCLUSIVE,
+        )
+    if not chosen.known:
+        return Stop(
+            "nothing is known of these customers without asking them, so there is nothing for a score to add to",
+            _FACTS,
+        )
+    return None
+
+
+def _more(had: int, total: int) -> str:
+    rate = min(max(had, 1), max(total - had, 1)) / max(total, 1)
+    return (
+        f"About {count(max(200 / rate, 400))} customers with an answer, at the rate seen, for a first answer."
+    )
+
+
+def _unknown(survey: Survey, chosen: Settings) -> Stop:
+    if chosen.window_days is None or survey.data_as_of is None:
+        return Stop("the outcome is not known for anybody: the column is empty, or coded so", _OUTCOME)
+    days, until = plural(chosen.window_days, "day"), date_text(survey.data_as_of)
+    return Stop(
+        f"the outcome is not known for anybody: for no customer had {days} from the invitation gone by on {until}, where "
+        "the data ends",
+        f"Data that reaches {days} beyond the invitations, or a shorter window.",
+    )
+
+
+def _early(survey: Survey, outcome: str) -> int:
+    """Events dated before the invitation, as the ledger counts them."""
+    label = f"{survey.group_labels[outcome]}: not known, happened before the survey"
+    return sum(line.n for line in survey.ledger.lines if line.label == label)
+
+
+def known_gives_away(answered: pd.DataFrame, chosen: Settings, labels: dict[str, str]) -> Stop | None:
+    """A fact that tells the outcome by itself: what is left for a score to add says nothing about the score."""
+    happened = answered[chosen.outcome].to_numpy(dtype=bool)
+    told = [name for name in chosen.known if _apart(answered[name], happened) > SURE]
+    if not told:
+        return None
+    names = join_words([f"“{labels[name]}”" for name in told])
+    return Stop(
+        f"{names} {'tells' if len(told) == 1 else 'tell'} by "
+        f"{'itself' if len(told) == 1 else 'themselves'} who had the event: what counts as known without asking is a leak, "
+        "made from the outcome or recorded after it",
+        f"What was known before the invitation: leave {names} out (known=), or take "
+        f"{'its' if len(told) == 1 else 'their'} values of that day.",
+    )
+
+
+def _apart(fact: pd.Series, happened: np.ndarray) -> float:
+    """AUC of a fact alone, whichever way it points: a number by its size, a category by its rate, a gap by being one."""
+    missing = fact.isna().to_numpy()
+    if pd.api.types.is_numeric_dtype(fact) and not pd.api.types.is_bool_dtype(fact):
+        value = fact.to_numpy(dtype=float, na_value=np.nan)
+        middle = np.nanmedian(value) if not missing.all() else 0.0
+        columns = [np.where(missing, middle, value), missing.astype(float)]
+    else:
+        code = pd.factorize(fact, use_na_sentinel=False)[0]
+        n, events = np.bincount(code), np.bincount(code, weights=happened)
+        rate = np.where(n >= FEWEST_IN_CATEGORY, events / np.maximum(n, 1), happened.mean())
+        columns = [rate[code]]
+    pairs = concordance(np.column_stack(columns), happened, np.ones((len(happened), 1)))
+    areas = pairs[:, 0] / pairs[:, 1]
+    return float(np.maximum(areas, 1 - areas).max())
+
+
+def known_is_nothing(raced: Race) -> Stop | None:
+    """What was known does not tell customers apart at all, or tells the outcome as a whole."""
+    if "known" not in raced.predictions.columns:
+        return Stop(
+            "what is known without asking is the same for all customers who answered, so there is nothing for a score to "
+            "add to",
+            _FACTS,
+        )
+    if raced.known_auc[0] > SURE:
+        return Stop(
+            f"what is known without asking tells who had the event (AUC {raced.known_auc[0]:.3f}): it is a leak, made from "
+            "the outcome or recorded after it",
+            "What was known before the invitation, with its values of that day.",
+        )
+    return None
+
+
+def refused(error: ValueError, answered: pd.DataFrame, chosen: Settings) -> Stop:
+    """Why the race itself was refused."""
+    why = str(error)
+    if "are needed before a rule" in why:
+        happened = answered[chosen.outcome].astype(bool)
+        return Stop(why, _more(int(happened.sum()), len(happened)), Verdict.INCONCLUSIVE)
+    return Stop(why.partition(" Was the score")[0].rstrip("."), LEAK if "leak" in why else _OUTCOME)

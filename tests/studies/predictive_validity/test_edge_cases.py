@@ -1,0 +1,315 @@
+"""Bad data: a message that says what and where, or "This data cannot say"; never a traceback, never a confident number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import cxstats as cx
+from cxstats.findings import Verdict
+
+Columns = dict[str, Any]
+DATES = "invited: sent\nresponded: answered\ndata_as_of: 2025-06-30"
+DATED = 'left: {column: left, event: "1", on: gone, window_days: 90}'
+
+
+def customers(n: int = 400, *, rate: float = 0.2, seed: int = 3) -> Columns:
+    """Answers, use and leaving that have nothing to do with each other."""
+    rng = np.random.default_rng(seed)
+    return {
+        "id": np.arange(n),
+        "ltr": rng.integers(0, 11, n),
+        "use": rng.integers(0, 30, n),
+        "kind": rng.choice(["a", "b"], n),
+        "left": (rng.random(n) < rate).astype(int),
+    }
+
+
+def with_dates(n: int = 400, **given: Any) -> Columns:
+    """The same, asked in January 2025; those who left did so 5 to 100 days later."""
+    columns, rng = customers(n, **given), np.random.default_rng(4)
+    sent = pd.Timestamp("2025-01-01") + pd.to_timedelta(rng.integers(0, 20, n), "D")
+    gone = sent + pd.to_timedelta(rng.integers(5, 101, n), "D")
+    return columns | {
+        "sent": day(sent),
+        "answered": day(sent + pd.Timedelta(days=2)),
+        "gone": np.where(columns["left"] == 1, day(gone), ""),
+    }
+
+
+def day(dates: pd.DatetimeIndex) -> np.ndarray:
+    return dates.strftime("%Y-%m-%d").to_numpy()
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Callable[..., cx.Survey]:
+    """A survey of these columns."""
+
+    def made(
+        columns: Columns | pd.DataFrame,
+        *,
+        scores: str = "nps: {column: ltr, scale: 0-10}",
+        outcome: str = 'left: {column: left, event: "1"}',
+        known: str = "groups: {kind: kind}\nbehaviour: {use: {column: use}}",
+        more: str = "",
+    ) -> cx.Survey:
+        pd.DataFrame(columns).to_csv(tmp_path / "data.csv", index=False)
+        text = f"title: Test\nresponses: {{file: data.csv}}\ncustomer: id\nscores: {{{scores}}}\n"
+        text += f"outcomes: {{{outcome}}}\n{known}\n{more}\n"
+        (tmp_path / "survey.yml").write_text(text, encoding="utf-8")
+        return cx.open_survey(tmp_path / "survey.yml")
+
+    return made
+
+
+def not_said(study: cx.PredictiveValidityStudy, verdict: Verdict = Verdict.NOT_ANSWERABLE) -> str:
+    """The answer of a study that gives none: no number, no race, what would settle it; sections say why they are empty."""
+    finding = study.findings[0]
+    assert finding.verdict is verdict
+    assert finding.value is finding.low is finding.high is None
+    assert finding.needed
+    assert not {"race", "alone", "decision"} & set(study.figures)
+    assert study.section("race").parts[0].instead
+    assert finding.answer.endswith(".")
+    assert "?." not in finding.answer
+    return finding.answer
+
+
+# ------------------------------------------------------------------------------- the outcome is constant
+
+
+def test_an_event_that_never_occurs_is_told_when_the_survey_is_opened(make) -> None:
+    with pytest.raises(cx.SurveyError, match='the event never occurs: no row in use says "1" in column left'):
+        make(customers() | {"left": 0})
+
+
+def test_an_event_that_everybody_had_leaves_nothing_to_predict(make) -> None:
+    answer = not_said(cx.predictive_validity(make(customers() | {"left": 1})))
+    assert "verybody of 400 customers had the event: there is nothing to predict" in answer
+
+
+def test_an_event_that_only_those_who_did_not_answer_had(make) -> None:
+    columns = with_dates()
+    columns["ltr"] = np.where(columns["left"] == 1, "", columns["ltr"].astype(str))
+    answer = not_said(cx.predictive_validity(make(columns, more=DATES)), Verdict.INCONCLUSIVE)
+    assert "0 of the" in answer
+
+
+# -------------------------------------------------------------------------- the outcome before the survey
+
+
+def test_events_from_before_the_survey_are_not_predicted(make) -> None:
+    columns = with_dates()
+    before = day(pd.to_datetime(columns["sent"]) - pd.Timedelta(days=30))
+    columns["gone"] = np.where(columns["left"] == 1, before, "")
+    survey = make(columns, outcome=DATED, more=DATES)
+    early = int(columns["left"].sum())
+    answer = not_said(cx.predictive_validity(survey))
+    assert f"{early} had it before they were asked" in answer
+
+
+def test_some_events_from_before_the_survey_take_no_part(make) -> None:
+    columns = with_dates(500, rate=0.4)
+    early = (columns["left"] == 1) & (np.arange(500) % 3 == 0)
+    columns["gone"] = np.where(
+        early, day(pd.to_datetime(columns["sent"]) - pd.Timedelta(days=1)), columns["gone"]
+    )
+    study = cx.predictive_validity(make(columns, outcome=DATED, more=DATES))
+    days = (pd.to_datetime(columns["gone"]) - pd.to_datetime(columns["sent"])).days
+    assert study.numbers.base.unknown == early.sum()
+    assert study.numbers.base.events == np.sum((days >= 0) & (days <= 90))
+    assert study.numbers.race.n == 500 - early.sum()
+
+
+# ----------------------------------------------------------------------------------------- few events
+
+
+def test_three_events_give_no_number(make) -> None:
+    columns = customers() | {"left": (np.arange(400) < 3).astype(int)}
+    answer = not_said(cx.predictive_validity(make(columns)), Verdict.INCONCLUSIVE)
+    assert "3 of the 400 customers who answered had the event; at least 20 are needed" in answer
+
+
+def test_twenty_events_of_two_customers_are_the_events_of_two(make) -> None:
+    columns = customers(600)
+    columns["id"] = np.arange(600) % 4
+    columns["left"] = (columns["id"] < 2).astype(int)
+    columns["answered"] = day(pd.Timestamp("2023-01-01") + pd.to_timedelta(np.arange(600), "D"))
+    survey = make(columns, more="responded: answered")
+    answer = not_said(cx.predictive_validity(survey), Verdict.INCONCLUSIVE)
+    assert "2 of the 4 customers who answered" in answer
+
+
+def test_few_events_in_one_category_only_give_no_firm_verdict(make) -> None:
+    columns = customers(300) | {"left": (np.arange(300) % 12 == 0).astype(int)}
+    columns["kind"] = np.where(np.arange(300) % 2, "without any event", "with all events")
+    study = cx.predictive_validity(make(columns))
+    assert study.findings[0].verdict is Verdict.INCONCLUSIVE
+    assert study.numbers.race.simplified
+
+
+# ------------------------------------------------------------------------------- separation and leaks
+
+
+@pytest.mark.parametrize(
+    ("stays", "leaves"),
+    [((6, 11), (0, 4)), ((0, 4), (6, 11)), ((9, 10), (2, 3)), ((4, 11), (0, 5))],
+    ids=["apart", "turned", "two answers", "one answer in common"],
+)
+def test_a_score_that_tells_the_outcome_is_a_leak(make, stays: tuple, leaves: tuple) -> None:
+    columns, rng = customers(), np.random.default_rng(5)
+    gone = columns["left"] == 1
+    columns["ltr"] = np.where(gone, rng.integers(*leaves, 400), rng.integers(*stays, 400))
+    answer = not_said(cx.predictive_validity(make(columns)))
+    assert "leak" in answer
+
+
+def test_a_leak_in_one_of_two_scores_is_named(make) -> None:
+    columns = customers()
+    columns["sat"] = np.where(columns["left"] == 1, 1, 5)
+    scores = "nps: {column: ltr, scale: 0-10}, csat: {column: sat, scale: 1-5}"
+    study = cx.predictive_validity(make(columns, scores=scores))
+    assert "CSAT" in not_said(study)
+
+
+def test_behaviour_that_tells_the_outcome_leaves_nothing_to_add_to(make) -> None:
+    columns, rng = customers(), np.random.default_rng(6)
+    columns["use"] = np.where(columns["left"] == 1, 40, 10) + rng.integers(0, 5, 400)
+    answer = not_said(cx.predictive_validity(make(columns)))
+    assert "Use" in answer
+    assert "known without asking" in answer
+    assert "leak" in answer
+
+
+def test_a_group_that_tells_the_outcome_is_named_too(make) -> None:
+    columns = customers()
+    columns["kind"] = np.where(columns["left"] == 1, "closed", "open")
+    assert "Kind" in not_said(cx.predictive_validity(make(columns)))
+
+
+# ------------------------------------------------------------------------------ customers more than once
+
+
+def test_rows_exported_twice_count_once(make) -> None:
+    rows = pd.DataFrame(customers(300))
+    once = cx.predictive_validity(make(rows)).numbers
+    thrice = cx.predictive_validity(make(pd.concat([rows, rows, rows]))).numbers
+    assert thrice.base == once.base
+    assert thrice.race.gains["gain"].tolist() == once.race.gains["gain"].tolist()
+
+
+def test_two_answers_of_a_customer_at_one_time_are_refused(make) -> None:
+    columns = customers()
+    columns["id"] = np.arange(400) // 2
+    with pytest.raises(cx.SurveyError, match="the same customer has two different answers at one time"):
+        make(columns)
+
+
+def test_repeated_customers_are_no_more_certain_than_single_ones(make) -> None:
+    columns = customers(300, rate=0.4)
+    rows = pd.concat([pd.DataFrame(columns).assign(wave=w) for w in ("2024", "2025")])
+    wave = "wave: {column: wave, order: ['2024', '2025']}"
+    twice = cx.predictive_validity(make(rows, more=wave)).numbers
+    once = cx.predictive_validity(make(columns)).numbers
+    assert twice.race.n == 600
+    assert twice.contenders[0].association.n == 300
+    ratio = twice.race.gains.loc["nps", "standard_error"] / once.race.gains.loc["nps", "standard_error"]
+    assert ratio > 0.8
+    assert twice.contenders[0].nested is None or "clustered" in twice.contenders[0].nested.method
+
+
+# ------------------------------------------------------------------------------- missing and constant
+
+
+def test_a_metric_missing_for_most_does_not_race(make) -> None:
+    columns = customers()
+    columns["sat"] = np.where(np.arange(400) % 20, "", "4")
+    columns["sat"][::40] = "2"
+    scores = "nps: {column: ltr, scale: 0-10}, csat: {column: sat, scale: 1-5}"
+    study = cx.predictive_validity(make(columns, scores=scores))
+    assert study.numbers.race.n == 400
+    assert "CSAT was answered by 5% of those who answered anything" in study.numbers.left_out_metrics["csat"]
+    assert "CSAT was answered by 5%" in str(study.need_to_know.to_text())
+
+
+def test_the_only_metric_missing_for_most_leaves_too_few(make) -> None:
+    columns = customers()
+    columns["ltr"] = np.where(np.arange(400) % 20, "", columns["ltr"].astype(str))
+    answer = not_said(cx.predictive_validity(make(columns)), Verdict.INCONCLUSIVE)
+    assert "of the 20 customers who answered" in answer
+
+
+def test_all_answers_alike(make) -> None:
+    answer = not_said(cx.predictive_validity(make(customers() | {"ltr": 9})))
+    assert "all answers to NPS are the same" in answer[0].lower() + answer[1:]
+
+
+def test_nobody_answered_a_usable_answer(make) -> None:
+    columns = with_dates()
+    columns["answered"] = day(pd.to_datetime(columns["sent"]) - pd.Timedelta(days=4))
+    answer = not_said(cx.predictive_validity(make(columns, outcome=DATED, more=DATES)))
+    assert "nobody answered" in answer.lower()
+
+
+def test_what_is_known_is_the_same_for_everybody(make) -> None:
+    study = cx.predictive_validity(make(customers() | {"use": 5, "kind": "a"}))
+    assert "the same for all" in not_said(study)
+
+
+def test_behaviour_that_is_mostly_missing_still_takes_part(make) -> None:
+    columns = customers()
+    columns["use"] = np.where(np.arange(400) % 20, "", columns["use"].astype(str))
+    assert cx.predictive_validity(make(columns)).findings[0].verdict is Verdict.INCONCLUSIVE
+
+
+# ------------------------------------------------------------------------------------- dates and windows
+
+
+def test_a_date_that_is_text_is_quoted_with_its_row(make) -> None:
+    columns = with_dates()
+    columns["gone"] = np.where(columns["left"] == 1, "soon", "")
+    with pytest.raises(cx.SurveyError, match=r'column gone has \d+ values that are no dates \("soon" in row'):
+        make(columns, outcome=DATED, more=DATES)
+
+
+def test_a_window_longer_than_the_data(make) -> None:
+    declared = DATED.replace("90", "900")
+    study = cx.predictive_validity(make(with_dates(), outcome=declared, more=DATES))
+    answer = not_said(study)
+    assert "900 days" in answer
+    assert "30 June 2025" in answer
+    assert "shorter window" in study.findings[0].needed
+
+
+def test_a_window_asked_for_that_the_data_does_not_cover(make) -> None:
+    survey = make(with_dates(), outcome=DATED, more=DATES)
+    assert "500 days" in not_said(cx.predictive_validity(survey, window_days=500))
+    with pytest.raises(ValueError, match="whole number, 1 or more"):
+        cx.predictive_validity(survey, window_days=-3)
+
+
+def test_a_window_without_dates_is_refused(make) -> None:
+    with pytest.raises(ValueError, match="window_days needs the day of 'left'"):
+        cx.predictive_validity(make(customers()), window_days=30)
+
+
+@pytest.mark.parametrize("days", [[-1, 3, 5, 8], [0.5, 3, 5, 8], [np.nan, 3, 5, 8]])
+def test_negative_durations_are_refused_where_time_is_computed(days: list[float]) -> None:
+    from cxstats.methods.survival import cox, survival_curves
+
+    rows = pd.DataFrame({"day": days * 20, "event": [True, False, True, True] * 20, "x": [1.0, 2, 3, 4] * 20})
+    with pytest.raises(ValueError, match="day"):
+        survival_curves(rows.assign(group="all"), day="day", event="event", group="group")
+    with pytest.raises(ValueError, match="day"):
+        cox(rows, day="day", event="event", columns=["x"])
+
+
+def test_negative_behaviour_is_a_number_like_others(make) -> None:
+    columns = customers()
+    columns["use"] = columns["use"] - 20
+    assert cx.predictive_validity(make(columns)).numbers.race.n == 400

@@ -184,13 +184,13 @@ class Calibration:
     def _redrawn(self, counts: np.ndarray) -> np.ndarray:
         p = self.problem
         if any(block.code is not None and (block.code < 0).any() for block in p.everyone) or not np.allclose(
-            Patterns(p.everyone).totals(p.n), p.targets, rtol=1e-9
+            Patterns(p.everyone).totals(p.n * p.stands_for), p.targets, rtol=1e-9
         ):
             raise ValueError(
                 "margins can be drawn anew only from cells of everyone invited: these margins are not the totals "
                 "of these cells. Make them with margins_of(cells, …), or leave redraw=False"
             )
-        return Patterns(p.everyone).totals(np.asarray(counts, dtype=float))
+        return Patterns(p.everyone).totals(np.asarray(counts, dtype=float) * p.stands_for)
 
     def _repr_html_(self) -> str:
         used = self.weights[self.problem.rows]

@@ -43,6 +43,7 @@ class Problem:
     base: np.ndarray  # base weight of one answer, per row of cells; 0 for those who did not answer
     n: np.ndarray  # answers per row of cells
     squared: np.ndarray  # Σ of the squared base weights per row of cells
+    stands_for: np.ndarray  # design weight of one customer per row of cells, answered or not
 
     def mass(self, counts: np.ndarray) -> np.ndarray:
         """Base weight per pattern."""
@@ -61,7 +62,8 @@ def margins_of(cells: pd.DataFrame, columns: Sequence[Key]) -> dict[Key, dict[An
 
     Returns
     -------
-    {column: {category: number of customers}}; customers whose category is missing are "not known".
+    {column: {category: number of customers}}; customers whose category is missing are "not known". In weighted cells
+    (column ``w``) a customer counts as many as their design weight says.
 
     Raises
     ------
@@ -78,6 +80,7 @@ def margins_of(cells: pd.DataFrame, columns: Sequence[Key]) -> dict[Key, dict[An
     if not columns:
         raise ValueError("margins need at least one column, for example margins_of(cells, ['country'])")
     n = counts_of(cells)
+    n = n * own_weight(cells, n)
     if "invited" in cells.columns:
         n = np.where(cells["invited"].fillna(False).to_numpy(dtype=bool), n, 0)
     result: dict[Key, dict[Any, float]] = {}
@@ -126,7 +129,8 @@ def problem_of(
             for block in blocks
         )
     )
-    return Problem(rows, pattern, patterns, tuple(blocks), targets, chosen, names, base, n, squared)
+    own = own_weight(cells, n)
+    return Problem(rows, pattern, patterns, tuple(blocks), targets, chosen, names, base, n, squared, own)
 
 
 def answered_rows(cells: pd.DataFrame, responded: str | None = None) -> np.ndarray:

@@ -440,3 +440,18 @@ def test_many_categories_take_the_other_path():
     )
     result = calibrate(cells, margins_of(everyone, ["shop", "channel"]))
     assert np.allclose(result.table["weighted"], result.table["target"], rtol=1e-9)
+
+
+def test_margins_of_weighted_cells_count_customers_by_their_design_weight():
+    # one in two of the small group was invited: each of them stands for two
+    cells = pd.DataFrame(
+        {"kind": ["small", "small", "large", "large"], "responded": [True, False] * 2, "n": [10, 40, 30, 70]}
+    )
+    weight = np.array([2.0, 2.0, 1.0, 1.0])
+    weighted = cells.assign(w=cells["n"] * weight, w2=cells["n"] * weight**2)
+    assert margins_of(weighted, ["kind"]) == {"kind": {"small": 100.0, "large": 100.0}}
+    result = calibrate(weighted, margins_of(weighted, ["kind"]))
+    assert result.weights.tolist() == pytest.approx([10, 0, 100 / 30, 0])
+    # margins drawn anew are weighted too
+    again = result.reweighted(np.array([10, 30, 30, 60]), redraw=True)
+    assert again.tolist() == pytest.approx([8, 0, 3, 0])

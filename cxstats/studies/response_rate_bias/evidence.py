@@ -125,11 +125,12 @@ def _part_of(cells: pd.DataFrame, repeated: bool) -> str | None:
 def _rates(
     survey: Survey, frame: Frame, metric: Metric, chosen: Settings, repeated: bool
 ) -> tuple[RateTable, ...]:
-    """Response rate by every group and instrument; categories with few answers hidden."""
+    """Response rate by every group, instrument and weekday of invitation; categories with few answers hidden."""
     names = [name for name in (*survey.groups, *survey.instruments) if name != survey.wave]
+    names += [name for name in (WEEKDAY,) if name in survey.columns]
     tables = {}
     for name in names:
-        cells = _first_answers(survey, frame, metric, [name], parts=repeated)
+        cells = _weekdays_named(_first_answers(survey, frame, metric, [name], parts=repeated))
         if cells[name].nunique() > MOST_SHOWN:
             continue
         tables[name] = cells.assign(**{ANSWERED: cells[metric.key].notna().to_numpy(dtype=bool)})
@@ -143,13 +144,13 @@ def _rates(
     sizes = {name: frame_ for name, frame_ in sizes.items() if len(frame_) > 1}
 
     def together(one: str, other: str) -> pd.DataFrame:
-        cells = _first_answers(survey, frame, metric, [one, other], parts=False)
+        cells = _weekdays_named(_first_answers(survey, frame, metric, [one, other], parts=False))
         held = cells[cells[metric.key].notna()]
         return held.groupby([one, other], observed=True, dropna=False, as_index=False)["n"].sum()
 
     hidden = hidden_groups(sizes, together, threshold=chosen.smallest_group)
-    titles = survey.group_labels
-    made = [
+    titles = survey.group_labels | {WEEKDAY: "Weekday of the invitation"}
+    return tuple(
         _rate_table(
             tables[name],
             name,
@@ -159,10 +160,19 @@ def _rates(
             repeated=repeated,
         )
         for name in sizes
-    ]
-    return (*made, *_moment(survey, frame, metric, chosen, repeated))
+    )
 
 
+def _weekdays_named(cells: pd.DataFrame) -> pd.DataFrame:
+    """Cells with the weekday of the invitation in words, where it is one of their columns."""
+    if WEEKDAY not in cells.columns:
+        return cells
+    cells = cells.dropna(subset=[WEEKDAY]).reset_index(drop=True)
+    days = [WEEKDAYS[int(day) - 1] for day in cells[WEEKDAY]]
+    return cells.assign(**{WEEKDAY: pd.array(days, dtype="string")})
+
+
+WEEKDAY = "invited_weekday"
 MOST_SHOWN = 60  # categories of a variable beyond which its response rates are no table to read
 
 
@@ -196,28 +206,11 @@ def _rate_table(
         for _, row in found.iterrows()
         if row[name] not in hidden and row["n_reached"] >= chosen.smallest_group
     ]
+    if name == WEEKDAY:
+        order = WEEKDAYS
     if order:
         rows.sort(key=lambda r: order.index(r.label))
     return RateTable(name, title, tuple(rows), hidden=len(found) - len(rows))
-
-
-def _moment(
-    survey: Survey, frame: Frame, metric: Metric, chosen: Settings, repeated: bool
-) -> tuple[RateTable, ...]:
-    """Response by weekday of the invitation, where its time is known."""
-    if "invited_weekday" not in survey.columns:
-        return ()
-    cells = _first_answers(survey, frame, metric, ["invited_weekday"], parts=repeated)
-    cells = cells.dropna(subset=["invited_weekday"]).reset_index(drop=True)
-    if cells["invited_weekday"].nunique() < 2:
-        return ()
-    days = [WEEKDAYS[int(day) - 1] for day in cells["invited_weekday"]]
-    cells = cells.assign(
-        invited_weekday=pd.array(days, dtype="string"),
-        **{ANSWERED: cells[metric.key].notna().to_numpy(dtype=bool)},
-    )
-    title = "Weekday of the invitation"
-    return (_rate_table(cells, "invited_weekday", title, set(), chosen, WEEKDAYS, repeated=repeated),)
 
 
 def _wave_rates(survey: Survey, metric: Metric, chosen: Settings, repeated: bool) -> tuple[RateTable, ...]:
@@ -230,8 +223,15 @@ def _wave_rates(survey: Survey, metric: Metric, chosen: Settings, repeated: bool
     cells = cells.assign(**{ANSWERED: cells[metric.key].notna().to_numpy(dtype=bool)})
     if cells.empty:
         return ()
+    answers = cells[cells[ANSWERED]].groupby(survey.wave, observed=True, as_index=False)["n"].sum()
+    hidden = hidden_groups({survey.wave: answers}, _no_other, threshold=chosen.smallest_group)[survey.wave]
     order = tuple(survey.wave_order)
-    return (_rate_table(cells, survey.wave, "Wave", set(), chosen, order, repeated=repeated),)
+    held = set(answers[survey.wave][hidden])
+    return (_rate_table(cells, survey.wave, "Wave", held, chosen, order, repeated=repeated),)
+
+
+def _no_other(one: str, other: str) -> pd.DataFrame:
+    raise AssertionError(f"{one} stands alone, so nothing is asked of it together with {other}")
 
 
 def _coverage(survey: Survey, frame: Frame, chosen: Settings) -> Coverage | None:
@@ -295,22 +295,6 @@ def _base(cells: pd.DataFrame) -> np.ndarray:
     if "w" not in cells.columns:
         return np.where(cells[ANSWERED], 1.0, 0.0)
     return np.where(cells[ANSWERED], cells["w"] / cells["n"], 0.0)
-
-
-def repeats_here(survey: Survey, frame: Frame, metric: Metric) -> bool:
-    """Whether a customer was invited more than once in what is reported on."""
-    if not survey.repeats:
-        return False
-    by = [metric.key, *([survey.wave] if frame.wave else [])]
-    cells, matrix = survey.cells(by), survey.cluster_matrix(by)
-    at = np.arange(len(cells))
-    if frame.wave:
-        at = np.flatnonzero(
-            cells[survey.wave].astype("string").eq(frame.wave).fillna(False).to_numpy(dtype=bool)
-        )
-    block = matrix[np.ix_(at, at)]
-    block = block if isinstance(block, np.ndarray) else block.toarray()
-    return not np.allclose(block, np.diag(cells["n"].to_numpy(dtype=float)[at]))
 
 
 # ---------------------------------------------------------------------------------- who answers

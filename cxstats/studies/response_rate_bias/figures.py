@@ -92,7 +92,7 @@ def _ladder(numbers: Numbers, source: Source) -> Figure:
             published.high,
             values=(value, span),
             sublabel=f"{plural(numbers.n, 'answer')}, "
-            + ("design weights only" if numbers.design_effect > 1 else "unweighted"),
+            + ("design weights only" if numbers.by_design else "unweighted"),
         )
     ]
     table = [("Score as published", "answers are like all invited", value, span)]

@@ -63,13 +63,14 @@ class Frame:
     cells : a row per combination of the variables, the score and ``answered``; ``n`` customers (weighted surveys:
         ``w`` and ``w2`` too).
     parts : the same split by ``part`` as well; without a customer column invitations are dealt to parts at random.
-    outcomes : a row per combination of the variables, ``answered`` and every outcome; by ``part`` too where invitations
-        of all waves are taken together and customers repeat.
+    outcomes : a row per combination of the variables, ``answered`` and every outcome; by ``part`` too where customers
+        repeat.
     titles : readers' name of each variable in use.
     left_out : variables that are not used, and why.
     notes : what was put together, in sentences.
     wave : the wave reported on; "" where there are none, or where those of all waves are taken together.
     waves_known : whether the invitations of each wave are known.
+    repeated : whether a customer was invited more than once in what is reported on.
     """
 
     cells: pd.DataFrame
@@ -80,6 +81,7 @@ class Frame:
     notes: tuple[str, ...]
     wave: str
     waves_known: bool
+    repeated: bool = False
 
     @property
     def by(self) -> list[str]:
@@ -128,7 +130,8 @@ def frame_of(
     """
     label, known = _wave(survey, score, wave)
     chosen, left_out = _variables(survey, score, variables, label)
-    counted = _counted(survey, score, chosen, label, keep=variables is not None, seed=seed)
+    repeated = _repeats(survey, score, label)
+    counted = _counted(survey, score, chosen, label, keep=variables is not None, seed=seed, repeated=repeated)
     left_out += counted.left_out
     chosen = [name for name in chosen if name in counted.parts.columns]
     titles = {**survey.group_labels, **numeric_facts(survey)}
@@ -158,7 +161,20 @@ def frame_of(
         notes=(*notes, *counted.notes),
         wave=label,
         waves_known=known,
+        repeated=repeated,
     )
+
+
+def _repeats(survey: Survey, score: str, wave: str) -> bool:
+    """Whether a customer was invited more than once in this wave ("" for all waves)."""
+    if not survey.repeats:
+        return False
+    by = [score, *([survey.wave] if wave else [])]
+    cells, matrix = survey.cells(by), survey.cluster_matrix(by)
+    at = np.flatnonzero(_of_wave(cells[survey.wave], wave)) if wave else np.arange(len(cells))
+    block = matrix[np.ix_(at, at)]
+    block = block if isinstance(block, np.ndarray) else block.toarray()
+    return not np.allclose(block, np.diag(cells["n"].to_numpy(dtype=float)[at]))
 
 
 def _recoded(cells: pd.DataFrame, recode: dict[str, dict[str, str]]) -> pd.DataFrame:
@@ -282,18 +298,20 @@ class _Counted:
     left_out: list[LeftOut]
 
 
-def _counted(survey: Survey, score: str, chosen: list[str], wave: str, *, keep: bool, seed: int) -> _Counted:
+def _counted(
+    survey: Survey, score: str, chosen: list[str], wave: str, *, keep: bool, seed: int, repeated: bool
+) -> _Counted:
     """Cells by the chosen variables; numbers are cut into fifths, which needs the rows."""
     numbers = numeric_facts(survey)
     wanted = [name for name in chosen if name in numbers]
     groups = [name for name in chosen if name not in numbers]
     held = [name for name in ("invited", "follow_up") if name in survey.columns]
     has_part = "part" in survey.columns
-    repeated = ["part"] if has_part and survey.repeats and not wave else []
+    parts = ["part"] if has_part and repeated else []
     if not wanted and (has_part or not survey.weighted):
         cells = asked(wave_cells(survey, [score, *groups, *(["part"] if has_part else []), *held], wave))
         cells = before_follow_up(cells if has_part else _dealt(cells, seed), score)
-        outcomes = asked(wave_cells(survey, [score, *groups, *survey.outcomes, *repeated, *held], wave))
+        outcomes = asked(wave_cells(survey, [score, *groups, *survey.outcomes, *parts, *held], wave))
         outcomes = before_follow_up(outcomes, score)
         return _Counted(_labelled(cells, score, groups), _labelled(outcomes, score, groups), [], [])
     columns = [score, *groups, *survey.outcomes, *wanted, *(["part"] if has_part else []), *held]
@@ -325,7 +343,7 @@ def _counted(survey: Survey, score: str, chosen: list[str], wave: str, *, keep: 
     by = [*groups, *bands]
     return _Counted(
         _labelled(_grouped(rows, [score, *by, "part"]), score, by),
-        _labelled(_grouped(rows, [score, *by, *survey.outcomes, *repeated]), score, by),
+        _labelled(_grouped(rows, [score, *by, *survey.outcomes, *parts]), score, by),
         notes,
         left_out,
     )
@@ -344,8 +362,9 @@ def before_follow_up(cells: pd.DataFrame, score: str) -> pd.DataFrame:
     if "follow_up" not in cells.columns:
         return cells
     later = cells["follow_up"].fillna(False).to_numpy(dtype=bool)
-    first = cells[score].mask(later)
-    return cells.assign(**{score: first}).drop(columns="follow_up")
+    # whoever was followed up had not completed the first invitation, whatever the row says by now
+    gone = {name: cells[name].mask(later) for name in (score, "completed") if name in cells.columns}
+    return cells.assign(**gone).drop(columns="follow_up")
 
 
 def _labelled(cells: pd.DataFrame, score: str, by: list[str]) -> pd.DataFrame:

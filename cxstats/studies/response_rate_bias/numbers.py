@@ -425,7 +425,7 @@ class Numbers:
     """Everything the report shows. Parts that the data cannot fill are None or empty, with a reason in ``missing``.
 
     ``worst`` is the score of everyone in the worst case and in the best, ``worst_bias`` the bias with sampling error;
-    ``by_worst_case`` says that the latter decided the verdict alone.
+    ``by_worst_case`` says that the latter decided the verdict alone. ``by_design``: customers count by design weights.
     """
 
     settings: Settings
@@ -437,6 +437,7 @@ class Numbers:
     reasons: tuple[str, ...] = ()
     published: Estimate | None = None
     design_effect: float = 1.0
+    by_design: bool = False
     variables: tuple[str, ...] = ()
     left_out: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
@@ -469,7 +470,9 @@ class Numbers:
 
     @property
     def rate(self) -> float | None:
-        """Share of those invited who gave a usable answer; None where nobody knows who was invited."""
+        """Share of those invited who gave a usable answer, by design weights; None where nobody knows who was invited."""
+        if self.stages:
+            return self.stages[-1].value / 100
         return self.n / self.invited if self.invited else None
 
     @property

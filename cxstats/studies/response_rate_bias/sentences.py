@@ -380,7 +380,8 @@ def facts(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str, str], ...]:
     rows = [("Answers", count(numbers.n), numbers.wave)]
     if numbers.invited:
         rows.append(("Invited", count(numbers.invited), numbers.wave))
-        rows.append(("Response rate", share(numbers.n / numbers.invited, 1), "of everyone invited"))
+        of = "of everyone invited" + (", by design weights" if numbers.by_design else "")
+        rows.append(("Response rate", share(numbers.rate, 1), of))
     if numbers.published is not None:
         p = numbers.published
         rows.append(
@@ -1192,6 +1193,15 @@ def units_note(numbers: Numbers) -> str:
 def section_notes(numbers: Numbers) -> dict[str, str]:
     """A sentence or two below a section's figures."""
     notes = {}
+    said = []
+    if numbers.by_design and numbers.stages:
+        said.append("Numbers of customers are as counted; shares of them are by design weights.")
+    if numbers.follow_up is not None and len(numbers.stages) > 2:
+        said.append(
+            "Stages before the answer may belong to the follow-up where it wrote to the customer again: one row holds both."
+        )
+    if said:
+        notes["response"] = " ".join(said)
     if numbers.reach is not None:
         say = Speech(numbers.metric)
         notes["who"] = (

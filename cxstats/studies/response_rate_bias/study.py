@@ -166,8 +166,9 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
         "variables": tuple(frame.titles.values()) if known else (),
         "left_out": tuple((item.title, item.reason) for item in frame.left_out),
         "notes": frame.notes,
+        "by_design": survey.weighted,
     }
-    repeated = evidence.repeats_here(survey, frame, metric)
+    repeated = frame.repeated
     if known:
         shared |= evidence.accounting(survey, frame, metric, chosen, repeated=repeated)
     if n < chosen.smallest_group:

@@ -105,3 +105,69 @@ def test_what_weights_sum_to_changes_nothing(make_survey, invitations) -> None:
     assert other.worst == pytest.approx(one.worst)
     assert other.verdict is one.verdict
     assert other.region.low == pytest.approx(one.region.low, abs=1e-3)
+
+
+def test_customers_invited_twice_in_one_wave_count_once_in_what_weighting_is_tested_on(
+    make_survey, invitations
+) -> None:
+    columns = invitations(1_500)
+    columns["left"] = np.random.default_rng(7).choice(["0", "1"], 1_500, p=[0.7, 0.3]).tolist()
+    columns["wave"] = ["w1"] * 1_500
+    more = f"wave: {{column: wave, order: [w1]}}\n{OUTCOME}"
+    one, two = (
+        cx.response_rate_bias(make_survey(c, groups=("segment", "use"), more=more)).numbers.checks[0]
+        for c in (columns, doubled(columns))
+    )
+    assert two.gap == pytest.approx(one.gap)
+    # taken as other customers: 0.71
+    assert two.gap_high - two.gap_low == pytest.approx(one.gap_high - one.gap_low, rel=0.2)
+    once, twice = (c.gap_weighted_high - c.gap_weighted_low for c in (one, two))
+    assert twice == pytest.approx(once, rel=0.2)
+
+
+def test_a_design_weight_is_as_many_customers_but_not_as_many_answers(make_survey, invitations) -> None:
+    columns = invitations(3_000, by_frame=0.5, seed=3)
+    # segment c was invited at half the rate of the others
+    twice = np.array(columns["segment"]) == "c"
+    weighted = make_survey(
+        columns | {"weight": np.where(twice, 2, 1).tolist()}, groups=("segment", "use"), more="weight: weight"
+    )
+    found = cx.response_rate_bias(weighted).numbers
+    rows = np.concatenate([np.arange(3_000), np.flatnonzero(twice)])
+    copied = {name: np.array(values)[rows].tolist() for name, values in columns.items()}
+    copied = {"id": range(len(rows)), "sent": ["2025-01-15"] * len(rows)} | copied
+    every = cx.response_rate_bias(make_survey(copied, groups=("segment", "use"))).numbers
+    assert found.n == sum(bool(score) for score in columns["nps"])
+    assert found.published.value == pytest.approx(every.published.value)
+    assert found.weighted.value == pytest.approx(every.weighted.value, abs=1e-6)
+    assert found.worst == pytest.approx(every.worst, abs=1e-6)
+    assert found.reach.cv == pytest.approx(every.reach.cv, abs=0.01)
+    # the proxy learns from so many answers as there are, and folds are other ones
+    assert (found.region.first, found.region.last) == pytest.approx(
+        (every.region.first, every.region.last), abs=0.6
+    )
+    for one, copy in zip((*found.choices, *found.balance), (*every.choices, *every.balance), strict=True):
+        for name in ("value", "population", "answers", "weighted", "difference"):
+            if hasattr(one, name) and getattr(one, "key", "") != "doubly_robust":
+                assert getattr(one, name) == pytest.approx(getattr(copy, name), abs=1e-6), one
+    # copies are no answers
+    assert found.published.effective_n <= found.n < every.n
+    assert found.published.standard_error > 1.1 * every.published.standard_error
+    assert found.weighted.standard_error > 1.05 * every.weighted.standard_error
+
+
+def test_what_was_completed_in_a_follow_up_is_no_completed_first_invitation(make_survey, invitations) -> None:
+    rng = np.random.default_rng(5)
+    columns = invitations(2_000)
+    silent = [i for i, score in enumerate(columns["nps"]) if not score]
+    drawn = set(rng.choice(silent, 400, replace=False).tolist())
+    columns["nps"] = ["9" if i in drawn else score for i, score in enumerate(columns["nps"])]
+    columns["again"] = ["1" if i in drawn else "0" for i in range(2_000)]
+    columns["done"] = ["1" if score else "0" for score in columns["nps"]]
+    columns["opened"] = ["1" if score or i % 3 else "0" for i, score in enumerate(columns["nps"])]
+    more = 'follow_up: {column: again, values: ["1"]}\nstages: {opened: opened, completed: done}'
+    study = cx.response_rate_bias(make_survey(columns, groups=("segment", "use"), more=more))
+    stages = {stage.label: stage for stage in study.numbers.stages}
+    assert stages["Completed"].n == 2_000 - len(silent)
+    text = "".join(part.to_text() for part in study.section("response").parts)
+    assert "may belong to the follow-up" in text

@@ -213,3 +213,24 @@ def test_a_survey_without_customers_works_as_one_answer_each(tmp_path, make_surv
 def test_parameters_are_refused_in_words(demo, given, message) -> None:
     with pytest.raises(ValueError, match=message):
         cx.response_rate_bias(demo, **given)
+
+
+@pytest.mark.parametrize("kind", ["wave", "weekday"])
+def test_a_hidden_wave_or_weekday_cannot_be_had_by_subtraction(make_survey, invitations, kind: str) -> None:
+    columns = invitations(2_000)
+    few, rows = iter(range(4)), []
+    for i, score in enumerate(columns["nps"]):
+        rows.append(2 if score and next(few, None) is not None else i % 2)
+    if kind == "wave":
+        columns["wave"] = [f"w{place + 1}" for place in rows]
+        more = "wave: {column: wave, order: [w3, w2, w1]}"
+        survey = make_survey(columns, groups=("segment", "use"), more=more)
+    else:
+        # Monday, Tuesday, Wednesday
+        columns["sent"] = [f"2025-01-{13 + place}" for place in rows]
+        survey = make_survey(columns, groups=("segment", "use"))
+    numbers = cx.response_rate_bias(survey).numbers
+    name = "wave" if kind == "wave" else "invited_weekday"
+    table = next(t for t in numbers.rates if t.name == name)
+    assert len(table.rows) == 1
+    assert table.hidden == 2

@@ -23,7 +23,10 @@ SECTIONS: Sections = {
     "rates": (("rates",), _NO_RACE),
     "robust": (("robust", "steady"), _NO_RACE),
     "silence": (("silence",), "Who was invited and did not answer is not in the data, or nobody did."),
-    "cuts": (("cuts",), "There are too few customers with the event, or without it, to judge where to cut."),
+    "cuts": (
+        ("cuts",),
+        "There is only one way to cut, or there are too few customers with the event, or without it, to judge.",
+    ),
     "time": (("survival", "causes", "warning"), "When the event happened is not in the data."),
     "decision": (("decision", "profit"), _NO_RACE),
 }
@@ -132,5 +135,6 @@ def _missing(numbers: Numbers) -> dict[str, str]:
     if numbers.race is not None:
         otherwise = (numbers.missing[key] for key in ("weighted", "later") if key in numbers.missing)
         return {"robust": " ".join(otherwise), **numbers.missing}
-    why = numbers.missing.get("all", "")
-    return dict.fromkeys(SECTIONS, f"{capitalised(why)}." if why else _NO_RACE)
+    if numbers.units is None:
+        return {}  # the answer says why, once
+    return dict.fromkeys(SECTIONS, f"{capitalised(numbers.missing['all'])}.")

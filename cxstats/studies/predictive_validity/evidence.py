@@ -249,8 +249,6 @@ def _incidence(
     named = cause.astype("string").fillna(NO_CAUSE).where(frame["event"].to_numpy(), None)
     size = named.value_counts()
     small = [str(name) for name in size.index[(size < chosen.smallest_group).to_numpy()]]
-    if small and size[small].sum() < chosen.smallest_group and len(size) > len(small):
-        small.append(str(size.drop(small).index[-1]))  # the rest would be too few by itself
     table = frame.assign(cause=named.where(~named.isin(small), OTHER_CAUSES))
     if table["cause"].dropna().nunique() < 2:
         return None, ()

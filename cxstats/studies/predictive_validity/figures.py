@@ -69,7 +69,8 @@ def all_figures(numbers: Numbers, source: Source) -> dict[str, Figure]:
 
 
 def _cut(contender) -> bool:
-    return bool(contender.cuts and contender.cuts.information_lost)
+    cuts = contender.cuts
+    return bool(cuts and cuts.information_lost and len(cuts.table) > 1)
 
 
 def _customers(numbers: Numbers, race: Race | None = None) -> str:

@@ -182,11 +182,7 @@ def answer(numbers: Numbers) -> Finding:
         )
         if small:
             text += _too_little(small)
-        needed = (
-            f"About {count(numbers.n_for_margin)} customers with an answer, "
-            f"{number(numbers.n_for_margin / numbers.race.n, 1)} times as many, "
-            f"would tell a gain of nothing from {margin} in 80 of 100 surveys."
-        )
+        needed = _needed(numbers, margin)
     return Finding(
         question=question,
         verdict=numbers.verdict,
@@ -202,6 +198,25 @@ def answer(numbers: Numbers) -> Finding:
         high=best.high,
         effect=f"AUC that {best.metric.short} adds to what was known",
         needed=needed,
+    )
+
+
+def _needed(numbers: Numbers, margin: str) -> str:
+    """How many customers would settle it: more than there are, whatever the gain is."""
+    n, least, gap = numbers.race.n, numbers.n_for_margin, numbers.n_for_gap
+    if least is None:
+        return f"More than a hundred times as many customers with an answer as the {count(n)} here."
+    if least > n:
+        return (
+            f"About {count(least)} customers with an answer, {number(least / n, 1)} times as many, would tell a gain of "
+            f"nothing from {margin} in 80 of 100 surveys."
+        )
+    best = f"{numbers.best.metric.short}'s gain, if it is {gain_text(numbers.best.gain)},"
+    if gap is None or gap <= n:
+        return f"{best} is too close to {margin} for any number of answers in reach."
+    return (
+        f"About {count(gap)} customers with an answer, {number(gap / n, 1)} times as many, would tell {best} from {margin} "
+        "in 80 of 100 surveys."
     )
 
 
@@ -258,34 +273,16 @@ def _by_metric(numbers: Numbers) -> str:
 
 
 def _cannot(numbers: Numbers, question: str) -> Finding:
-    why = numbers.missing.get("all", "")
-    base = numbers.base
-    few = base.respondents and min(base.respondent_events, base.respondents - base.respondent_events) < 20
-    leak = "leak" in why
-    if leak:
-        needed = "A score asked before the outcome could happen, and not made from it."
-    elif few and 0 < base.events < base.known:
-        rate = max(base.respondent_rate, 1 / max(base.respondents, 1))
-        enough = count(max(200 / min(rate, 1 - rate), 400))
-        needed = f"About {enough} customers with an answer, at the rate seen, for a first answer."
-    elif not numbers.settings.known:
-        needed = "Facts known of everybody without asking (tenure, use, tickets, spend), under groups: or behaviour:."
-    else:
-        needed = (
-            "An outcome, known for those who answered, that happened to some of them and not to others, "
-            "after they answered."
-        )
+    why = capitalised(numbers.missing["all"])
     return Finding(
         question=question,
-        verdict=Verdict.INCONCLUSIVE
-        if few and not leak and 0 < base.events < base.known
-        else Verdict.NOT_ANSWERABLE,
-        answer=f"{capitalised(why)}.".replace("..", "."),
+        verdict=numbers.verdict,
+        answer=why if why.endswith((".", "?")) else f"{why}.",
         rule="Nothing is trained or judged without 20 customers with the event and 20 without it, or on a score that gives "
         "the outcome away.",
         margin=numbers.settings.margin,
         unit="AUC",
-        needed=needed,
+        needed=numbers.missing["needed"],
     )
 
 
@@ -370,6 +367,17 @@ def _stopped(numbers: Numbers) -> tuple[MainPoint, ...]:
                 interval=f"{count(base.events)} of {count(base.known)} customers",
                 headline=f"The base rate of “{event_text(numbers)}” is {share(base.rate, 1)}",
                 sentence=f"Of the {count(base.respondents)} who answered, {count(base.respondent_events)} had the event.",
+            )
+        )
+    if not points:
+        points.append(
+            MainPoint(
+                number=count(base.answered),
+                interval="answers in use",
+                headline="What those who answered did later is not known"
+                if base.answered
+                else "Nobody's answer is in use",
+                sentence=numbers.missing["needed"],
             )
         )
     return tuple(points)
@@ -748,9 +756,14 @@ def method(numbers: Numbers, survey: Survey) -> tuple[str, ...]:
                 "many customers that is nearly always so, and says nothing about use."
             )
         calibration = numbers.calibration
+        slope = (
+            "cannot be computed, as some chances are next to 0 or 1. "
+            if calibration is None
+            else f"slope {number(calibration.slope[0], 2)} (± {number(calibration.slope[1], 2)}), observed to expected "
+            f"{number(calibration.observed_to_expected, 2)}. "
+        )
         said.append(
-            f"**Calibration** of the rule with everything: slope {number(calibration.slope[0], 2)} (± "
-            f"{number(calibration.slope[1], 2)}), observed to expected {number(calibration.observed_to_expected, 2)}. "
+            f"**Calibration** of the rule with everything: {slope}"
             f"Brier score {number(numbers.brier.value, 4)}, {share(numbers.brier.scaled, 1)} below that of the base rate. "
             f"Events per column of the largest rule: {number(numbers.race.events_per_column, 0)}."
         )

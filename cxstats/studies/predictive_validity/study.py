@@ -35,11 +35,11 @@ from cxstats.findings import Verdict, judge
 from cxstats.methods.association import Association, association, score_outcome
 from cxstats.methods.cutpoints import Cutpoints, cutpoints
 from cxstats.methods.discrimination import AucComparison, discrimination
-from cxstats.methods.incremental import FEWEST_EVENTS, NestedTest, Race, nested_test, race
-from cxstats.methods.performance import brier_score, calibration_of, gains
+from cxstats.methods.incremental import NestedTest, Race, nested_test, race
+from cxstats.methods.performance import Calibration, brier_score, calibration_of, gains
 from cxstats.methods.ranks import RankSets, rank_sets
 from cxstats.parameters import Count, Level, Seed, Share, checked
-from cxstats.studies.predictive_validity import evidence
+from cxstats.studies.predictive_validity import evidence, stops
 from cxstats.studies.predictive_validity.evidence import one_each
 from cxstats.studies.predictive_validity.numbers import (
     Base,
@@ -61,10 +61,10 @@ __all__ = ["MARGIN", "SMALLEST_GROUP", "measure", "overall", "settings"]
 MARGIN = 0.02
 SMALLEST_GROUP = 10
 PARTS = 64
+UNITS_NEEDED = "One row per customer, with the answer and what the customer did later."
 ENOUGH_OF_ALL = 0.5  # share of those who answered anything that must have answered a metric for it to race
-FEWEST_AT_ANSWER = (
-    20  # customers at an answer before their all having, or not having, the event says anything
-)
+# customers that answers with the event only, or without it only, would hold more of each if they were like others
+FEWEST_UNLIKE = 20
 
 
 def settings(survey: Survey, **given: Any) -> Settings:
@@ -204,12 +204,15 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
     }
     racing, left_out = _racing(survey, rows, chosen)
     answered = rows[rows["answered"] & rows[chosen.outcome].notna()]
-    why = _cannot(chosen, base, racing, left_out)
-    if why:
-        return _nothing(shared, left_out, why)
+    stop = stops.cannot(survey, answered, chosen, base, racing, left_out)
+    if stop is not None:
+        return _nothing(shared, left_out, stop)
     leak = _given_away(survey, answered, chosen, racing)
     if leak is not None:
-        return _nothing(shared, left_out, leak.why, leak=leak)
+        return _nothing(shared, left_out, stops.Stop(leak.why, stops.LEAK), leak=leak)
+    stop = stops.known_gives_away(answered, chosen, shared["known_labels"])
+    if stop is not None:
+        return _nothing(shared, left_out, stop)
     common = {
         "scores": list(racing), "outcome": chosen.outcome, "known": list(chosen.known), "level": chosen.level,
         "seed": chosen.seed,
@@ -217,7 +220,10 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
     try:
         raced = race(answered, **common)
     except ValueError as error:
-        return _nothing(shared, left_out, str(error))
+        return _nothing(shared, left_out, stops.refused(error, answered, chosen))
+    stop = stops.known_is_nothing(raced)
+    if stop is not None:
+        return _nothing(shared, left_out, stop)
     ranked = _ranked(survey, raced, racing, chosen)
     contenders, pairs = _contenders(survey, answered, chosen, raced, racing, ranked)
     best = max(contenders, key=lambda c: c.gain)
@@ -237,7 +243,7 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
         weighted=evidence.weighted(survey, answered, chosen, common, missing),
         later=evidence.later(survey, rows, chosen, common, missing),
         silence=evidence.silence(survey, rows, chosen, missing),
-        calibration=calibration_of(predictions["all"], predictions["event"], level=chosen.level),
+        calibration=_calibration(predictions, chosen.level),
         brier=brier_score(predictions["all"], predictions["event"]),
         lift={name: gains(predictions[name], predictions["event"]).lift(0.1) for name in everything},
         decision=curve,
@@ -246,7 +252,8 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
         steadiness=evidence.steadiness(survey, rows, chosen, contenders),
         units=None,
         given_away=None,
-        n_for_margin=_n_for_margin(raced, racing, chosen.margin),
+        n_for_margin=_n_to_tell(raced, racing, chosen.margin),
+        n_for_gap=_n_to_tell(raced, (best.metric.key,), best.gain - chosen.margin, len(racing)),
         left_out_metrics=left_out,
         missing=missing,
     )
@@ -255,18 +262,31 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
 def _nothing(
     shared: dict[str, Any],
     left_out: dict[str, str],
-    why: str,
+    stop: stops.Stop,
     units: Units | None = None,
     leak: GivenAway | None = None,
 ) -> Numbers:
     empty = dict.fromkeys(
         ("race", "ranks", "together", "weighted", "later", "silence", "calibration", "brier", "decision", "money",
-         "timing", "n_for_margin")
+         "timing", "n_for_margin", "n_for_gap")
     )  # fmt: skip
     return Numbers(
-        **shared, **empty, verdict=Verdict.NOT_ANSWERABLE, contenders=(), pairs=(), rules={}, lift={}, steadiness=(),
-        units=units, given_away=leak, left_out_metrics=left_out, missing={"all": why},
+        **shared, **empty, verdict=stop.verdict, contenders=(), pairs=(), rules={}, lift={}, steadiness=(),
+        units=units, given_away=leak, left_out_metrics=left_out, missing={"all": stop.why, "needed": stop.needed},
     )  # fmt: skip
+
+
+def _calibration(predictions: pd.DataFrame, level: float) -> Calibration | None:
+    """Of the rule with everything; None where chances are so far out that their log-odds cannot be calibrated."""
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore"
+        )  # a rule that parts some customers altogether: what is not finite is not shown
+        try:
+            found = calibration_of(predictions["all"], predictions["event"], level=level)
+        except ValueError:
+            return None
+    return found if np.all(np.isfinite([*found.slope, found.observed_to_expected])) else None
 
 
 def _of_units(survey: Survey, chosen: Settings) -> Numbers:
@@ -286,9 +306,9 @@ def _of_units(survey: Survey, chosen: Settings) -> Numbers:
     try:
         found = measure_units(survey, chosen)
     except ValueError as error:
-        return _nothing(shared, {}, str(error))
+        return _nothing(shared, {}, stops.Stop(str(error), UNITS_NEEDED))
     why = f"there is one row for each of the {noun}, and none for a customer"
-    return _nothing(shared, {}, why, found)
+    return _nothing(shared, {}, stops.Stop(why, UNITS_NEEDED), found)
 
 
 def _outcome_label(survey: Survey, chosen: Settings) -> str:
@@ -374,26 +394,6 @@ def _racing(survey: Survey, rows: pd.DataFrame, chosen: Settings) -> tuple[tuple
     return tuple(racing), left_out
 
 
-def _cannot(chosen: Settings, base: Base, racing: tuple[str, ...], left_out: dict[str, str]) -> str:
-    if not racing:
-        return "; ".join(left_out.values()) or "nobody answered"
-    fewer = min(base.respondent_events, base.respondents - base.respondent_events)
-    if base.known == 0:
-        return "the outcome is not known for anybody: no window has ended yet, or the column is empty"
-    if base.events in (0, base.known):
-        who = "nobody" if base.events == 0 else "everybody"
-        return f"{who} of {count(base.known)} customers had the event: there is nothing to predict"
-    if fewer < FEWEST_EVENTS:
-        which = "had the event" if base.respondent_events == fewer else "did not have the event"
-        return (
-            f"{count(fewer)} of the {count(base.respondents)} customers who answered {which}; at least {FEWEST_EVENTS} "
-            "are needed to train and judge a rule"
-        )
-    if not chosen.known:
-        return "nothing is known of these customers without asking them, so there is nothing for a score to add to"
-    return ""
-
-
 def _known_labels(survey: Survey, chosen: Settings) -> dict[str, str]:
     labels = dict(survey.group_labels)
     for name in survey.behaviour:
@@ -410,9 +410,9 @@ def _given_away(
         found = _associated(survey, _tally(one_each(answered), [name, chosen.outcome]), name, chosen)
         table, rate = found.table, found.effects.base_rate
         n, events = table["n"], table["events"]
-        always = (events == n) & (n * (1 - rate) >= FEWEST_AT_ANSWER)
-        never = (events == 0) & (n * rate >= FEWEST_AT_ANSWER)
-        if always.any() and never.any() and n[always | never].sum() > n.sum() / 2:
+        always, never = (events == n) & (n > 0), (events == 0) & (n > 0)
+        expected = min(n[always].sum() * (1 - rate), n[never].sum() * rate)
+        if expected >= FEWEST_UNLIKE and n[always | never].sum() > n.sum() / 2:
             metric = survey.metric(name)
             sure, safe = (join_words([count(x) for x in table["answer"][mask]]) for mask in (always, never))
             why = (
@@ -537,10 +537,14 @@ def _cuts(cells: pd.DataFrame, metric: Metric, name: str, chosen: Settings) -> C
         return None
 
 
-def _n_for_margin(raced: Race, racing: tuple[str, ...], margin: float) -> int:
-    """Customers with which no gain is told from the margin in 80 of 100 surveys; the error shrinks as 1/√n."""
+def _n_to_tell(raced: Race, names: tuple[str, ...], gap: float, family: int | None = None) -> int | None:
+    """Customers with which gains so far apart are told from each other in 80 of 100 surveys; errors shrink as 1/√n.
+
+    None where that is over a hundred times as many as there are.
+    """
     from scipy import stats
 
-    error = float(raced.gains.loc[list(racing), "standard_error"].max())
-    tail = stats.norm.ppf(1 - (1 - raced.level) / (2 * len(racing))) + stats.norm.ppf(0.8)
-    return int(np.ceil(raced.n * (tail * error / margin) ** 2))
+    error = float(raced.gains.loc[list(names), "standard_error"].max())
+    tail = stats.norm.ppf(1 - (1 - raced.level) / (2 * (family or len(names)))) + stats.norm.ppf(0.8)
+    times = (tail * error / gap) ** 2 if gap else np.inf
+    return int(np.ceil(raced.n * times)) if times <= 100 else None

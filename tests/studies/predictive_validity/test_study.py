@@ -9,6 +9,7 @@ import pytest
 
 import cxstats as cx
 from cxstats.findings import Verdict
+from cxstats.studies.predictive_validity.sentences import gain_text
 from cxstats.studies.predictive_validity.study import overall
 
 
@@ -26,6 +27,53 @@ def test_gains_recover_the_truth(study: cx.PredictiveValidityStudy) -> None:
         assert contender.low < TRUE_GAINS[contender.metric.key] < contender.high
 
 
+def test_all_scores_together_recover_the_truth(study: cx.PredictiveValidityStudy) -> None:
+    row = study.numbers.race.gains.loc["all"]
+    assert row["low"] < 0.0336 < row["high"]  # docs/demo_company.md: churn, respondents
+    assert row["low"] > 0
+
+
+def test_what_was_known_and_each_score_alone_recover_the_truth(study: cx.PredictiveValidityStudy) -> None:
+    numbers = study.numbers
+    value, low, high = numbers.rules["known"]
+    assert low < 0.708 < high
+    assert value == pytest.approx(numbers.race.known_auc[0])
+    alone = {"nps": 0.650, "csat": 0.633, "ces": 0.677}
+    for contender in numbers.contenders:
+        assert contender.auc[1] < alone[contender.metric.key] < contender.auc[2]
+
+
+def test_scores_are_compared_in_pairs_alone(study: cx.PredictiveValidityStudy) -> None:
+    auc = {c.metric.key: c.auc[0] for c in study.numbers.contenders}
+    assert len(study.numbers.pairs) == 3
+    for pair in study.numbers.pairs:
+        assert pair.difference == pytest.approx(auc[pair.first] - auc[pair.second])
+        assert pair.difference >= 0
+
+
+def test_noise_is_taken_out_of_scores_asked_twice(study: cx.PredictiveValidityStudy, demo: cx.Survey) -> None:
+    rows = demo.rows(["ces", "wave", "customer"]).dropna()
+    twice = rows.groupby("customer")["wave"].nunique()
+    found = {s.metric.key: s for s in study.numbers.steadiness}
+    assert set(found) == {"nps", "csat", "ces"}
+    assert found["ces"].retest.n == (twice > 1).sum()
+    for one in found.values():
+        assert one.steady.value > one.auc[0]
+
+
+def test_a_step_on_the_scale_changes_the_hazard_as_the_company_was_made(
+    study: cx.PredictiveValidityStudy,
+) -> None:
+    timing = study.numbers.timing
+    assert timing.metric.key == "ces"
+    # hazards are constant and multiplied by effort: the ratio does not change as days pass
+    for fit in (timing.alone, timing.beside):
+        row = fit.table.loc["score"]
+        assert row["high"] < 1
+        assert row["proportional_p"] > 0.01
+    assert timing.beside.table.loc["score", "hazard_ratio"] > timing.alone.table.loc["score", "hazard_ratio"]
+
+
 def test_no_verdict_is_wrong(study: cx.PredictiveValidityStudy) -> None:
     margin = study.numbers.settings.margin
     for contender in study.numbers.contenders:
@@ -39,10 +87,14 @@ def test_the_page_says_what_was_computed(study: cx.PredictiveValidityStudy) -> N
     numbers = study.numbers
     assert "CES" in study.findings[0].answer
     assert list(study.figures) == [
-        "race", "alone", "rates", "robust", "silence", "cuts", "survival", "warning", "decision",
+        "race", "rates", "robust", "steady", "silence", "cuts", "survival", "warning", "decision", "profit",
     ]  # fmt: skip
     rows = study.tables["race"].rows
-    assert [row[0] for row in rows] == ["CES", "NPS", "CSAT", "All together", "Known without asking"]
+    assert [row[0] for row in rows] == ["Known without asking", "CES", "NPS", "CSAT", "All together"]
+    for contender in numbers.contenders:
+        row = next(row for row in rows if row[0] == contender.metric.short)
+        assert gain_text(contender.gain) in row
+        assert contender.verdict.words in row
     assert numbers.base.events < numbers.base.known
     for name in ("race", "rates", "robust", "silence", "cuts", "time", "decision"):
         assert study.section(name).parts
@@ -85,6 +137,21 @@ def test_net_benefit_and_profit_agree(study: cx.PredictiveValidityStudy) -> None
     settings = study.numbers.settings
     assert money.threshold == pytest.approx(settings.contact_cost / (settings.success * money.value_saved))
     assert money.profit["all"] > money.profit["known"] > money.profit["everybody"]
+    table = study.numbers.race.predictions
+    contacted = {name: table[name] >= money.threshold for name in ("known", "all")}
+    earned = {
+        name: 1000
+        * (
+            settings.success * money.value_saved * (who & table["event"]).mean()
+            - settings.contact_cost * who.mean()
+        )
+        for name, who in contacted.items()
+    }
+    # net benefit at the threshold, in money, is what contacting earns
+    assert money.profit["all"] == pytest.approx(earned["all"])
+    value, low, high = money.more["all"]
+    assert value == pytest.approx(earned["all"] - earned["known"])
+    assert low < value < high
 
 
 def test_the_headline_asks_whether_any_adds() -> None:
@@ -103,6 +170,7 @@ def test_the_headline_asks_whether_any_adds() -> None:
         ({"margin": 0}, "above 0"),
         ({"wave": "2023 Q1"}, "no wave"),
         ({"contact_cost": 0}, "above 0"),
+        ({"window_days": 0}, "window_days"),
         ({"level": 95}, "level"),
     ],
 )
@@ -132,12 +200,122 @@ def survey_of(folder: Path, n: int, *, left, score=None, more: str = "", known=T
     return cx.open_survey(folder / "survey.yml")
 
 
+def dated(folder: Path, n: int = 1500, *, more: str = "", seed: int = 5) -> cx.Survey:
+    """Customers asked on one day, who leave at a hazard that falls with their answer, for two causes."""
+    import datetime as dt
+
+    rng = np.random.default_rng(seed)
+    score, use = rng.integers(0, 11, n), rng.integers(0, 30, n)
+    price = rng.exponential(900, n)
+    service = rng.exponential(250 * np.exp(0.35 * (score - 5)), n)
+    day, cause = np.minimum(price, service).astype(int) + 1, np.where(price < service, "Price", "Service")
+    cause = np.where(rng.random(n) < 0.005, "Moved away", cause)
+    asked = dt.date(2024, 1, 1)
+    lines = ["id,sent,ltr,use,kind,left_on,why"]
+    for i in range(n):
+        gone = day[i] <= 300
+        left_on, why = (asked + dt.timedelta(days=int(day[i])), cause[i]) if gone else ("", "")
+        lines.append(f"{i},{asked},{score[i]},{use[i]},{'ab'[i % 2]},{left_on},{why}")
+    (folder / "data.csv").write_text("\n".join(lines) + "\n")
+    (folder / "survey.yml").write_text(
+        "title: Test\ndata_as_of: 2024-10-27\nresponses: {file: data.csv}\ncustomer: id\ninvited: sent\n"
+        "scores: {nps: {column: ltr, scale: 0-10}}\ngroups: {kind: kind}\nbehaviour: {use: {column: use}}\n"
+        f"outcomes: {{left: {{on: left_on, window_days: 180, label: Left within 180 days, cause: why{more}}}}}\n"
+    )
+    return cx.open_survey(folder / "survey.yml")
+
+
+@pytest.fixture(scope="module")
+def leavers(tmp_path_factory: pytest.TempPathFactory) -> cx.Survey:
+    return dated(tmp_path_factory.mktemp("leavers"))
+
+
+@pytest.fixture(scope="module")
+def leaving(leavers: cx.Survey) -> cx.PredictiveValidityStudy:
+    return cx.predictive_validity(leavers)
+
+
+def test_causes_compete(leaving: cx.PredictiveValidityStudy, leavers: cx.Survey) -> None:
+    timing = leaving.numbers.timing
+    ends = timing.causes.at(180)["incidence"]
+    rows = leavers.rows(["nps", "left", "left_days", "left_cause"])
+    low = rows[rows["nps"] <= 6]
+    # everybody is watched for the whole window, so incidence is a share of customers
+    for cause in ("Price", "Service"):
+        had = (low["left_days"].fillna(999) <= 180) & (low["left_cause"].fillna("") == cause)
+        assert ends["0 to 6", cause] == pytest.approx(had.mean())
+    assert "Moved away" in timing.merged_causes or ("0 to 6", "Moved away") in ends.index
+    figure = leaving.figures["causes"]
+    assert "Service" in figure.headline
+    total = ends.groupby(level="group").sum()
+    survival = timing.curves.at(180)["survival"]
+    assert (total + survival).to_numpy() == pytest.approx(np.ones(len(total)))
+
+
+def test_no_cause_of_a_few_customers_is_shown(
+    leaving: cx.PredictiveValidityStudy, leavers: cx.Survey
+) -> None:
+    rows = leavers.rows(["left", "left_cause"])
+    counted = rows.loc[rows["left"].fillna(False).astype(bool), "left_cause"].value_counts()
+    shown = set(leaving.numbers.timing.causes.table["cause"])
+    for cause, n in counted.items():
+        assert (cause in shown) == (n >= 10)
+
+
+def test_another_window_counts_other_events(leavers: cx.Survey) -> None:
+    study = cx.predictive_validity(leavers, window_days=60)
+    days = leavers.rows(["left_days"])["left_days"]
+    assert study.numbers.base.events == (days <= 60).sum()
+    assert study.numbers.base.known == len(days)
+    assert study.numbers.outcome_label == "Left within 60 days"
+    assert study.numbers.timing.curves.table["day"].max() <= 60
+    assert "60 days" in study.findings[0].question
+
+
+def test_a_window_longer_than_the_data_says_so(leavers: cx.Survey) -> None:
+    study = cx.predictive_validity(leavers, window_days=2000)
+    assert study.findings[0].verdict is Verdict.NOT_ANSWERABLE
+    assert "2,000 days" in study.findings[0].answer
+
+
+def test_a_window_needs_dates(tmp_path: Path) -> None:
+    left = np.random.default_rng(1).random(300) < 0.3
+    with pytest.raises(ValueError, match="on: under outcomes"):
+        cx.predictive_validity(survey_of(tmp_path, 300, left=left), window_days=30)
+
+
+def test_answers_given_by_a_few_are_not_shown(tmp_path: Path) -> None:
+    rng = np.random.default_rng(8)
+    n = 1200
+    score = np.where(np.arange(n) < 4, 3, rng.choice([0, 6, 8, 9, 10], n))
+    left = rng.random(n) < 0.5 - 0.03 * score
+    study = cx.predictive_validity(survey_of(tmp_path, n, left=left, score=score))
+    best = study.numbers.best
+    assert 3 in best.hidden
+    assert len(best.hidden) > 1  # or it could be had by subtraction from the total
+    shown = {row[0] for row in study.tables["rates"].rows}
+    assert shown == {str(a) for a in (0, 6, 8, 9, 10)} - {str(a) for a in best.hidden}
+
+
+def test_a_score_that_parts_most_customers_is_a_leak(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    left = rng.random(2000) < 0.27
+    score = np.where(
+        rng.random(2000) < 0.4, 5, np.where(left, rng.integers(0, 3, 2000), rng.integers(8, 11, 2000))
+    )
+    study = cx.predictive_validity(survey_of(tmp_path, 2000, left=left, score=score))
+    assert study.findings[0].verdict is Verdict.NOT_ANSWERABLE
+    assert "gives the outcome away" in study.findings[0].answer
+    assert "0, 1 and 2" in study.findings[0].answer
+    assert list(study.figures) == ["rates"]
+
+
 def test_a_score_made_from_the_outcome_is_a_leak(tmp_path: Path) -> None:
     left = np.random.default_rng(1).random(600) < 0.2
     study = cx.predictive_validity(survey_of(tmp_path, 600, left=left, score=np.where(left, 2, 9)))
     assert study.findings[0].verdict is Verdict.NOT_ANSWERABLE
     assert "leak" in study.findings[0].answer
-    assert study.figures == {}
+    assert list(study.figures) == ["rates"]
     assert study.section("race").parts[0].instead
 
 

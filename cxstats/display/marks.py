@@ -126,8 +126,8 @@ def strip(
 ) -> str:
     """The interval against the margin, as the answer box shows it; inline SVG ``width`` px wide.
 
-    Thick is the range over an assumption, thin is sampling. The numbers of the margin stand under
-    its edges; those of the interval under its ends, a row lower where the two would collide.
+    Thick is the range over an assumption, thin is sampling; the bold numbers hold both. The numbers of the margin stand
+    under its edges; those of the interval under its ends, a row lower where the two would collide.
 
     Raises
     ------
@@ -148,7 +148,7 @@ def strip(
     digits = max(_digits(low, high, margin), min(_digits(margin), 4))
     while digits < 4 and any(abs(v) != margin and abs(round(v, digits)) == margin for v in (low, high)):
         digits += 1  # an end beside the margin's edge must not read as if on it
-    title = _strip_title(low, high, value, assumption, unit, digits, _digits(margin))
+    title = _strip_title(low, high, value, assumption, unit, digits, margin)
     middle = x(value) if assumption is None and value is not None else (x(low) + x(high)) / 2
     head = _inside(_Label(middle, title, bold=True), size, width)
     band_head = _inside(_Label(x(0), "would not matter"), size, width)
@@ -223,11 +223,14 @@ def _strip_title(
     assumption: tuple[float, float] | None,
     unit: str,
     digits: int,
-    margin_digits: int,
+    margin: float,
 ) -> str:
     if assumption is not None:
-        whole = max(digits - 1, min(margin_digits, digits), 0)
-        return interval(*assumption, unit, digits=whole, sign=assumption[0] < 0)
+        # sampling error is part of what the verdict claims; fewer decimals, unless an end would read as on the edge
+        whole = max(digits - 1, min(_digits(margin), digits), 0)
+        if any(abs(v) != margin and abs(round(v, whole)) == margin for v in (low, high)):
+            whole = digits
+        return interval(low, high, unit, digits=whole, sign=low < 0)
     if value:
         return amount(value, unit, sign=True, digits=digits)
     # an effect of exactly 0 is a number held against itself: its interval is the news

@@ -168,9 +168,16 @@ def test_a_number_held_against_itself_shows_its_interval_instead_of_zero():
     assert ">0.0" not in svg
 
 
+def test_a_range_is_told_with_its_sampling_error():
+    svg = marks.strip(low=5.2, high=36.8, margin=5, unit="points", assumption=(13.2, 30.8))
+    assert 'font-weight="700">5.2 to 36.8 points</text>' in svg
+    svg = marks.strip(low=10.1, high=36.8, margin=5, unit="points", assumption=(13.2, 30.8))
+    assert 'font-weight="700">10 to 37 points</text>' in svg
+
+
 def test_a_margin_of_a_fraction_gets_its_decimals_in_the_range_too():
     svg = marks.strip(low=0.11, high=1.22, margin=0.15, unit="points", assumption=(0.12, 1.05))
-    assert 'font-weight="700">0.12 to 1.05 points</text>' in svg
+    assert 'font-weight="700">0.11 to 1.22 points</text>' in svg
     assert ">+0.11</text>" in svg
     assert ">+1.22</text>" in svg
 

@@ -289,15 +289,16 @@ def _separated(counts: ScoreOutcome) -> str:
 
 def _line(counts: ScoreOutcome):
     """Logistic line by statsmodels, on the answers that occur."""
-    import statsmodels.api as sm
+    from statsmodels.genmod.families import Binomial
+    from statsmodels.genmod.generalized_linear_model import GLM
 
     seen = counts.n > 0
     if seen.sum() < 2:
         return None
     pairs = np.column_stack([counts.events, counts.others])[seen]
-    return sm.GLM(
-        pairs, sm.add_constant(counts.scale[seen].astype(float)), family=sm.families.Binomial()
-    ).fit()
+    # not statsmodels.api, whose import takes longer than the fit of a thousand such lines
+    design = np.column_stack([np.ones(len(pairs)), counts.scale[seen].astype(float)])
+    return GLM(pairs, design, family=Binomial()).fit()
 
 
 def _groups(metric: Metric) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -339,7 +340,8 @@ def _binomial_log_likelihood(counts: ScoreOutcome, fitted: np.ndarray) -> float:
 
 
 def _spline(counts: ScoreOutcome) -> tuple[int, float] | None:
-    import statsmodels.api as sm
+    from statsmodels.genmod.families import Binomial
+    from statsmodels.genmod.generalized_linear_model import GLM
 
     from cxstats.methods.predictors import restricted_cubic_spline
 
@@ -348,9 +350,10 @@ def _spline(counts: ScoreOutcome) -> tuple[int, float] | None:
     knots = np.unique(counts.scale[np.searchsorted(cumulated, [0.05, 0.5, 0.95])])
     if len(knots) < 3 or seen.sum() < 4:
         return None
-    design = sm.add_constant(restricted_cubic_spline(counts.scale[seen].astype(float), knots))
+    spline = restricted_cubic_spline(counts.scale[seen].astype(float), knots)
+    design = np.column_stack([np.ones(len(spline)), spline])
     pairs = np.column_stack([counts.events, counts.others])[seen]
-    fit = sm.GLM(pairs, design, family=sm.families.Binomial()).fit()
+    fit = GLM(pairs, design, family=Binomial()).fit()
     return design.shape[1], _binomial_log_likelihood(counts, fit.fittedvalues)
 
 

@@ -267,17 +267,18 @@ def nested_test(
     ------
     ValueError : as :func:`race`.
     """
-    import statsmodels.api as sm
     from scipy import stats
+    from statsmodels.genmod.families import Binomial
+    from statsmodels.genmod.generalized_linear_model import GLM
 
     prepared = _prepared(rows, [score], outcome, known, part, None, False)
     base, own = prepared.blocks[KNOWN].columns, prepared.blocks[score].columns
     ones = np.ones((prepared.n, 1))
     full = np.column_stack([ones, base, own])
-    fit = sm.GLM(prepared.event, full, family=sm.families.Binomial()).fit()
+    fit = GLM(prepared.event, full, family=Binomial()).fit()
     df = own.shape[1]
     if not repeats:
-        small = sm.GLM(prepared.event, full[:, : full.shape[1] - df], family=sm.families.Binomial()).fit()
+        small = GLM(prepared.event, full[:, : full.shape[1] - df], family=Binomial()).fit()
         ratio = 2 * (fit.llf - small.llf)
         return NestedTest(float(ratio), df, float(stats.chi2.sf(ratio, df)), "likelihood ratio")
     slope = full * (prepared.event - fit.fittedvalues)[:, None]

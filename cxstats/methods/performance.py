@@ -264,7 +264,8 @@ def calibration_of(
     ------
     ValueError : chances of 0 or 1, or nobody or everybody had the event.
     """
-    import statsmodels.api as sm
+    from statsmodels.genmod.families import Binomial
+    from statsmodels.genmod.generalized_linear_model import GLM
     from statsmodels.stats.proportion import proportion_confint
 
     p, y, _ = _chances(chance, event, None)
@@ -273,9 +274,9 @@ def calibration_of(
     if y.min() == y.max():
         raise ValueError("nobody, or everybody, had the event: calibration cannot be judged")
     logit = np.log(p / (1 - p))
-    family = sm.families.Binomial()
-    slope = sm.GLM(y, sm.add_constant(logit), family=family).fit()
-    large = sm.GLM(y, np.ones((len(y), 1)), family=family, offset=logit).fit()
+    family = Binomial()
+    slope = GLM(y, np.column_stack([np.ones(len(y)), logit]), family=family).fit()
+    large = GLM(y, np.ones((len(y), 1)), family=family, offset=logit).fit()
     code = _groups_of(p, np.ones(len(p)), groups)
     size = np.bincount(code)
     had = np.bincount(code, weights=y)

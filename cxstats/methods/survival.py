@@ -250,28 +250,37 @@ def _proportional(day: np.ndarray, event: np.ndarray, x: np.ndarray, beta: np.nd
     from scipy import stats
 
     hazard = np.exp(x @ beta)
-    times = np.unique(day[event])
-    ranks = stats.rankdata(day)
+    times, of = np.unique(day[event], return_inverse=True)
+    d = np.bincount(of)
+    rank = pd.Series(day).rank().to_numpy()
+    g = rank[event][np.unique(of, return_index=True)[1]] - rank[event].mean()
+    # sums over each risk set (everyone watched at least as long), and over the events tied at its time
+    order = np.argsort(-day, kind="stable")
+    reached = np.searchsorted(-day[order], -times, side="right") - 1
+    moments = _moments(x, hazard)
+    at_risk = np.cumsum(moments[order], axis=0)[reached]
+    tied = np.zeros((len(times), moments.shape[1]))
+    np.add.at(tied, of, moments[event])
+    # Efron: the k-th of d tied events leaves behind a risk set from which k/d of the tied have gone
+    which = np.repeat(np.arange(len(times)), d)
+    gone = (np.arange(len(which)) - np.repeat(np.cumsum(d) - d, d)) / np.repeat(d, d)
+    left_behind = at_risk[which] - gone[:, None] * tied[which]
     p = x.shape[1]
-    score, cross, own, information = np.zeros(p), np.zeros((p, p)), np.zeros((p, p)), np.zeros((p, p))
-    for t in times:
-        had = event & (day == t)
-        g = ranks[day == t][0] - ranks[event].mean()
-        weight = np.where(day >= t, hazard, 0.0)
-        # Efron: the k-th of d tied events leaves behind a risk set from which k/d of the tied have gone
-        d = int(had.sum())
-        mean, spread = np.zeros(p), np.zeros((p, p))
-        for k in range(d):
-            w = weight - np.where(had, hazard * k / d, 0.0)
-            m = w @ x / w.sum()
-            mean += m
-            spread += (x * w[:, None]).T @ x / w.sum() - np.outer(m, m)
-        score += g * (x[had].sum(axis=0) - mean)
-        information += spread
-        cross += g * spread
-        own += g * g * spread
+    mean = left_behind[:, 1 : p + 1] / left_behind[:, :1]
+    spread = (left_behind[:, p + 1 :] / left_behind[:, :1]).reshape(-1, p, p)
+    spread = spread - mean[:, :, None] * mean[:, None, :]
+    far = g[which]
+    score = g[of] @ x[event] - far @ mean
+    information = spread.sum(axis=0)
+    cross, own = (np.tensordot(power, spread, axes=1) for power in (far, far**2))
     left = own - cross @ np.linalg.solve(information, cross)
     return stats.chi2.sf(score**2 / np.diag(left), 1)
+
+
+def _moments(x: np.ndarray, hazard: np.ndarray) -> np.ndarray:
+    """Hazard, hazard × x and hazard × x x', side by side, shape (n, 1 + p + p²)."""
+    products = (x[:, :, None] * x[:, None, :]).reshape(len(x), -1)
+    return hazard[:, None] * np.column_stack([np.ones(len(x)), x, products])
 
 
 def concordance_index(day: np.ndarray, event: np.ndarray, hazard: np.ndarray) -> float:
@@ -280,45 +289,21 @@ def concordance_index(day: np.ndarray, event: np.ndarray, hazard: np.ndarray) ->
     A pair is comparable if the shorter time ended in the event; of two on the same day, one with the event and one
     watched longer are.
     """
-    later = np.lexsort(
-        (event, -day)
-    )  # from the longest time; on one day those still there before those with the event
     levels, code = np.unique(hazard, return_inverse=True)
-    tree = np.zeros(len(levels) + 1)  # a Fenwick tree of how many with each hazard are still there
+    there = np.zeros(len(levels))  # how many with each hazard are watched longer
     concordant = comparable = 0.0
-    present = 0
-    i = 0
-    ordered_day, ordered_event = day[later], event[later]
-    while i < len(later):
-        j = i
-        while j < len(later) and ordered_day[j] == ordered_day[i] and ordered_event[j] == ordered_event[i]:
-            j += 1
-        block = later[i:j]
-        if ordered_event[i] and present:
-            for k in code[block]:
-                below, upto = _prefix(tree, k), _prefix(tree, k + 1)
-                concordant += below + 0.5 * (upto - below)
-                comparable += present
-        for k in code[block]:
-            _add(tree, k)
-        present += len(block)
-        i = j
+    order = np.argsort(-day, kind="stable")
+    for rows in np.split(
+        order, np.flatnonzero(np.diff(day[order])) + 1
+    ):  # from the longest time to the shortest
+        had = event[rows]
+        there += np.bincount(code[rows[~had]], minlength=len(levels))
+        if had.any():
+            met = np.bincount(code[rows[had]], minlength=len(levels))
+            concordant += float(met @ (np.cumsum(there) - there / 2))
+            comparable += float(met.sum() * there.sum())
+            there += met
     return concordant / comparable if comparable else float("nan")
-
-
-def _prefix(tree: np.ndarray, end: int) -> float:
-    total = 0.0
-    while end > 0:
-        total += tree[end]
-        end -= end & -end
-    return total
-
-
-def _add(tree: np.ndarray, position: int) -> None:
-    at = position + 1
-    while at < len(tree):
-        tree[at] += 1
-        at += at & -at
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -531,8 +516,10 @@ def complementary_log_log(
     ------
     ValueError : as :func:`survival_curves`.
     """
-    import statsmodels.api as sm
     from scipy import stats
+    from statsmodels.genmod.families import Binomial
+    from statsmodels.genmod.families.links import CLogLog
+    from statsmodels.genmod.generalized_linear_model import GLM
 
     frame = _timed(cells, period, event, [score]).dropna(subset=[score])
     table = frame.groupby(["day", "event", score], as_index=False, observed=True)["n"].sum()
@@ -550,8 +537,8 @@ def complementary_log_log(
     )
     wide = wide.reset_index()
     design = np.column_stack([wide["at"].to_numpy()[:, None] == alive, wide[score].to_numpy(dtype=float)])
-    family = sm.families.Binomial(link=sm.families.links.CLogLog())
-    fit = sm.GLM(wide[["events", "others"]].to_numpy(dtype=float), design.astype(float), family=family).fit()
+    counts = wide[["events", "others"]].to_numpy(dtype=float)
+    fit = GLM(counts, design.astype(float), family=Binomial(link=CLogLog())).fit()
     z = stats.norm.ppf((1 + checked("level", level, Level)) / 2)
     slope, error = fit.params[-1], fit.bse[-1]
     return tuple(float(np.exp(x)) for x in (slope, slope - z * error, slope + z * error))

@@ -1,14 +1,15 @@
 """How often is the response-style study's verdict wrong? Companies of known truth, counted.
 
-    python benchmarks/verdicts_extreme_response_bias.py [--companies 1000] [--workers 2]
+    python benchmarks/verdicts_extreme_response_bias.py [--companies 1000] [--workers 2] [--table]
 
 Question, per group against the reference: does it differ by the margin or more, whatever part of the difference in spread
-is scale use? The answers come from latent values that each person stretches around the middle of the scale, with
-a stretch of its own around the country's; thresholds are those of the demo company, heaped at 10, 8 and 5.
+is scale use? The answers come from latent values that each group stretches around the middle of the scale;
+thresholds are those of the demo company, heaped at 10, 8 and 5.
 
 Inside the assumptions: groups that differ in nothing, in style only, in satisfaction only, in both, and in true spread
-(half of the difference in spread is style). Outside, printed without a target: a uniform leniency, and true spreads
-that hide the style (the one wider, the other narrower). True effects of 0, ½, 0.9, 1.1 and 2 margins, the same for
+(half of the difference in spread is style). Outside, printed without a target: a uniform leniency; true spreads
+that hide the style (the one wider, the other narrower); and people who differ in style within each group too, which
+hides a tenth of the difference between groups. True effects of 0, ½, 0.9, 1.1 and 2 margins, the same for
 every group, alternately up and down.
 
 A company is wrong if *any* of its verdicts is: "negligible" when the true effect is above the margin, or
@@ -17,55 +18,41 @@ A company is wrong if *any* of its verdicts is: "negligible" when the true effec
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
+from measure import table
 from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri
 from scipy.stats import beta
+from verdict_grid import TARGET, Grid, parser, wrong_limit
 
 from cxstats.findings import Verdict
 from cxstats.metrics import Metric
-from cxstats.simulation import METRICS, executor
+from cxstats.simulation import METRICS
 from cxstats.simulation.model import ANSWERS
+from cxstats.studies.extreme_response_bias.gaps import critical_value
 from cxstats.studies.extreme_response_bias.study import verdicts_of_counts
 
 EFFECTS = (0.0, 0.5, 0.9, 1.1, 2.0)
 GROUPS = (2, 5, 12, 30)
-ANSWERS_EACH = (100, 500, 2_000, 5_000)
-SCENARIOS = ("neither", "style", "substance", "both", "true spread", "leniency", "hidden style")
+ANSWERS_EACH = (100, 500, 2_000, 5_000, 50_000)
+SCENARIOS = (
+    "neither", "style", "substance", "both", "true spread", "leniency", "hidden style", "people differ",
+)  # fmt: skip
 INSIDE = SCENARIOS[:5]
 STRETCH = (0.24, -0.28, 0.11, 0.02, -0.15)  # log stretch of the groups beside the reference, over and over
 LENIENCY = 0.2
-PEOPLE = 0.20  # standard deviation of log stretch between persons
+PEOPLE = 0.20  # standard deviation of log stretch between persons, where people differ
+REPLICATES = 100  # a report takes 400: with fewer, errors are less well known and more verdicts go wrong
+GRID = Grid("extreme_response_bias", ("metric", "differ", "groups", "n", "effect"), rule=1)
+DOCS = Path(__file__).resolve().parents[1] / "docs" / "methods" / "comparability.md"
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(9)
 _WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One cell of the grid and what became of its companies; shares of verdicts are over all pairs."""
-
-    metric: str
-    scenario: str
-    groups: int
-    n: int
-    effect: float
-    companies: int
-    wrong: int
-    covered: int
-    right: float
-    inconclusive: float
-    not_answerable: float
-    moved: float
-
-    @property
-    def wrong_limit(self) -> float:
-        """Clopper–Pearson 95 % upper limit of the share of companies with a wrong verdict."""
-        if self.wrong == self.companies:
-            return 1.0
-        return float(beta.ppf(0.95, self.wrong + 1, self.companies - self.wrong))
 
 
 def shares(
@@ -75,11 +62,15 @@ def shares(
     log_spread: float,
     stretch: float,
     lenient: float = 0.0,
+    people: float = 0.0,
 ) -> np.ndarray:
-    """Shares of answers of a group: latent N(substance, spread), stretched by each person around the neutral point."""
+    """Shares of answers of a group: latent N(substance, spread), stretched around the neutral point.
+
+    ``people`` is the standard deviation of persons' log-stretch around the group's.
+    """
     found = np.zeros(len(cuts) + 1)
     for node, weight in zip(_NODES, _WEIGHTS, strict=True):
-        s = np.exp(stretch + PEOPLE * node)
+        s = np.exp(stretch + people * node)
         z = (cuts - lenient - neutral - s * (substance - neutral)) / (s * np.exp(log_spread))
         found += weight * np.diff(np.concatenate([[0.0], ndtr(z), [1.0]]))
     return found
@@ -99,7 +90,8 @@ def company(metric: Metric, scenario: str, groups: int, effect: float) -> list[G
     cuts = ndtri(np.cumsum(ANSWERS[metric.key])[:-1])
     middle = (metric.scale.size - 1) // 2
     neutral = (cuts[middle - 1] + cuts[middle]) / 2
-    base = shares(cuts, neutral, 0.0, 0.0, 0.0)
+    people = PEOPLE if scenario == "people differ" else 0.0
+    base = shares(cuts, neutral, 0.0, 0.0, 0.0, people=people)
     made = [Group(base, 0.0)]
     for k in range(groups - 1):
         stretch = STRETCH[k % len(STRETCH)]
@@ -115,25 +107,34 @@ def company(metric: Metric, scenario: str, groups: int, effect: float) -> list[G
         size = 0.0 if scenario in ("neither", "style") else effect * metric.margin * (1 if k % 2 else -1)
 
         def off(substance: float, spread: float = log_spread, wanted: float = size) -> float:
-            return float((shares(cuts, neutral, substance, spread, 0.0) - base) @ worth) - wanted
+            return (
+                float((shares(cuts, neutral, substance, spread, 0.0, people=people) - base) @ worth) - wanted
+            )
 
         substance = brentq(off, -4, 4, xtol=1e-12)
-        made.append(Group(shares(cuts, neutral, substance, log_spread, stretch, lenient), size))
+        answers = shares(cuts, neutral, substance, log_spread, stretch, lenient, people)
+        made.append(Group(answers, size))
     return made
 
 
-def run(task: tuple[str, str, int, int, float, int, int, int]) -> Cell:
-    """One cell of the grid."""
-    key, scenario, groups, n, effect, companies, replicates, seed = task
-    metric = METRICS[key]
+def run(task: dict[str, Any]) -> dict[str, float]:
+    """One row of the grid: how many companies and pairs got which verdict."""
+    key, scenario, groups, n, effect = (task[name] for name in GRID.settings)
+    metric, companies = METRICS[key], task["companies"]
     truth = company(metric, scenario, groups, effect)
-    rng = np.random.default_rng([seed, groups, n, int(10 * effect), SCENARIOS.index(scenario), len(key)])
+    rng = np.random.default_rng(
+        [task["seed"], groups, n, int(10 * effect), SCENARIOS.index(scenario), len(key)]
+    )
     found = dict.fromkeys(Verdict, 0)
     wrong = covered = right = 0
-    moved = []
+    widths, errors = [], []
+    critical = critical_value(0.95, groups - 1, np.inf)
     for _ in range(companies):
         counts = np.array([rng.multinomial(n, group.shares) for group in truth])
-        verdicts = verdicts_of_counts(counts, metric, replicates=replicates, seed=int(rng.integers(2**31)))
+        seed = int(rng.integers(2**31))
+        verdicts = verdicts_of_counts(
+            counts, metric, replicates=task.get("replicates", REPLICATES), seed=seed
+        )
         bad = False
         inside = True
         for (verdict, styled), group in zip(verdicts, truth[1:], strict=True):
@@ -143,80 +144,140 @@ def run(task: tuple[str, str, int, int, float, int, int, int]) -> Cell:
             right += verdict is (Verdict.MATERIAL if large else Verdict.NEGLIGIBLE)
             if styled is not None:
                 inside &= styled.region_low <= group.effect <= styled.region_high
-                moved.append(styled.high - styled.low)
+                widths.append(styled.high - styled.low)
+                chance = styled.region_high - styled.high + styled.low - styled.region_low
+                errors.append(chance / 2 / critical)
         wrong += bad
         covered += inside
-    total = companies * (groups - 1)
-    return Cell(
-        metric.short, scenario, groups, n, effect, companies, wrong, covered, right / total,
-        found[Verdict.INCONCLUSIVE] / total, found[Verdict.NOT_ANSWERABLE] / total,
-        float(np.mean(moved)) if moved else float("nan"),
-    )  # fmt: skip
+    return {
+        "wrong": wrong,
+        "covered": covered,
+        "pairs": companies * (groups - 1),
+        "right": right,
+        "inconclusive": found[Verdict.INCONCLUSIVE],
+        "not_answerable": found[Verdict.NOT_ANSWERABLE],
+        "width": round(float(np.mean(widths)), 4) if widths else float("nan"),
+        "error": round(float(np.mean(errors)), 4) if errors else float("nan"),
+    }
 
 
-def grid(companies: int, replicates: int, seed: int = 20250401, **chosen):
-    """The tasks; effects other than 0 only where satisfaction differs."""
-    return [
-        (metric, scenario, groups, n, effect, companies, replicates, seed)
-        for metric in chosen["metrics"]
-        for scenario in chosen["scenarios"]
-        for groups in chosen["groups"]
-        for n in chosen["answers"]
-        for effect in (chosen["effects"] if scenario not in ("neither", "style") else (0.0,))
-        if not (scenario in ("substance", "both") and effect == 0.0)
+def _exists(scenario: str, effect: float) -> bool:
+    """Effects other than 0 only where satisfaction differs, and there no effect of 0."""
+    if scenario in ("neither", "style"):
+        return effect == 0.0
+    return effect > 0.0 or scenario not in ("substance", "both")
+
+
+def grid() -> list[dict[str, Any]]:
+    """The tasks, the most telling first."""
+    every = [
+        (metric, *rest)
+        for rest in product(SCENARIOS, GROUPS, ANSWERS_EACH, EFFECTS)
+        if _exists(rest[0], rest[3])
+        for metric in METRICS
     ]
 
+    def telling(task: tuple[str, str, int, int, float]) -> tuple[int, ...]:
+        _, scenario, groups, n, effect = task
+        first = [
+            ("both", 5, 5_000, 0.9), ("both", 5, 5_000, 1.1), ("substance", 2, 50_000, 2.0),
+            ("neither", 2, 50_000, 0.0), ("both", 30, 500, 0.9), ("both", 5, 100, 0.9),
+            ("people differ", 5, 5_000, 0.9), ("people differ", 5, 5_000, 0.0), ("style", 5, 2_000, 0.0),
+            ("true spread", 5, 5_000, 0.9),
+            ("both", 2, 50_000, 0.9), ("people differ", 5, 5_000, 1.1), ("substance", 5, 500, 0.9),
+            ("substance", 5, 2_000, 1.1), ("leniency", 5, 5_000, 0.0), ("hidden style", 5, 5_000, 0.9),
+            ("both", 30, 5_000, 1.1), ("style", 30, 100, 0.0), ("true spread", 12, 2_000, 1.1),
+            ("both", 5, 5_000, 2.0), ("neither", 5, 100, 0.0),
+        ]  # fmt: skip
+        if task[1:] in first:
+            return (first.index(task[1:]), 0, 0, 0, 0)
+        return (
+            len(first),
+            abs(effect - 1) > 0.2,
+            scenario not in INSIDE,
+            groups,
+            ANSWERS_EACH.index(n),
+        )
 
-def failures(cells: list[Cell]) -> list[str]:
-    """Cells inside the assumptions that break the promise."""
-    broken = []
-    for c in cells:
-        if c.scenario not in INSIDE:
+    return [dict(zip(GRID.settings, task, strict=True)) for task in sorted(every, key=telling)]
+
+
+def judged(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows by metric and scenario, with limits and shares."""
+    rows = rows.astype({"groups": int, "n": int, "effect": float})
+    rows["limit"] = [wrong_limit(w, c) for w, c in zip(rows["wrong"], rows["companies"], strict=True)]
+    rows["order"] = rows["metric"].map(list(METRICS).index) * 10 + rows["differ"].map(SCENARIOS.index)
+    return rows.sort_values(["order", "groups", "n", "effect"], ignore_index=True)
+
+
+def broken(rows: pd.DataFrame) -> list[str]:
+    """Rows inside the assumptions that break the promise."""
+    found = []
+    for row in rows.itertuples():
+        if row.differ not in INSIDE:
             continue
-        name = f"{c.metric}, {c.scenario}, {c.groups} groups of {c.n:,}, true effect {c.effect:g} margins"
-        if c.wrong_limit > 0.05:
-            broken.append(f"{name}: wrong in {c.wrong} of {c.companies}")
-        if beta.ppf(0.975, c.covered + 1, max(c.companies - c.covered, 1e-9)) < 0.95:
-            broken.append(f"{name}: regions hold the truth together in only {c.covered} of {c.companies}")
-    return broken
+        margin = METRICS[row.metric].margin
+        name = f"{METRICS[row.metric].short}, {row.differ}, {row.groups} groups of {row.n:,}, {row.effect:g} margins"
+        if row.limit > TARGET:
+            found.append(f"{name}: wrong in {row.wrong} of {row.companies:,}")
+        if beta.ppf(0.975, row.covered + 1, max(row.companies - row.covered, 1e-9)) < 0.95:
+            found.append(
+                f"{name}: regions hold the truth together in only {row.covered} of {row.companies:,}"
+            )
+        owed = row.error <= margin / 5 and row.differ in ("neither", "substance")
+        if owed and row.effect in (0.0, 2.0) and row.right < 0.8 * row.pairs:
+            found.append(f"{name}: firm and right in only {row.right / row.pairs:.0%}")
+    return found
+
+
+def publish() -> None:
+    """Write the section of RESULTS.md."""
+    rows = judged(GRID.rows())
+    header = [
+        "metric", "groups differ in", "groups", "answers each", "true effect/margin", "companies wrong", "95 % limit",
+        "regions hold together", "firm and right", "too few", "cannot say", "width of range",
+    ]  # fmt: skip
+    body = [
+        (
+            METRICS[row.metric].short, row.differ + ("" if row.differ in INSIDE else " (outside)"), str(row.groups),
+            f"{row.n:,}", f"{row.effect:g}", f"{row.wrong} of {row.companies:,}", f"{row.limit:.2%}",
+            f"{row.covered / row.companies:.1%}", f"{row.right / row.pairs:.0%}", f"{row.inconclusive / row.pairs:.0%}",
+            f"{row.not_answerable / row.pairs:.0%}", f"{row.width:.2f}",
+        )
+        for row in rows.itertuples()
+    ]  # fmt: skip
+    said = f"""
+Question, per group against the reference: does it differ by the margin or more, whatever part of the difference in spread is
+scale use? Companies of known truth through the study's own path from counts to verdict, at the 95 % level. A company is
+wrong if any of its verdicts is; target: the Clopper–Pearson 95 % upper limit at most 5 % in every row inside the
+assumptions. "Width of range" is how far the answer moves over the assumptions alone. Outside the assumptions, without a
+target: leniency of {LENIENCY:g} standard deviations up or down; true spreads that hide the style; people who differ in
+style within each group too (standard deviation {PEOPLE:g} of the log-stretch).
+{len(rows)} of the grid's {len(grid())} rows."""
+    rendered = table(header, body)
+    GRID.publish("Verdicts of the response-style study", said, rendered, broken(rows))
+    text = DOCS.read_text(encoding="utf-8")
+    begin, end = (text.index(mark) for mark in ("<!-- verdicts -->", "<!-- /verdicts -->"))
+    DOCS.write_text(f"{text[:begin]}<!-- verdicts -->\n{rendered.strip()}\n{text[end:]}", encoding="utf-8")
 
 
 def main() -> None:
-    """Print the grid as a table."""
-    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("--companies", type=int, default=1000)
-    arguments.add_argument("--replicates", type=int, default=200)
-    arguments.add_argument("--workers", type=int, default=2)
-    arguments.add_argument("--metrics", nargs="+", default=["nps", "csat", "ces"], choices=list(METRICS))
+    """Run what is missing of the grid, then write the table."""
+    arguments = parser(__doc__)
+    arguments.add_argument("--metrics", nargs="+", default=list(METRICS), choices=list(METRICS))
     arguments.add_argument("--scenarios", nargs="+", default=SCENARIOS, choices=SCENARIOS)
     arguments.add_argument("--groups", nargs="+", type=int, default=GROUPS)
-    arguments.add_argument("--answers", nargs="+", type=int, default=ANSWERS_EACH, help="per group")
-    arguments.add_argument(
-        "--effects", nargs="+", type=float, default=EFFECTS, help="true effect, in margins"
-    )
-    arguments.add_argument("--address", help="a Dask scheduler, to spread the work over a cluster")
     given = arguments.parse_args()
-    chosen = {name: getattr(given, name) for name in ("metrics", "scenarios", "groups", "answers", "effects")}
-    with executor(given.address, workers=given.workers) as pool:
-        cells = list(pool.map(run, grid(given.companies, given.replicates, **chosen)))
-    print(
-        "| metric | groups differ in | groups | answers each | true effect/margin | companies wrong | 95 % limit | "
-        "regions hold | firm and right | too few | cannot say | width of range |"
-    )
-    print("|" + " --- |" * 12)
-    for c in cells:
-        outside = "" if c.scenario in INSIDE else " (outside)"
-        print(
-            f"| {c.metric} | {c.scenario}{outside} | {c.groups} | {c.n:,} | {c.effect:g} | {c.wrong} of {c.companies:,} | "
-            f"{c.wrong_limit:.2%} | {c.covered / c.companies:.1%} | {c.right:.0%} | {c.inconclusive:.0%} | "
-            f"{c.not_answerable:.0%} | {c.moved:.2f} |"
-        )
-    broken = failures(cells)
-    print(
-        "\nEvery cell inside the assumptions keeps the promise."
-        if not broken
-        else "\nBroken:\n" + "\n".join(broken)
-    )
+    if not given.table:
+        tasks = [
+            task
+            for task in grid()
+            if task["metric"] in given.metrics
+            and task["differ"] in given.scenarios
+            and task["groups"] in given.groups
+        ]
+        GRID.work(tasks, run, companies=given.companies, workers=given.workers, address=given.address)
+    publish()
 
 
 if __name__ == "__main__":

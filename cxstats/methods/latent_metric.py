@@ -7,12 +7,13 @@ from "neither" shows μ = c + 2(η − c). To undo it both spread and location m
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from cxstats.methods.ordinal_likelihood import LINKS
-from cxstats.metrics import Metric
+from cxstats.metrics import Metric, Scale
 
 __all__ = ["default_neutral", "net_score", "neutral_point", "shapley", "standardise"]
 
@@ -81,20 +82,19 @@ def _steps(metric: Metric, n_thresholds: int) -> tuple[float, np.ndarray]:
     )
 
 
-def default_neutral(metric: Metric) -> tuple[float, ...]:
-    """Neutral points to show: the middle of the scale, and a tenth and a fifth of the scale above it.
+def default_neutral(scale: Scale | Metric) -> tuple[float, ...]:
+    """Neutral points assumed where none are given: the middle of the scale, and a tenth and a fifth of it higher.
 
-    Where the middle falls between two categories (1 to 10), the neutral point is the threshold between them.
+    A whole number is the centre of that answer, a half the threshold between two; what falls between them counts as the
+    lower. So the highest is a 7 on 0–10, which NPS itself calls passive, and on 1–5 not the 4 that says "satisfied".
 
     >>> from cxstats.metrics import NPS, csat
-    >>> default_neutral(NPS), default_neutral(csat(5)), default_neutral(csat(10))
-    ((5.0, 6.0, 7.0), (3.0, 3.5, 4.0), (5.5, 6.5, 7.5))
+    >>> default_neutral(NPS), default_neutral(csat(5)), default_neutral(csat(10)), default_neutral(Scale(1, 7))
+    ((5.0, 6.0, 7.0), (3.0, 3.5), (5.5, 6.0, 7.0), (4.0, 4.5, 5.0))
     """
-    scale = metric.scale
-    middle = (scale.low + scale.high) / 2
-    points = [middle + round(2 * share * (scale.high - scale.low)) / 2 for share in (0.0, 0.1, 0.2)]
-    inside = [p for p in points if scale.low < p < scale.high]
-    return tuple(dict.fromkeys(inside))
+    scale = getattr(scale, "scale", scale)
+    middle, width = (scale.low + scale.high) / 2, scale.high - scale.low
+    return tuple(dict.fromkeys(math.floor(2 * (middle + part * width) + 1e-9) / 2 for part in (0, 0.1, 0.2)))
 
 
 def neutral_point(thresholds: Array, metric: Metric, category: float) -> float | np.ndarray:

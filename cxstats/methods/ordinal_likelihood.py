@@ -29,6 +29,7 @@ __all__ = [
 
 _SMALLEST = 1e-300  # a probability below is no longer told apart from 0
 _CHUNK = 3_000_000  # numbers in one array of a batch of replicates
+_SINGULAR = 1e-10  # smallest eigenvalue of an information matrix of unit diagonal that Newton's method trusts
 
 
 # ------------------------------------------------------------------------------------------- links
@@ -226,8 +227,10 @@ def scores(parameters: np.ndarray, cells: OrderedCells, link: str) -> np.ndarray
     return np.hstack([by_place, -stretch[:, None] * cells.scale])
 
 
-def hessian(parameters: np.ndarray, cells: OrderedCells, link: str) -> np.ndarray:
-    """∂² log-likelihood/∂ parameters², shape (p, p), analytic."""
+def hessian(
+    parameters: np.ndarray, cells: OrderedCells, link: str, mass: np.ndarray | None = None
+) -> np.ndarray:
+    """∂² log-likelihood/∂ parameters², shape (p, p), analytic; (R, p, p) for parameters and masses of R replicates."""
     shape = LINKS[link]
     t = _terms(parameters, cells, shape)
     above, below = cells.designs()
@@ -235,11 +238,11 @@ def hessian(parameters: np.ndarray, cells: OrderedCells, link: str) -> np.ndarra
     fu, fl = t.density_upper, t.density_lower
     su = np.where(fu > 0, shape.slope(t.upper, fu), 0.0)
     sl = np.where(fl > 0, shape.slope(t.lower, fl), 0.0)
-    n = cells.mass
+    n = cells.mass if mass is None else mass
     h = (fu * t.upper - fl * t.lower) / p
 
     def weigh(left: np.ndarray, weight: np.ndarray, right: np.ndarray) -> np.ndarray:
-        return left.T @ (right * weight[:, None])
+        return (left.T * weight[..., None, :]) @ right
 
     s2 = t.spread**2
     cross = weigh(above, n * fu * fl / (p * p * s2), below)
@@ -247,14 +250,14 @@ def hessian(parameters: np.ndarray, cells: OrderedCells, link: str) -> np.ndarra
         weigh(above, n * (su / p - (fu / p) ** 2) / s2, above)
         - weigh(below, n * (sl / p + (fl / p) ** 2) / s2, below)
         + cross
-        + cross.T
+        + cross.swapaxes(-1, -2)
     )
     mixed = weigh(above, n * (-t.upper * su - fu + fu * h) / (t.spread * p), cells.scale) - weigh(
         below, n * (-t.lower * sl - fl + fl * h) / (t.spread * p), cells.scale
     )
     curve = (t.upper * (su * t.upper + fu) - t.lower * (sl * t.lower + fl)) / p - h * h
     stretch = weigh(cells.scale, n * curve, cells.scale)
-    return np.block([[place, mixed], [mixed.T, stretch]])
+    return np.block([[place, mixed], [mixed.swapaxes(-1, -2), stretch]])
 
 
 def implied_shares(
@@ -472,17 +475,8 @@ def _refit_chunk(
     for _ in range(60):
         t = _terms(here[active], cells, shape)
         mass = masses[active]
-        given = mass > 0
-        bad = np.any(given & ~(t.probability > 0), axis=1)
-        p = np.maximum(t.probability, _SMALLEST)
-        mass = np.where(given, mass / p, 0.0)
-        gu, gl = mass * t.density_upper, mass * t.density_lower
-        gradient = np.hstack(
-            [
-                (gu / t.spread) @ above - (gl / t.spread) @ below,
-                -(gu * t.upper - gl * t.lower) @ cells.scale,
-            ]
-        )
+        bad = np.any((mass > 0) & ~(t.probability > 0), axis=1)
+        gradient = _gradient(t, mass, cells, above, below)
         step = (gradient @ chord) * relative[active]
         size = np.max(np.abs(step) / error, axis=1, initial=0.0)
         # a step that grows is a replicate the chord does not settle
@@ -495,6 +489,81 @@ def _refit_chunk(
         active = active[good & ~done]
         if not len(active):
             break
+    left = np.flatnonzero(~settled)
+    at_once = max(1, _CHUNK // max(1, cells.n_parameters * len(cells.mass)))
+    for start in range(0, len(left), at_once):
+        some = left[start : start + at_once]
+        here[some] = _newton(parameters, cells, masses[some], link)
+    return here
+
+
+def _gradient(
+    t: _Terms, mass: np.ndarray, cells: OrderedCells, above: np.ndarray, below: np.ndarray
+) -> np.ndarray:
+    """∂ log-likelihood/∂ parameters of every replicate, shape (R, p)."""
+    mass = np.where(mass > 0, mass / np.maximum(t.probability, _SMALLEST), 0.0)
+    gu, gl = mass * t.density_upper, mass * t.density_lower
+    return np.hstack(
+        [(gu / t.spread) @ above - (gl / t.spread) @ below, -(gu * t.upper - gl * t.lower) @ cells.scale]
+    )
+
+
+def _newton(parameters: np.ndarray, cells: OrderedCells, masses: np.ndarray, link: str) -> np.ndarray:
+    """Newton's method on many replicates at once, each with its own Hessian and step length.
+
+    What it does not settle (a Hessian that is not negative definite, covariates nobody has) is left to one at a time.
+    """
+    shape = LINKS[link]
+    above, below = cells.designs()
+    here = np.tile(parameters, (len(masses), 1))
+    settled = np.zeros(len(masses), dtype=bool)
+    active = np.arange(len(masses))
+    m = cells.n_thresholds
+
+    def value(at: np.ndarray, mass: np.ndarray) -> np.ndarray:
+        p = _terms(at, cells, shape).probability
+        log = np.log(np.where(p > 0, p, 1.0))
+        total = (mass * log).sum(axis=1)
+        in_order = np.all(np.diff(at[:, :m], axis=1) > 0, axis=1)
+        return np.where(np.any((mass > 0) & ~(p > 0), axis=1) | ~in_order, -np.inf, total)
+
+    old = value(here, masses)
+    for _ in range(30):
+        if not len(active):
+            break
+        mass = masses[active]
+        gradient = _gradient(_terms(here[active], cells, shape), mass, cells, above, below)
+        information = -hessian(here[active], cells, link, mass)
+        size = np.sqrt(np.maximum(np.einsum("rii->ri", information), 0.0))
+        definite = np.all(size > 0, axis=1)
+        scaled = information[definite] / (size[definite, :, None] * size[definite, None, :])
+        definite[definite] = np.linalg.eigvalsh(scaled)[:, 0] > _SINGULAR if len(scaled) else False
+        active, gradient, size = active[definite], gradient[definite], size[definite]
+        information = information[definite] / (size[:, :, None] * size[:, None, :])
+        if not len(active):
+            break
+        step = np.linalg.solve(information, (gradient / size)[..., None])[..., 0] / size
+        decrement = (gradient * step).sum(axis=1)
+        done = decrement < 1e-14
+        here[active[done]] += step[done]
+        settled[active[done]] = True
+        active, step, decrement = active[~done], step[~done], decrement[~done]
+        length, moved = np.ones(len(active)), np.zeros(len(active), dtype=bool)
+        for _ in range(20):
+            trying = np.flatnonzero(~moved)
+            if not len(trying):
+                break
+            rows = active[trying]
+            there = here[rows] + length[trying, None] * step[trying]
+            found = value(there, masses[rows])
+            slack = 1e-9 * np.maximum(1.0, np.abs(old[rows]))
+            good = (found >= old[rows] + 1e-4 * length[trying] * decrement[trying]) | (
+                (decrement[trying] < 1e-6) & (found >= old[rows] - slack)
+            )
+            here[rows[good]], old[rows[good]] = there[good], found[good]
+            moved[trying[good]] = True
+            length[trying[~good]] /= 2
+        active = active[moved]
     for row in np.flatnonzero(~settled):
         here[row] = _refit_one(parameters, cells, masses[row], link)
     return here

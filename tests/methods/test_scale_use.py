@@ -121,7 +121,7 @@ def test_neutral_points():
     assert [neutral_point(cuts, NPS, c) for c in (5, 6, 5.5, 1, 9)] == [4.5, 5.5, 5.0, 0.5, 8.5]
     # an even scale has no middle category: the neutral point is the boundary
     assert default_neutral(csat(10))[0] == 5.5
-    assert default_neutral(csat(3)) == (2.0, 2.5)
+    assert default_neutral(csat(3)) == (2.0,)
     assert neutral_point([0.0, 1.0], csat(3), 2.5) == 1.0
     for wrong in (0, 10, -1, 10.5):
         with pytest.raises(ValueError, match="not inside the scale"):

@@ -88,6 +88,7 @@ class RowChart:
         if right - left < 230:  # long labels give way before the plot does
             label_width = max(120.0 if not judged else 96.0, right - 230 - 30)
             left = label_width + 30.0
+        right -= self._side_room(left, right)
         sheet = Sheet(self.canvas)
         top = self._wide_head(sheet, left, right, gutter)
         if judged:
@@ -267,24 +268,42 @@ class RowChart:
                 ha="right",
             )
 
+    def _side_room(self, left: float, right: float) -> float:
+        """By how much the plot gives way, so that labels that fit left of no mark do not run into the numbers."""
+        x = scale(self.limits, left, right)
+        lines = [line for item in self.rows if isinstance(item, Row) for line in item.lines if line.label]
+        needed = 0.0
+        for line in lines:
+            width = measure(line.label, SMALL_PT)
+            first, last = self._px_extent(x, left, line)
+            if self._side_left(first, width, x, left) is None and last + 10 + width > right + 24:
+                # wherever the marks end once the plot is narrower, it is not beyond its right edge
+                needed = max(needed, width - 14)
+        return needed
+
+    def _side_left(self, first: float, width: float, x: Callable[[float], float], left: float) -> float | None:
+        """Where a label left of the marks ends; None where it has no room there."""
+        end = self._clear_left(first - 10, width, x)
+        return end if end - width >= left - 20 else None
+
     def _side_label(self, sheet: Sheet, plot: Plot, spot: _Spot, left: float) -> None:
         if not spot.line.label:
             return
-        first, last = self._px_extent(plot, spot.line)
+        first, last = self._px_extent(plot.x, plot.left, spot.line)
         width = measure(spot.line.label, SMALL_PT)
-        end = self._clear_left(first - 10, width, plot.x)
-        if end - width >= left - 20:
+        end = self._side_left(first, width, plot.x, left)
+        if end is not None:
             sheet.text(end, spot.y, spot.line.label, colour=SECONDARY, ha="right")
         else:
             sheet.text(last + 10, spot.y, spot.line.label, colour=SECONDARY)
 
-    def _px_extent(self, plot: Plot, line: Line) -> tuple[float, float]:
+    def _px_extent(self, x: Callable[[float], float], left: float, line: Line) -> tuple[float, float]:
         extents = [mark.extent for mark in line.marks if mark.extent]
         if not extents:
-            return plot.left, plot.left
-        first = plot.x(max(min(e[0] for e in extents), self.limits[0]))
-        last = plot.x(min(max(e[1] for e in extents), self.limits[1]))
-        return min(first, plot.x(min(e[1] for e in extents)) - 5), max(last, first + 5)
+            return left, left
+        first = x(max(min(e[0] for e in extents), self.limits[0]))
+        last = x(min(max(e[1] for e in extents), self.limits[1]))
+        return min(first, x(min(e[1] for e in extents)) - 5), max(last, first + 5)
 
     # ------------------------------------------------ narrow
 

@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import ndtri
+import pandas as pd
 
 from cxstats.findings import judge
+from cxstats.methods.bounded import difference_limits, score_limits
 from cxstats.methods.chopit import chopit
 from cxstats.methods.equating import equate_on_behaviour
 from cxstats.methods.irtree import MOST_ITEMS, irtree
@@ -16,8 +17,9 @@ from cxstats.methods.latent_metric import net_score
 from cxstats.methods.style_residuals import residualise
 from cxstats.methods.vignettes import c_ranks
 from cxstats.studies.extreme_response_bias import items as statements_of
+from cxstats.studies.extreme_response_bias import mix
+from cxstats.studies.extreme_response_bias.gaps import FEWEST, critical_value
 from cxstats.studies.extreme_response_bias.numbers import Design, Gap, Missing, Numbers
-from cxstats.studies.extreme_response_bias.study import FEWEST
 from cxstats.studies.speech import in_sentence
 from cxstats.words import join_words, number, plural, share, signed
 
@@ -26,8 +28,8 @@ if TYPE_CHECKING:
     from cxstats.methods.style_indices import StyleIndices
     from cxstats.methods.vignettes import CRanks
     from cxstats.metrics import Metric
+    from cxstats.studies.extreme_response_bias.gaps import Gaps
     from cxstats.studies.extreme_response_bias.items import Battery
-    from cxstats.studies.extreme_response_bias.study import Gaps
     from cxstats.survey import Survey
 
 __all__ = ["with_evidence"]
@@ -35,6 +37,7 @@ __all__ = ["with_evidence"]
 ENOUGH_ITEMS = 4  # statements from which on a habit is read off
 GOOD_ITEMS = 10
 FEWEST_FOR_TREE = 3
+STORIES = "Anchoring vignettes"
 
 
 def with_evidence(survey: Survey, numbers: Numbers, gaps: Gaps) -> Numbers:
@@ -59,9 +62,9 @@ def with_evidence(survey: Survey, numbers: Numbers, gaps: Gaps) -> Numbers:
             designs += _residuals(numbers, battery, found)
         if FEWEST_FOR_TREE <= len(battery.items) <= MOST_ITEMS:
             designs.append(_tree(numbers, battery))
-    stories = _stories(survey, numbers)
+    stories, anchored = _stories(survey, numbers, gaps)
     if stories is not None and stories.gaps:
-        numbers = _judged_by_stories(numbers, stories)
+        numbers = _judged_by_stories(numbers, anchored)
         designs.insert(0, stories)
     designs += [stories] if stories is not None and not stories.gaps else []
     behaviour = _behaviour(survey, numbers)
@@ -74,29 +77,15 @@ def _from_spread(
 ) -> Design:
     """Scale use as wide as the spread in statements on other topics says, at every neutral point."""
     rows = []
-    critical = gaps.single
     for k, i in enumerate(gaps.fitted):
-        if i == gaps.ref:
+        if i == gaps.ref or not np.isfinite(value[k]):
             continue
-        at = [gaps.gap_at(k, point, float(value[k])) for point in numbers.neutral]
-        moved = [gaps.gap_at(k, point, float(value[k] + error[k]))[0] for point in numbers.neutral]
-        ends = [
-            (own, np.hypot(sampling, away - own)) for (own, sampling), away in zip(at, moved, strict=True)
-        ]
-        low, high = (min(v for v, _ in ends), max(v for v, _ in ends))
-        rows.append(
-            (
-                gaps.labels[i],
-                Gap(
-                    ends[0][0],
-                    float(min(v - critical * e for v, e in ends)),
-                    float(max(v + critical * e for v, e in ends)),
-                    box=(float(low), float(high)),
-                ),
-            )
-        )
+        at = [gaps.gap_with_stretch(k, point, float(value[k]), float(error[k])) for point in numbers.neutral]
+        box = (min(gap.value for gap in at), max(gap.value for gap in at))
+        ends = (min(gap.low for gap in at), max(gap.high for gap in at))
+        rows.append((gaps.labels[i], Gap(at[0].value, *ends, box=box)))
     n = plural(len(battery.items), "statement")
-    main = next(row for row in numbers.spread.rows if row.label == numbers.headline)
+    main = next((row for row in numbers.spread.rows if row.label == numbers.headline), None)
     return Design(
         key="items_spread",
         name="Spread in statements on other topics taken for scale use",
@@ -108,7 +97,7 @@ def _from_spread(
         text=f"In {n} on other topics {numbers.headline} spreads its answers {share(main.items.value)} as widely as "
         f"{numbers.reference} ({share(main.items.low)} to {share(main.items.high)}); in {numbers.metric.short} "
         f"{share(main.ratio.value)}. What is the same everywhere is more likely a habit than a fact about satisfaction."
-        if main.items
+        if main is not None and main.items
         else "",
     )
 
@@ -195,12 +184,16 @@ def _tree(numbers: Numbers, battery: Battery) -> Design:
     return Design("irtree", name, "", (), "Persons vary equally in all groups, by assumption.", text)
 
 
-def _stories(survey: Survey, numbers: Numbers) -> Design | None:
-    """Anchoring vignettes: everybody rates the same stories, so what differs between groups there is scale use."""
+def _stories(survey: Survey, numbers: Numbers, gaps: Gaps) -> tuple[Design | None, dict[str, Gap]]:
+    """Anchoring vignettes: everybody rates the same stories, so what differs between groups there is scale use.
+
+    Returns
+    -------
+    What they say, with gaps that hold one by one, and the gaps that hold together.
+    """
     if not survey.vignettes:
-        return None
+        return None, {}
     metric, group = numbers.metric, numbers.settings.group
-    name = "Anchoring vignettes"
     scales = {v.key: v.scale for v in survey.description.vignettes}
     names = [
         key
@@ -208,36 +201,32 @@ def _stories(survey: Survey, numbers: Numbers) -> Design | None:
         if (scales[key].low, scales[key].high) == (metric.scale.low, metric.scale.high)
     ]
     if not names:
-        return Design(
-            "vignettes",
-            name,
-            "",
-            (),
-            "",
+        return _unused(
             f"They are rated on another scale than {metric.short}, {metric.scale}.",
         )
-    rows = statements_of.answered_rows(survey, numbers, [metric.key, *names])
+    facts = [*gaps.answers.codes, *(["weight"] if survey.weighted else [])]
+    rows = statements_of.answered_rows(survey, numbers, [metric.key, *names, *facts])
     rated = rows[rows[metric.key].notna() & rows[names].notna().any(axis=1)][group].astype("string")
     raters = rated.value_counts()
     # a few raters say nothing of a group, and could be recognised
     labels = [label for label, _, _ in numbers.groups if raters.get(label, 0) >= FEWEST]
     if numbers.reference not in labels or len(labels) < 2:
-        return Design(
-            "vignettes",
-            name,
-            "",
-            (),
-            "",
+        return _unused(
             f"They could not be used: {numbers.reference} and another group need {FEWEST} people each who rated them.",
         )
     rows = rows[rows[group].astype("string").isin(labels)].reset_index(drop=True)
     # the reference first: its thresholds are the yardstick
     order = {label: f"{int(label != numbers.reference)}{k:05d}" for k, label in enumerate(labels)}
     rows = rows.assign(_group=rows[group].astype("string").map(order).astype(object))
-    customer = "customer" if "customer" in rows.columns and survey.repeats else None
+    rows, customer = _weighed(rows, survey, numbers, gaps)
     try:
         ranks = c_ranks(
-            rows, metric.key, names, scale=metric.scale, group="_group", level=numbers.settings.level
+            rows.drop(columns="n", errors="ignore"),
+            metric.key,
+            names,
+            scale=metric.scale,
+            group="_group",
+            level=numbers.settings.level,
         )
         model = chopit(
             rows,
@@ -249,57 +238,107 @@ def _stories(survey: Survey, numbers: Numbers) -> Design | None:
             level=numbers.settings.level,
         )
     except ValueError as error:
-        return Design("vignettes", name, "", (), "", f"They could not be used: {error}.")
-    gaps = []
-    for label in labels:
-        if label == numbers.reference:
-            continue
-        found = model.location[model.location["term"].str.contains(order[label], regex=False)]
-        if len(found):
-            row = found.iloc[0]
-            value, low, high = (_on_scale(model, metric, float(row[k])) for k in ("estimate", "low", "high"))
-            gaps.append((label, Gap(value, low, high)))
+        return _unused(f"They could not be used: {error}.")
+    found = {
+        label: place
+        for place, term in enumerate(model.location["term"])
+        for label, code in order.items()
+        if code in term
+    }
+    single, family = (
+        critical_value(numbers.settings.level, comparisons, float("inf"))
+        for comparisons in (1, len(numbers.pairs))
+    )
+    size = {label: int(raters[label]) for label in labels}
     said = list(dict.fromkeys((*ranks.order.warnings, *ranks.warnings, *model.warnings)))
     for label, code in order.items():
         said = [text.replace(f"_group: {code}", label).replace(code, label) for text in said]
-    return Design(
+    together = {}
+    alone = []
+    for label, place in found.items():
+        n = (size[label], size[numbers.reference])
+        alone.append((label, _by_stories(model, metric, place, n, single)))
+        together[label] = _by_stories(model, metric, place, n, family)
+    design = Design(
         key="vignettes",
-        name=name,
+        name=STORIES,
         how=f"{plural(len(names), 'story', 'stories')}, CHOPIT",
         short="By the stories that everybody rated",
-        gaps=tuple(gaps),
+        gaps=tuple(alone),
         caveat="Assumes that everybody sees the same thing in a story, and rates stories as they rate themselves.",
         text=_stories_text(numbers, ranks, names, order) + (" " + " ".join(said) if said else ""),
     )
+    return design, together
 
 
-def _judged_by_stories(numbers: Numbers, stories: Design) -> Numbers:
+def _unused(why: str) -> tuple[Design, dict[str, Gap]]:
+    return Design("vignettes", STORIES, "", (), "", why), {}
+
+
+def _weighed(
+    rows: pd.DataFrame, survey: Survey, numbers: Numbers, gaps: Gaps
+) -> tuple[pd.DataFrame, str | None]:
+    """The rows with weights that make the groups alike as everywhere in the report, and what errors are clustered by.
+
+    Weights are of mean 1 in each group. Their errors are those of a sandwich, which takes the weights as given.
+    """
+    repeated = "customer" if "customer" in rows.columns and survey.repeats else None
+    group = numbers.settings.group
+    factors = mix.factors_of(gaps.answers, group, gaps.last)
+    if factors is None and not survey.weighted:
+        return rows, repeated
+    weight = rows["weight"].astype(float).fillna(0.0) if survey.weighted else pd.Series(1.0, rows.index)
+    if factors is not None:
+        keys = [name for name in factors.columns if name != "factor"]
+        keyed = rows[keys].astype("string")
+        weight = weight * keyed.merge(factors, on=keys, how="left")["factor"].fillna(1.0).to_numpy()
+    weight = weight / weight.groupby(rows[group].astype("string")).transform("mean")
+    rows = rows.assign(n=weight.to_numpy(dtype=float))
+    if repeated is None:
+        rows, repeated = rows.assign(_row=np.arange(len(rows))), "_row"
+    return rows, repeated
+
+
+def _judged_by_stories(numbers: Numbers, anchored: dict[str, Gap]) -> Numbers:
     """Verdicts on what the vignettes say, where they say something: they see leniency too, which the range does not."""
-    single = float(ndtri((1 + numbers.settings.level) / 2))
-    family = float(ndtri((1 + numbers.settings.level ** (1 / len(numbers.pairs))) / 2))
-    gaps = dict(stories.gaps)
     pairs = []
     for pair in numbers.pairs:
-        gap = gaps.get(pair.label)
+        gap = anchored.get(pair.label)
         if gap is not None:
-            # wider by as much as holding together takes
-            low, high = (gap.value + (end - gap.value) * family / single for end in (gap.low, gap.high))
-            verdict = judge(low, high, numbers.settings.margin)
-            pair = replace(pair, anchored=Gap(gap.value, low, high), verdict=verdict, needed=None, why="")
+            verdict = judge(gap.low, gap.high, numbers.settings.margin)
+            pair = replace(pair, anchored=gap, verdict=verdict, needed=None, why="")
         pairs.append(pair)
     main = next(pair for pair in pairs if pair.label == numbers.headline)
     # places over the range say nothing where the range is not what is judged
     return replace(numbers, pairs=tuple(pairs), verdict=main.verdict, why=main.why, ranks=())
 
 
-def _on_scale(model: Chopit, metric: Metric, location: float) -> float:
-    """What a latent difference is worth in the metric, with the reference's thresholds."""
-    base = model.thresholds[model.thresholds["term"].isin(["constant", "const"])]["estimate"].to_numpy(
-        dtype=float
-    )
-    cuts = np.cumsum([base[0], *np.exp(base[1:])])
-    here, there = (float(net_score(cuts, at, 0.0, metric)) for at in (0.0, location))
-    return there - here
+def _by_stories(model: Chopit, metric: Metric, place: int, n: tuple[int, int], critical: float) -> Gap:
+    """What a latent difference is worth in the metric, with the reference's thresholds; both are estimates.
+
+    The errors of both values come from the covariance of thresholds and difference together (delta method). ``n`` is
+    how many people of the group and of the reference rated the stories.
+    """
+    cut = model.thresholds["cut"].to_numpy()
+    constant = np.flatnonzero(np.diff(cut, prepend=0))
+    at = np.append(constant, len(model.covariance) - len(model.location) + place)
+    covariance = model.covariance[np.ix_(at, at)]
+    own = model.thresholds["estimate"].to_numpy(dtype=float)[constant]
+    start = np.append(own, float(model.location["estimate"].iloc[place]))
+
+    def values(parameters: np.ndarray) -> np.ndarray:
+        cuts = np.cumsum(np.append(parameters[0], np.exp(parameters[1:-1])))
+        return np.array([float(net_score(cuts, level, 0.0, metric)) for level in (parameters[-1], 0.0)])
+
+    value = values(start)
+    step = 1e-5 * np.eye(len(start))
+    slope = np.array([(values(start + row) - values(start - row)) / 2e-5 for row in step])
+    (own_variance, shared), (_, its_variance) = slope.T @ covariance @ slope
+    error = np.sqrt(np.maximum([own_variance, its_variance], 0.0))
+    ends = score_limits(value, error, np.array(n), (metric.low, metric.high), critical)
+    one, two = zip(value, *ends, strict=True)
+    low, high = difference_limits(one, two, shared / error.prod() if error.prod() > 0 else 0.0)
+    return Gap(float(value[0] - value[1]), float(low), float(high))
 
 
 def _stories_text(numbers: Numbers, ranks: CRanks, names: list[str], order: dict[str, str]) -> str:

@@ -15,6 +15,7 @@ from cxstats.methods.replicates import Replicates
 from cxstats.methods.style_indices import items_by_scale, single_item_indices, style_indices
 from cxstats.metrics import Scale
 from cxstats.studies.extreme_response_bias import style
+from cxstats.studies.extreme_response_bias.gaps import FEWEST, LEAST_CATEGORIES
 from cxstats.studies.extreme_response_bias.numbers import Gap, Index, Items, Numbers
 
 if TYPE_CHECKING:
@@ -223,13 +224,14 @@ def spread_in_items(
 
     Returns
     -------
-    Values, shape (G,), standard errors, shape (G,), and the degrees of freedom of the errors; None where a group has
-    too few answers to a statement.
+    Values, shape (G,), standard errors, shape (G,), and the degrees of freedom of the errors; NaN for a group that has
+    too few answers to most statements. None where that is so of the first, or of all others.
 
     Notes
     -----
     A location–scale model per statement, so that what people think of its topic does not matter; a jackknife over parts
-    of the persons for all statements together.
+    of the persons for all statements together. A statement serves the groups that have answers enough to it, each
+    compared with the first: one small group takes no statement from the others.
     """
     rows = statements.rows
     place = pd.Index(labels).get_indexer(rows[numbers.settings.group].astype("string"))
@@ -237,27 +239,29 @@ def spread_in_items(
     n_parts = int(part.max()) + 1
     if n_parts < 2:
         return None
-    own, again = [], []
-    for name in statements.items:
+    shape = (len(statements.items), len(labels))
+    own, again = np.full(shape, np.nan), np.full((n_parts, *shape), np.nan)
+    for k, name in enumerate(statements.items):
         scale = statements.scale[name]
         held = rows[name].notna().to_numpy() & (place >= 0)
         code = rows[name].fillna(scale.low).to_numpy(dtype=int) - scale.low
         counts = np.zeros((n_parts, len(labels), scale.size))
         np.add.at(counts, (part[held], place[held], code[held]), 1.0)
         table = counts.sum(axis=0)
-        if (table.sum(axis=1) < 30).any() or ((table > 0).sum(axis=1) < 3).any():
-            continue
         without = table - counts
-        if ((without > 0).sum(axis=2) < 3).any():
+        enough = (table.sum(axis=1) >= FEWEST) & ((without > 0).sum(axis=2) >= LEAST_CATEGORIES).all(axis=0)
+        able = np.flatnonzero(enough)
+        if not enough[0] or len(able) < 2:
             continue
-        model, models = style.fit(table, without, scale)
-        if not np.isfinite(models.log_scale).all():
-            continue
-        own.append(model.log_scale)
-        again.append(models.log_scale)
-    if len(own) < LEAST_ITEMS:
+        model, models = style.fit(table[able], without[:, able], scale)
+        if np.isfinite(models.log_scale).all():
+            own[k, able], again[:, k, able] = model.log_scale, models.log_scale
+    served = np.isfinite(own)
+    few = served.sum(axis=0) < LEAST_ITEMS
+    if few[0] or few[1:].all():
         return None
-    value, values = np.mean(own, axis=0), np.mean(again, axis=0)
+    share = np.where(served, 1.0, 0.0) / np.maximum(served.sum(axis=0), 1)
+    value, values = (np.where(few, np.nan, (np.nan_to_num(x) * share).sum(axis=-2)) for x in (own, again))
     jackknife = Replicates(
         np.zeros((n_parts, 1)),
         (n_parts - 1) / n_parts,
@@ -265,7 +269,8 @@ def spread_in_items(
         float(n_parts - 1),
         "jackknife",
     )
-    return value, np.sqrt(np.maximum(jackknife.variance(values), 0.0)), float(n_parts - 1)
+    error = np.sqrt(np.maximum(jackknife.variance(np.nan_to_num(values)), 0.0))
+    return value, np.where(few, np.nan, error), float(n_parts - 1)
 
 
 def _parts(rows: pd.DataFrame, seed: int) -> np.ndarray:
@@ -280,6 +285,7 @@ def with_ratios(numbers: Numbers, labels: list[str], value: np.ndarray, error: n
     ratio = {
         label: Gap(*(float(np.exp(x)) for x in (v, v - numbers.critical * e, v + numbers.critical * e)))
         for label, v, e in zip(labels, value, error, strict=True)
+        if np.isfinite(v)
     }
     rows = tuple(replace(row, items=ratio.get(row.label)) for row in numbers.spread.rows)
     return replace(numbers, spread=replace(numbers.spread, rows=rows))

@@ -23,7 +23,7 @@ from cxstats.studies.extreme_response_bias.numbers import Fact
 if TYPE_CHECKING:
     from cxstats.survey import Survey
 
-__all__ = ["Answers", "Tables", "answers_of", "kind_of", "replicates_of", "tables"]
+__all__ = ["Answers", "Tables", "answers_of", "factors_of", "kind_of", "replicates_of", "tables"]
 
 RARE = 0.05  # categories with a smaller share of the answers keep the share they have in each group
 LEAST_ANSWERS = (
@@ -414,6 +414,27 @@ def tables(answers: Answers, metric: Metric, step: str) -> Tables:
     own, start = table(counts, None)
     again = np.stack([table(row.astype(float), start)[0] for row in answers.replicates.counts])
     return Tables(own, again)
+
+
+def factors_of(answers: Answers, group: str, step: str) -> pd.DataFrame | None:
+    """By what the weight of a row is multiplied at one step, for models that need rows.
+
+    Returns
+    -------
+    A row per combination of the group and the facts held alike, as the survey writes them, with "factor"; None at the
+    step "raw", or where nothing is held alike.
+    """
+    names = tuple(answers.codes)
+    if step == "raw" or not names:
+        return None
+    held = answers.category >= 0
+    mass = (answers.cells["n"] * answers.cells["base"]).to_numpy(dtype=float)
+    target = _targets(answers, names, mass, everyone=step == "answered")
+    codes = [answers.codes[name][held] for name in names]
+    raking = Raking.of(answers.place[held], codes, target, [answers.alike[name] for name in names])
+    factors, _ = raking.solve(np.bincount(raking.pattern, weights=mass[held], minlength=raking.size), None)
+    made = answers.cells.loc[held, [group, *names]].assign(factor=factors[raking.pattern])
+    return made.drop_duplicates([group, *names], ignore_index=True)
 
 
 def _targets(answers: Answers, names: Sequence[str], mass: np.ndarray, *, everyone: bool) -> list[np.ndarray]:

@@ -91,7 +91,7 @@ class Styled:
     low, high : lowest and highest estimate over the assumptions, sampling error left out.
     region_low, region_high : the same with sampling error: the region the verdict judges.
     all_style : estimate if the whole difference in spread is scale use, per neutral point, shape (C,).
-    step_low, step_high, step_region_low, step_region_high : the same for what scale use takes away from the gap
+    step_low, step_high : the same for what scale use takes away from the gap
         (gap before minus gap after, so that positive means the gap shrinks towards the group's disadvantage).
     """
 
@@ -100,12 +100,8 @@ class Styled:
     region_low: float
     region_high: float
     all_style: tuple[float, ...]
-    all_style_low: float
-    all_style_high: float
     step_low: float
     step_high: float
-    step_region_low: float
-    step_region_high: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,8 +15,8 @@ from scipy.stats import norm
 import cxstats as cx
 from cxstats.findings import Verdict
 from cxstats.metrics import NPS, ces, csat
-from cxstats.studies.extreme_response_bias import sentences, study
-from cxstats.studies.extreme_response_bias.figures import _gaps_headline, _place
+from cxstats.studies.extreme_response_bias import gaps, phrases, sentences
+from cxstats.studies.extreme_response_bias.gap_figures import _gaps_headline, _place
 from cxstats.studies.extreme_response_bias.numbers import Gap, Numbers, Pair, Settings, Styled
 
 CHOSEN = Settings(
@@ -25,7 +26,7 @@ CHOSEN = Settings(
 
 
 def styled(low: float, high: float, region: tuple[float, float]) -> Styled:
-    return Styled(low, high, *region, (high, low, low), *region, 0.0, high - low, -1.0, high - low + 1)
+    return Styled(low, high, *region, (high, low, low), 0.0, high - low)
 
 
 def numbers_of(pair: Pair, **given) -> Numbers:
@@ -43,15 +44,15 @@ def pair(low: float, high: float, region: tuple[float, float], verdict: Verdict,
 
 def test_ranges_are_said_in_words_that_hold() -> None:
     n = SimpleNamespace(metric=NPS)
-    assert sentences.range_words(n, -28.7, -9.2, "A") == "9 to 29 points below A"
-    assert sentences.range_words(n, -9.4, -0.2, "A") == "up to 9 points below A"
-    assert sentences.range_words(n, -0.3, 0.2, "A") == "level with A"
-    assert sentences.range_words(n, 0.6, 1.4, "A") == "1 point above A"
-    assert sentences.range_words(SimpleNamespace(metric=ces(7, high_is="easy")), -0.21, 0.04, "A") == (
+    assert phrases.range_words(n, -28.7, -9.2, "A") == "9 to 29 points below A"
+    assert phrases.range_words(n, -9.4, -0.2, "A") == "up to 9 points below A"
+    assert phrases.range_words(n, -0.3, 0.2, "A") == "level with A"
+    assert phrases.range_words(n, 0.6, 1.4, "A") == "1 point above A"
+    assert phrases.range_words(SimpleNamespace(metric=ces(7, high_is="easy")), -0.21, 0.04, "A") == (
         "between 0.21 points below and 0.04 points above A"
     )
     assert (
-        sentences.range_words(SimpleNamespace(metric=csat(5)), 2.4, 6.1, "A")
+        phrases.range_words(SimpleNamespace(metric=csat(5)), 2.4, 6.1, "A")
         == "2 to 6 percentage points above A"
     )
 
@@ -93,18 +94,17 @@ def test_a_place_that_stays_is_printed_once() -> None:
 
 
 def test_the_critical_value_is_sidaks() -> None:
-    assert study.critical_value(0.95, 1, np.inf) == pytest.approx(1.959964, abs=1e-6)
-    assert study.critical_value(0.95, 4, np.inf) == pytest.approx(norm.ppf((1 + 0.95**0.25) / 2))
+    assert gaps.critical_value(0.95, 1, np.inf) == pytest.approx(1.959964, abs=1e-6)
+    assert gaps.critical_value(0.95, 4, np.inf) == pytest.approx(norm.ppf((1 + 0.95**0.25) / 2))
     # never narrower than the largest of equicorrelated t (Dunnett 1955: four groups with a control, 60 df, 2.51)
-    assert study.critical_value(0.95, 4, 60) >= 2.51
+    assert gaps.critical_value(0.95, 4, 60) >= 2.51
 
 
 def benchmark():
     path = Path(__file__).resolve().parents[3] / "benchmarks" / "verdicts_extreme_response_bias.py"
+    sys.path.insert(0, str(path.parent))
     spec = importlib.util.spec_from_file_location("verdicts_extreme_response_bias", path)
     module = importlib.util.module_from_spec(spec)
-    import sys
-
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
@@ -121,20 +121,37 @@ def test_the_benchmarks_companies_have_the_effects_they_say() -> None:
     assert (plain[1].shares - plain[0].shares) @ np.asarray(NPS.values) == pytest.approx(-10)
 
 
+def row_of(metric: str, differ: str, groups: int, n: int, effect: float, companies: int) -> dict[str, float]:
+    task = {"metric": metric, "differ": differ, "groups": groups, "n": n, "effect": effect}
+    return benchmark().run({**task, "companies": companies, "seed": 1, "replicates": 80})
+
+
 @pytest.mark.simulation
 @pytest.mark.parametrize(("scenario", "effect"), [("both", 0.9), ("both", 1.1), ("true spread", 0.9)])
 def test_verdicts_are_seldom_wrong_and_regions_hold(scenario: str, effect: float) -> None:
-    cell = benchmark().run(("nps", scenario, 3, 800, effect, 60, 80, 1))
-    assert cell.wrong <= 3  # 5 % of 60, and chance
-    assert cell.covered >= 52
+    row = row_of("nps", scenario, 3, 800, effect, 60)
+    assert row["wrong"] <= 3  # 5 % of 60, and chance
+    assert row["covered"] >= 52
+
+
+@pytest.mark.simulation
+@pytest.mark.parametrize("metric", ["nps", "csat", "ces"])
+def test_regions_of_small_groups_hold(metric: str) -> None:
+    # 45 answers each: where ± errors reached beyond the scale
+    row = row_of(metric, "style", 3, 45, 0.0, 120)
+    assert row["covered"] >= 108  # .95 of 120 less 2.5 standard errors
 
 
 @pytest.mark.simulation
 def test_firm_verdicts_come_where_answers_are_many() -> None:
-    cell = benchmark().run(("nps", "neither", 2, 30_000, 0.0, 20, 80, 1))
-    assert cell.right >= 0.8
-    far = benchmark().run(("nps", "substance", 2, 30_000, 2.0, 20, 80, 1))
-    assert far.right >= 0.8
+    assert row_of("nps", "neither", 2, 30_000, 0.0, 20)["right"] >= 16
+    assert row_of("nps", "substance", 2, 30_000, 2.0, 20)["right"] >= 16
+
+
+def test_the_grid_has_every_row_once_and_starts_with_the_telling_ones() -> None:
+    tasks = [tuple(task.values()) for task in benchmark().grid()]
+    assert len(set(tasks)) == len(tasks)
+    assert tasks[0] == ("nps", "both", 5, 5_000, 0.9)
 
 
 def test_study_is_public() -> None:

@@ -13,9 +13,10 @@ from scipy.stats import norm
 
 import cxstats as cx
 from cxstats.findings import Verdict
-from cxstats.studies.extreme_response_bias import mix, sentences, study
-from cxstats.studies.extreme_response_bias.figures import _few, _put
+from cxstats.studies.extreme_response_bias import gaps, mix, sentences, style
+from cxstats.studies.extreme_response_bias.evidence_figures import _put
 from cxstats.studies.extreme_response_bias.numbers import Gap, Index
+from cxstats.studies.extreme_response_bias.scale_figures import few_indices
 from tests.studies.extreme_response_bias.test_claims import numbers_of, pair
 from tests.studies.extreme_response_bias.test_edge_cases import (
     FACTS,
@@ -23,6 +24,7 @@ from tests.studies.extreme_response_bias.test_edge_cases import (
     answers,
     items,
     likert,
+    page,
     stories,
     study_of,
     survey_of,
@@ -54,15 +56,15 @@ def test_evidence_that_lies_unevenly_in_its_interval_is_not_given_with_plus_or_m
 
 
 def test_answers_needed_look_as_far_as_the_region_does() -> None:
-    gaps = SimpleNamespace(
-        grid=np.full((2, 1, 2), -8.0), grid_error=np.full((2, 1, 2), 2.0), fitted=np.array([0, 1]),
-        farther=np.full((1, 1, 2), -6.0), farther_error=np.full((1, 1, 2), 2.0), critical=2.0,
+    grid = np.array([[[0.0, -8.0]], [[0.0, -6.0]]])
+    made = SimpleNamespace(
+        grid=grid, grid_low=grid - 4.0, grid_high=grid + 4.0,
         chosen=SimpleNamespace(margin=5.0), means=SimpleNamespace(n=np.array([100, 100])),
     )  # fmt: skip
-    # 2 standard errors of 2 have to shrink to the 1 point between the farthest estimate and the margin
-    assert study.Gaps._needed(gaps, 1) == 200 * 4**2
-    gaps.farther = np.full((1, 1, 2), -4.9)
-    assert study.Gaps._needed(gaps, 1) is None  # no number of answers leads beyond the margin
+    # what chance adds, 4, has to shrink to the 1 point between the farthest estimate and the margin
+    assert gaps.Gaps._needed(made, 1) == 200 * 4**2
+    made.grid = made.grid + 1.1
+    assert gaps.Gaps._needed(made, 1) is None  # no number of answers leads beyond the margin
 
 
 def test_places_do_not_assume_that_all_groups_have_one_share_of_style(tmp_path: Path) -> None:
@@ -154,19 +156,125 @@ def test_errors_of_indices_do_not_change_with_the_level_of_the_report(tmp_path: 
 def test_one_country_written_in_two_ways_is_pointed_out(tmp_path: Path) -> None:
     made = study_of(survey_of(tmp_path, answers(100, ("DE", "de", "Germany"))))
     told = " ".join(part.text for part in made.section("gaps").parts if hasattr(part, "text"))
-    assert "“DE” and “de” are compared as different groups" in told
-    assert "Germany" not in told
+    assert "“DE”, “Germany” and “de” are compared as different groups" in told
+
+
+def test_codes_of_three_letters_and_short_names_are_known_too(tmp_path: Path) -> None:
+    made = study_of(survey_of(tmp_path, answers(100, ("USA", "United States", "U.K.", "GBR", "North"))))
+    told = " ".join(part.text for part in made.section("gaps").parts if hasattr(part, "text"))
+    assert "“USA” and “United States” are compared" in told
+    assert "“GBR” and “U.K.” are compared" in told
+    assert "North" not in told
+
+
+def test_a_small_country_takes_no_statement_from_the_others(tmp_path: Path) -> None:
+    names = ("A", "B", "C")
+    frame = answers(300, names, **{f"q{i}": likert for i in range(4)})
+    # C has been asked only the first two statements
+    gone = frame["country"] == "C"
+    frame[["q2", "q3"]] = frame[["q2", "q3"]].astype(object).mask(gone, "")
+    survey = survey_of(tmp_path, frame, items(4))
+    made = study_of(survey, reference="A").numbers
+    of_all = {row.label: row.items for row in made.spread.rows}
+    assert of_all["C"] is not None
+    alone = study_of(survey_of(tmp_path, frame[~gone], items(4)), reference="A").numbers
+    # B is read off all four statements, as it is without C; the parts of the jackknife are drawn anew
+    assert of_all["B"].value == pytest.approx(alone.spread.rows[0].items.value, rel=0.01)
+    gone &= frame.groupby("country").cumcount() >= 20
+    frame[["q0", "q1"]] = frame[["q0", "q1"]].astype(object).mask(gone, "")
+    few = study_of(survey_of(tmp_path, frame, items(4)), reference="A").numbers
+    ratios = {row.label: row.items for row in few.spread.rows}
+    assert ratios["C"] is None
+    assert ratios["B"] is not None
+
+
+def test_a_group_whose_replicates_have_no_maximum_is_said_and_not_raised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = answers(200, ("A", "B", "C"))
+    survey = survey_of(tmp_path, frame)
+    fit = style.fit
+
+    def failing(table: np.ndarray, replicates: np.ndarray, scale: cx.Scale):
+        """No maximum in most replicates wherever C is among the groups."""
+        model, models = fit(table, replicates, scale)
+        of_c = np.bincount(frame.loc[frame["country"] == "C", "nps"], minlength=11)
+        if any(np.array_equal(row, of_c) for row in table):
+            models.log_scale[: len(models.log_scale) // 2] = np.nan
+        return model, models
+
+    monkeypatch.setattr(style, "fit", failing)
+    made = study_of(survey, reference="A")
+    c = made.numbers.pair("C")
+    assert c.verdict is Verdict.NOT_ANSWERABLE
+    assert "hold too little to tell" in c.why
+    assert made.numbers.pair("B").styled is not None
+    page(made)
+
+
+def test_no_region_reaches_beyond_what_the_scale_allows(tmp_path: Path) -> None:
+    """Forty delighted answers: ± errors used to end beyond 100."""
+    delighted = answers(40, ("C",)).assign(nps=np.repeat([10, 9, 8, 7, 5], [26, 8, 3, 1, 2]))
+    made = study_of(survey_of(tmp_path, pd.concat([answers(400), delighted])), reference="A").numbers
+    pair = made.pair("C")
+    value = next(estimate for label, _, estimate in made.groups if label == "A")
+    assert pair.styled.region_high <= 100 - value.low
+    assert pair.styled.low <= pair.raw.value <= pair.styled.region_high
+    for c in range(len(made.neutral)):
+        assert (made.grid_low["C"][:, c] < made.grid["C"][:, c]).all()
+        assert (made.grid["C"][:, c] < made.grid_high["C"][:, c]).all()
+
+
+def test_stories_are_weighed_to_the_same_mix(tmp_path: Path) -> None:
+    """Women are happier, and B has more of them among its answers: as satisfied once the mix is the same."""
+    rng = np.random.default_rng(8)
+    frame = answers(900)
+    women = rng.random(len(frame)) < np.where(frame["country"] == "B", 0.75, 0.25)
+    frame["sex"] = np.where(women, "f", "m")
+    for k, level in enumerate((2.0, 4.0)):
+        frame[f"v{k}"] = np.clip(np.rint(level + 0.7 * rng.normal(size=len(frame))), 1, 5).astype(int)
+    frame["sat"] = np.clip(np.rint(2.7 + 1.2 * women + rng.normal(size=len(frame))), 1, 5).astype(int)
+    scores = "  csat: {kind: mean, column: sat, scale: 1-5}"
+    more = "  sex: {column: sex}\n" + VIGNETTES
+    survey = survey_of(tmp_path, frame, more, scores)
+    adjusted = study_of(survey, metric="csat", reference="A")
+    plain = study_of(survey, metric="csat", reference="A", mix=[])
+    assert plain.numbers.pair("B").anchored.value > 0.4
+    gap = adjusted.numbers.pair("B").anchored
+    assert gap.low < 0 < gap.high
+    assert abs(gap.value) < 0.15
+    assert "the same customer mix" in adjusted.findings[0].rule
+
+
+def test_the_index_finds_chance_in_the_first_sentence_and_no_end_of_the_range_as_the_value() -> None:
+    made = pair(-28.7, -9.2, (-35.3, -0.3), Verdict.INCONCLUSIVE, raw=-28.7)
+    finding = sentences.findings(numbers_of(made))[0]
+    assert finding.answer.startswith(
+        "B could be anywhere from level to 35 points below A once scale use and chance"
+    )
+    assert finding.value is None
+    assert (finding.assumption_low, finding.assumption_high) == (-28.7, -9.2)
 
 
 def test_comparisons_are_counted_as_the_critical_value_counts_them(tmp_path: Path) -> None:
     frame = pd.concat([answers(200, ("A", "B", "C")), answers(20, ("D",))])
     made = study_of(survey_of(tmp_path, frame), reference="A")
     assert not made.numbers.pair("D").fitted
-    assert made.numbers.critical == pytest.approx(study.critical_value(0.95, 3, np.inf))
+    assert made.numbers.critical == pytest.approx(gaps.critical_value(0.95, 3, np.inf))
     assert "3 comparisons together" in made.findings[0].rule
 
 
 def test_the_reference_is_among_the_groups_whose_style_is_shown() -> None:
     indices = tuple(Index(f"G{k}", float(k), k - 1.0, k + 1.0) for k in range(12))
-    assert [v.label for v in _few(indices, "G6")] == ["G11", "G10", "G9", "G8", "G6", "G3", "G2", "G1", "G0"]
-    assert len(_few(indices, "G0")) == 8
+    assert [v.label for v in few_indices(indices, "G6")] == [
+        "G11",
+        "G10",
+        "G9",
+        "G8",
+        "G6",
+        "G3",
+        "G2",
+        "G1",
+        "G0",
+    ]
+    assert len(few_indices(indices, "G0")) == 8

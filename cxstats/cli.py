@@ -137,6 +137,7 @@ def list_reports(
     out: _Out = DEFAULT_OUT,
     catalog: _CatalogFile = None,
     period: _Period = None,
+    names: Annotated[bool, typer.Option("--names", help="Their names alone, one a line.")] = False,
 ) -> None:
     """The reports of the catalogue and how each last ran; those named, with their parameters."""
     from cxstats.reporting import catalog as catalogs
@@ -146,6 +147,9 @@ def list_reports(
     found = catalogs.load(catalog or catalogs.find(), period=period)
     if unknown := found.unknown(reports or []):
         raise UsageError(unknown)
+    if names:
+        typer.echo("\n".join(found.select(reports or [])))
+        return
     if not reports:
         typer.echo(f"{found.path}: {len(found.reports)} report{'s' if len(found.reports) != 1 else ''}\n")
     cards = record.cards(out) if out.is_dir() else []

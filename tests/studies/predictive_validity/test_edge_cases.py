@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ import pytest
 
 import cxstats as cx
 from cxstats.findings import Verdict
+from cxstats.studies.predictive_validity.numbers import Numbers
+from cxstats.studies.predictive_validity.study import measure, settings
 
 Columns = dict[str, Any]
 DATES = "invited: sent\nresponded: answered\ndata_as_of: 2025-06-30"
@@ -67,6 +70,14 @@ def make(tmp_path: Path) -> Callable[..., cx.Survey]:
     return made
 
 
+def numbers_of(survey: cx.Survey) -> Numbers:
+    """What the page would show, without drawing it."""
+    given = inspect.signature(cx.predictive_validity).parameters
+    return measure(
+        survey, settings(survey, **{name: p.default for name, p in given.items() if name != "survey"})
+    )
+
+
 def not_said(study: cx.PredictiveValidityStudy, verdict: Verdict = Verdict.NOT_ANSWERABLE) -> str:
     """The answer of a study that gives none: no number, no race, what would settle it; sections say why they are empty."""
     finding = study.findings[0]
@@ -119,11 +130,11 @@ def test_some_events_from_before_the_survey_take_no_part(make) -> None:
     columns["gone"] = np.where(
         early, day(pd.to_datetime(columns["sent"]) - pd.Timedelta(days=1)), columns["gone"]
     )
-    study = cx.predictive_validity(make(columns, outcome=DATED, more=DATES))
+    numbers = numbers_of(make(columns, outcome=DATED, more=DATES))
     days = (pd.to_datetime(columns["gone"]) - pd.to_datetime(columns["sent"])).days
-    assert study.numbers.base.unknown == early.sum()
-    assert study.numbers.base.events == np.sum((days >= 0) & (days <= 90))
-    assert study.numbers.race.n == 500 - early.sum()
+    assert numbers.base.unknown == early.sum()
+    assert numbers.base.events == np.sum((days >= 0) & (days <= 90))
+    assert numbers.race.n == 500 - early.sum()
 
 
 # ----------------------------------------------------------------------------------------- few events
@@ -197,8 +208,8 @@ def test_a_group_that_tells_the_outcome_is_named_too(make) -> None:
 
 def test_rows_exported_twice_count_once(make) -> None:
     rows = pd.DataFrame(customers(300))
-    once = cx.predictive_validity(make(rows)).numbers
-    thrice = cx.predictive_validity(make(pd.concat([rows, rows, rows]))).numbers
+    once = numbers_of(make(rows))
+    thrice = numbers_of(make(pd.concat([rows, rows, rows])))
     assert thrice.base == once.base
     assert thrice.race.gains["gain"].tolist() == once.race.gains["gain"].tolist()
 
@@ -214,8 +225,8 @@ def test_repeated_customers_are_no_more_certain_than_single_ones(make) -> None:
     columns = customers(300, rate=0.4)
     rows = pd.concat([pd.DataFrame(columns).assign(wave=w) for w in ("2024", "2025")])
     wave = "wave: {column: wave, order: ['2024', '2025']}"
-    twice = cx.predictive_validity(make(rows, more=wave)).numbers
-    once = cx.predictive_validity(make(columns)).numbers
+    twice = numbers_of(make(rows, more=wave))
+    once = numbers_of(make(columns))
     assert twice.race.n == 600
     assert twice.contenders[0].association.n == 300
     ratio = twice.race.gains.loc["nps", "standard_error"] / once.race.gains.loc["nps", "standard_error"]
@@ -264,7 +275,7 @@ def test_what_is_known_is_the_same_for_everybody(make) -> None:
 def test_behaviour_that_is_mostly_missing_still_takes_part(make) -> None:
     columns = customers()
     columns["use"] = np.where(np.arange(400) % 20, "", columns["use"].astype(str))
-    assert cx.predictive_validity(make(columns)).findings[0].verdict is Verdict.INCONCLUSIVE
+    assert numbers_of(make(columns)).verdict is Verdict.INCONCLUSIVE
 
 
 # ------------------------------------------------------------------------------------- dates and windows
@@ -298,18 +309,19 @@ def test_a_window_without_dates_is_refused(make) -> None:
         cx.predictive_validity(make(customers()), window_days=30)
 
 
-@pytest.mark.parametrize("days", [[-1, 3, 5, 8], [0.5, 3, 5, 8], [np.nan, 3, 5, 8]])
-def test_negative_durations_are_refused_where_time_is_computed(days: list[float]) -> None:
+def test_negative_durations_are_refused_where_time_is_computed() -> None:
     from cxstats.methods.survival import cox, survival_curves
 
-    rows = pd.DataFrame({"day": days * 20, "event": [True, False, True, True] * 20, "x": [1.0, 2, 3, 4] * 20})
-    with pytest.raises(ValueError, match="day"):
+    rows = pd.DataFrame(
+        {"day": [-1, 3, 5, 8] * 20, "event": [True, False, True, True] * 20, "x": [1.0, 2, 3, 4] * 20}
+    )
+    with pytest.raises(ValueError, match="'day' is negative in 20 rows"):
         survival_curves(rows.assign(group="all"), day="day", event="event", group="group")
-    with pytest.raises(ValueError, match="day"):
+    with pytest.raises(ValueError, match="'day' is negative in 20 rows"):
         cox(rows, day="day", event="event", columns=["x"])
 
 
 def test_negative_behaviour_is_a_number_like_others(make) -> None:
     columns = customers()
     columns["use"] = columns["use"] - 20
-    assert cx.predictive_validity(make(columns)).numbers.race.n == 400
+    assert numbers_of(make(columns)).race.n == 400

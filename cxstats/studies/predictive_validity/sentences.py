@@ -575,7 +575,11 @@ def need_to_know(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...
         if base.called_back is not None
         else "Whether unhappy customers were called back is not in the data."
     )
-    aside = [(line.label, line.n) for line in survey.ledger.lines if line.kind == "set aside" and line.n]
+    aside = [
+        (line.label, line.n)
+        for line in survey.ledger.lines
+        if line.kind == "set aside" and line.n and line.section not in survey.metrics
+    ]
     if sum(n for _, n in aside) >= survey.ledger.rows_read / 100:
         text = "; ".join(f"{label.removeprefix('Set aside: ')}, {count(n)}" for label, n in aside)
         items.append(("What was left out", f"{capitalised(text)} of {count(survey.ledger.rows_read)} rows."))

@@ -22,6 +22,12 @@ __all__ = ["causes", "hazard_table", "survival", "warning"]
 ROLES = {0: "observed", 1: "plain", 2: "adjusted"}
 
 
+def _watched(numbers: Numbers) -> str:
+    """Customers whose time is known, as far as they stand in the curves."""
+    fit = numbers.timing.alone
+    return plural(fit.n if fit is not None else numbers.base.respondents, "customer")
+
+
 def survival(numbers: Numbers, source: Source) -> Figure:
     timing = numbers.timing
     table = timing.curves.table
@@ -84,7 +90,7 @@ def survival(numbers: Numbers, source: Source) -> Figure:
         alt=alt_text(
             "Share with the event as days pass, by group of answers", [f"{r[0]}: {r[1]}" for r in rows]
         ),
-        source=source.line(plural(numbers.base.respondents, "customer")),
+        source=source.line(_watched(numbers)),
     )
 
 
@@ -217,7 +223,7 @@ def causes(numbers: Numbers, source: Source) -> Figure:
                 for cause in names
             ],
         ),
-        source=source.line(plural(numbers.base.respondents, "customer")),
+        source=source.line(_watched(numbers)),
         key_marks=(("observed", f"gave {most}"), ("adjusted", f"gave {least}")),
     )
 

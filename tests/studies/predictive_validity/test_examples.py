@@ -1,0 +1,91 @@
+"""The study on public data sets, each with something that must be said of it (examples/ says where they come from)."""
+
+from __future__ import annotations
+
+import runpy
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import cxstats as cx
+from cxstats.findings import Verdict
+
+
+@pytest.fixture
+def example(root: Path, shared_data: Path, tmp_path: Path):
+    """An example's survey, on its data in a folder of its own; ``prepare`` is the name of its function."""
+
+    def opened(name: str, *files: str, prepare: str = "", to: str = "") -> cx.Survey:
+        folder = root / "examples" / name
+        shutil.copy(folder / "survey.yml", tmp_path)
+        (tmp_path / "data").mkdir()
+        for file in files:
+            if not prepare:
+                shutil.copy(shared_data / name / file, tmp_path / "data")
+                continue
+            made = runpy.run_path(str(folder / "prepare.py"))[prepare](pd.read_csv(shared_data / name / file))
+            made.to_csv(tmp_path / "data" / to, index=False)
+        return cx.open_survey(tmp_path / "survey.yml")
+
+    return opened
+
+
+def test_a_fictional_score_made_from_the_outcome_is_no_triumph(example) -> None:
+    study = cx.predictive_validity(example("telco_ibm", "telco.csv.gz"))
+    finding = study.findings[0]
+    assert finding.verdict is Verdict.NOT_ANSWERABLE
+    assert "leak" in finding.answer
+    assert "all 1,440 customers who answered 1 and 2" in finding.answer
+    assert "none of the 2,938 who answered 4 and 5" in finding.answer
+    assert list(study.figures) == ["rates"]
+    assert study.numbers.race is None
+    assert study.header.simulated
+
+
+def test_duplicates_are_set_aside_and_said(example) -> None:
+    survey = example("iranian_churn", "iranian_churn.csv.gz", prepare="marked", to="iranian_churn.csv.gz")
+    study = cx.predictive_validity(survey)
+    assert study.numbers.race.n == 2850
+    assert "The same as an earlier row in every column, 300 of 3,150 rows" in study.need_to_know.to_text()
+    complaint = study.numbers.best
+    rates = complaint.association.table.set_index("answer")
+    assert (rates.loc[1, "n"], rates.loc[0, "n"]) == (230, 2620)
+    assert complaint.low > 0  # it tells something
+    assert complaint.verdict is Verdict.INCONCLUSIVE  # whether as much as 0.02 is not sure
+    assert complaint.auc[0] < study.numbers.rules["known"][0]
+    assert "cuts" not in study.figures  # there is one way to cut two answers
+
+
+def test_few_repeats_are_too_few(example) -> None:
+    survey = example(
+        "olist_sample", "olist_orders.csv.gz", prepare="first_reviewed", to="olist_customers.csv.gz"
+    )
+    study = cx.predictive_validity(survey)
+    assert study.findings[0].verdict is Verdict.INCONCLUSIVE
+    assert study.numbers.base.events == 23
+    assert study.numbers.race.simplified
+    assert "straight lines" in " ".join(part.to_text() for part in study.section("race").parts)
+    assert study.numbers.best.low < 0 < study.numbers.best.high
+    assert study.numbers.silence is None
+
+
+def test_hospitals_say_nothing_of_patients(example) -> None:
+    survey = example("hcahps_2017", "hcahps_2017.csv.gz", "readmissions_2014_2017.csv.gz")
+    study = cx.predictive_validity(survey, outcome="readmission_heart_failure")
+    finding, units = study.findings[0], study.numbers.units
+    assert finding.verdict is Verdict.NOT_ANSWERABLE
+    assert "one row per unit" in finding.answer
+    assert units.n == 2857
+    assert units.slope[2] < 0
+    assert units.plain[0] < units.slope[0] < 0
+    table = survey.units.dropna(subset=["readmission_heart_failure"])
+    assert units.rank[0] == pytest.approx(
+        table[["score", "readmission_heart_failure"]].astype(float).corr(method="spearman").iloc[0, 1]
+    )
+    assert 0 < units.gain[1] < units.gain[0] < 0.05
+    assert len(units.others) == 6
+    assert list(study.figures) == ["units", "others"]
+    for name in ("rates", "silence", "time", "decision"):
+        assert "none for a customer" in study.section(name).parts[0].text

@@ -3,6 +3,7 @@
 ``reports/catalog.yml``::
 
     keep: {records: 60, failed: 5}    # of every report (optional)
+    downloads: [tables, findings]     # of every report (optional): also slides, pdf; or all, or none
     reports:
       sample-size-ces:
         notebook: sample_size         # notebooks/sample_size.ipynb
@@ -29,6 +30,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from cxstats.reporting.downloads import KINDS, Kind
 from cxstats.reporting.errors import UsageError, did_you_mean
 from cxstats.reporting.expand import MOST, expand
 from cxstats.reporting.parameters import check_name
@@ -37,6 +39,7 @@ from cxstats.reporting.periods import parse_period
 __all__ = ["Before", "Catalog", "Entry", "Keep", "find", "load", "notebook_path"]
 
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_SHARED = ("keep", "downloads")  # stated once for every report that does not say otherwise
 _LARGEST = 1_000_000  # bytes: a catalogue is a page of text
 _PACKAGE = Path(__file__).resolve().parents[1]
 BUNDLED = _PACKAGE / "_bundled"
@@ -83,6 +86,11 @@ def _as_keep(value: Any) -> Any:
     return {"records": value} if isinstance(value, str) else value
 
 
+def _as_downloads(value: Any) -> Any:
+    words = {"all": list(KINDS), "none": []}
+    return words.get(value, [value]) if isinstance(value, str) else value
+
+
 def _as_before(value: Any) -> Any:
     return {"period": value} if isinstance(value, str) else value
 
@@ -103,6 +111,9 @@ class Entry(BaseModel):
     period: PeriodText | None = None
     compare_with: Annotated[Before | None, BeforeValidator(_as_before)] = None
     keep: Annotated[Keep, BeforeValidator(_as_keep)] = Keep()
+    downloads: Annotated[list[Kind], BeforeValidator(_as_downloads)] = Field(
+        default=["tables", "findings"], description="files beside the page"
+    )
     reads: Annotated[list[str] | None, BeforeValidator(_listed)] = Field(
         default=None, description="other files that the notebook reads, from the catalogue's folder"
     )
@@ -161,14 +172,15 @@ def load(path: Path, *, period: str | None = None, compare_with: str | None = No
                 )
             if compare_with and isinstance(one, dict):
                 one["compare_with"] = _other_period(one.get("compare_with"), compare_with)
-            if isinstance(one, dict) and "keep" in content:
-                one.setdefault("keep", content["keep"])
+            for shared in _SHARED:
+                if isinstance(one, dict) and shared in content:
+                    one.setdefault(shared, content[shared])
             made.setdefault(report, one)
             template.setdefault(report, name)
             problems += _name_problems(report, one)
     if len(made) > MOST:
         problems.append(f"lists {len(made):,} reports; at most {MOST:,} are meant")
-    content = {key: value for key, value in content.items() if key != "keep"}
+    content = {key: value for key, value in content.items() if key not in _SHARED}
     try:
         catalog = Catalog.model_validate(content | ({"reports": made} if made else {}))
     except ValidationError as error:
@@ -314,7 +326,7 @@ def _said(item: Any, template: dict[str, str]) -> str:
     where = f"report {template.get(place[1], place[1])}: " if len(place) > 1 and place[0] == "reports" else ""
     last = ".".join(place[2:]) if where else ".".join(place)
     if item["type"] == "extra_forbidden":
-        known: Any = {"reports": None, "keep": None}
+        known: Any = {"reports": None} | dict.fromkeys(_SHARED)
         if where:
             inner = {"keep": Keep, "compare_with": Before}.get(place[2]) if len(place) > 3 else None
             known = inner.model_fields if inner else {**Entry.model_fields, "for_each": None}

@@ -16,7 +16,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from cxstats.display.fragments import PART_MIME
 from cxstats.display.plain import plain_text, printable
 
 if TYPE_CHECKING:
@@ -107,6 +106,8 @@ def hashed_name(stem: str, content: bytes, suffix: str) -> str:
 
 def _parts(notebook: Any) -> Iterator[Mapping[str, Any]]:
     """The parts that the notebook displayed, in order; of those that a page shows once, the first."""
+    from cxstats.display.fragments import PART_MIME
+
     once = {"header", "answer", "points", "limits", "ledger"}
     seen: set[str] = set()
     for cell in notebook.cells:

@@ -121,6 +121,7 @@ def execute(
     server: ForkServer | None = None,
     threads: int | None = None,
     stop: threading.Event | None = None,
+    variables: Mapping[str, str] | None = None,
 ) -> Executed:
     """Run ``notebook`` with ``parameters`` (checked, JSON-plain) in the private folder ``work``.
 
@@ -133,6 +134,7 @@ def execute(
     server : forks the notebook's process; without one it is a Python of its own.
     threads : the most that one library may use in it.
     stop : set by another thread to end the run, which then raises KeyboardInterrupt.
+    variables : what the notebook's process sees of the environment besides this one's.
 
     Raises ExecutionFailed, and KeyboardInterrupt as it comes; either way no process is left behind.
     """
@@ -151,7 +153,7 @@ def execute(
     began = time.monotonic()
 
     def attempt(server: ForkServer | None) -> _Attempt:
-        kernel = Kernel(work, server=server, threads=threads, seconds=limits.start)
+        kernel = Kernel(work, server=server, threads=threads, seconds=limits.start, variables=variables)
         one = _Attempt(kernel, began)
         work_through = functools.partial(_work_through, one, source, parameters, limits, on_cell, total)
         worker = threading.Thread(target=work_through, name="notebook", daemon=True)

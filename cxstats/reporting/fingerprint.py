@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from cxstats import __version__
+from cxstats.reporting import paper
 from cxstats.reporting.plan import Job
 from cxstats.reporting.record import FOLDER, write_atomic
 
@@ -69,7 +70,7 @@ def inputs(
         "parameters": _digest(dict(job.shown)),
         # where files lie does not matter, in which order they are read does
         "data": _digest(list(data.values())),
-        "catalogue": _digest([job.survey.name, job.report, job.title, job.audience, _iso(job)]),
+        "catalogue": _digest([job.survey.name, job.report, job.title, job.audience, _iso(job), _files(job)]),
         "package": _package(),
         "environment": _environment(),
         "key": _key(),
@@ -79,6 +80,11 @@ def inputs(
 
 def _iso(job: Job) -> str:
     return job.period.iso if job.period else ""
+
+
+def _files(job: Job) -> list[str]:
+    """The files beside the page; a PDF only where it can be printed, so that it comes once it can."""
+    return [kind for kind in job.downloads if kind != "pdf" or paper.browser()]
 
 
 def _digest(content: Any) -> str:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,6 +67,7 @@ class Kernel:
     server : forks it; None for a Python of its own.
     threads : see :func:`environment`.
     seconds : how long a fork may be waited for.
+    variables : what it sees of the environment besides.
     stopped : why :meth:`stop` was called; empty while nobody did.
     """
 
@@ -76,8 +78,10 @@ class Kernel:
         server: ForkServer | None = None,
         threads: int | None = None,
         seconds: float = 60,
+        variables: Mapping[str, str] | None = None,
     ) -> None:
         self.work, self.server, self.threads, self.seconds = work, server, threads, seconds
+        self.variables = dict(variables or {})
         self.stopped = ""
         self.process: subprocess.Popen[bytes] | ForkedProcess | None = None
         self._sockets: Path | None = None
@@ -125,7 +129,8 @@ class Kernel:
                 kernel._address(self)
 
             async def start_kernel(self, **settings: Any) -> None:
-                settings |= {"env": environment(kernel.work, kernel.threads), "cwd": str(kernel.work)}
+                seen = environment(kernel.work, kernel.threads) | kernel.variables
+                settings |= {"env": seen, "cwd": str(kernel.work)}
                 if kernel.server is not None:
                     self.provisioner = _Forked(kernel_id="forked", kernel_spec=self.kernel_spec, parent=self)
                 with open(kernel._log, "ab") as log:

@@ -32,6 +32,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from cxstats import parameters as kinds
 from cxstats.reporting.errors import UsageError, did_you_mean
+from cxstats.reporting.scan import secret_kind
 
 __all__ = ["Parameter", "check_name", "declared", "effective", "parse_assignment"]
 
@@ -259,12 +260,27 @@ def effective(parameters: Mapping[str, Parameter], given: Mapping[str, Any], *, 
             check_name(name)
             if name not in parameters:
                 raise ValueError(f"there is no parameter {name}.{did_you_mean(name, parameters)}")
+            if secret := _holds_secret(value):
+                raise ValueError(
+                    f"{name} holds {secret}. Parameters are printed in the report: put it into an "
+                    "environment variable and let survey.yml name that (url_env: ...)"
+                )
             values[name] = parameters[name].check(value)
         except (ValueError, UsageError) as error:
             problems.append(f"{where}: {error}")
     if problems:
         raise UsageError(problems)
     return values
+
+
+def _holds_secret(value: Any) -> str:
+    """What kind of secret a value, or anything within it, has the form of; it is never repeated."""
+    if isinstance(value, str):
+        return secret_kind(value)
+    within = (*value, *value.values()) if isinstance(value, Mapping) else value
+    if isinstance(within, list | tuple):
+        return next((found for item in within if (found := _holds_secret(item))), "")
+    return ""
 
 
 def _fitted(name: str, value: Any, kind: Any) -> Any:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cxstats.reporting.catalog import Catalog, Entry, Keep, notebook_path
+from cxstats.reporting.downloads import Kind
 from cxstats.reporting.errors import UsageError, did_you_mean
 from cxstats.reporting.parameters import declared, effective
 from cxstats.reporting.periods import Period, parse_period
@@ -74,9 +75,11 @@ class Job:
     report, position, title, audience : its name, its place in the catalogue, and what the catalogue says of it.
     survey, notebook : what it reads and what it runs.
     parameters, shown : what goes to the notebook, and what the page and the record print of that.
-    period : the period it is of; None where neither the catalogue nor the survey's description says.
+    period, period_stated : the period it is of, None where neither the catalogue nor the survey's description
+        says; whether the catalogue or the command line says, so that the page's own words need not agree.
     earlier : the report it is compared with; None for none.
     keep : how many records and failed notebooks are kept.
+    downloads : which files lie beside the page.
     reads : files besides the survey's that the notebook reads; None where that is not known.
     """
 
@@ -89,8 +92,10 @@ class Job:
     parameters: Mapping[str, Any]
     shown: Mapping[str, Any]
     period: Period | None = None
+    period_stated: bool = False
     earlier: Earlier | None = None
     keep: Keep = field(default_factory=Keep)
+    downloads: tuple[Kind, ...] = ("tables", "findings")
     reads: tuple[Path, ...] | None = ()
 
     @property
@@ -286,7 +291,9 @@ def _job(catalog: Catalog, report: str, entry: Entry, given: Mapping[str, str], 
         parameters=checked,
         shown=shown,
         period=_period(where, entry, survey),
+        period_stated=entry.period is not None,
         keep=entry.keep,
+        downloads=tuple(entry.downloads),
         reads=_reads(catalog, where, entry, reads_survey="survey" in parameters),
     )
 

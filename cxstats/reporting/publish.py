@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from cxstats.reporting.downloads import COMPANION
 from cxstats.reporting.errors import RenderError, UsageError
 from cxstats.reporting.record import FOLDER as RECORDS
 from cxstats.reporting.record import sync_folder
@@ -25,7 +26,7 @@ from cxstats.reporting.record import sync_folder
 __all__ = ["Target", "explain", "open_out", "publish", "target"]
 
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_COMPANION = re.compile(r"(analyst|run)-[0-9a-zA-Z-]+\.(html|json)")
+_COMPANION = re.compile(rf"(analyst|run)-[0-9a-zA-Z-]+\.(html|json)|{COMPANION.pattern}")
 STAGING, FAILED, LOCKS = ".staging", ".failed", ".locks"
 
 
@@ -91,9 +92,9 @@ def open_out(out: Path) -> Path:
             folder = out / name
             _refuse_link(folder)
             folder.mkdir(mode=0o700, exist_ok=True)
-        probe = out / STAGING / f".probe-{os.getpid()}"
+        probe = out / STAGING / ".probe"  # one name: what a killed run left is used by the next
         probe.touch()
-        probe.unlink()
+        probe.unlink(missing_ok=True)
     except OSError as error:
         raise UsageError(f"--out {out}: {explain(error)}") from error
     return out
@@ -117,8 +118,8 @@ def _refuse_link(path: Path) -> None:
         raise UsageError(f"{path}: is a link to somewhere else; reports are only written inside their folder")
 
 
-def publish(goal: Target, pages: Mapping[str, str], record_name: str, record: str) -> None:
-    """Put ``pages`` (file name to HTML; ``index.html`` among them) and the record in place.
+def publish(goal: Target, pages: Mapping[str, str | bytes], record_name: str, record: str) -> None:
+    """Put ``pages`` (file name to content; ``index.html`` among them) and the record in place.
 
     Raises RenderError when a file cannot be written; then nothing that was published has changed.
     """
@@ -201,9 +202,9 @@ def keep_failed(goal: Target, run: str, notebook: str | None, detail: str, kept:
     return found
 
 
-def _stage(path: Path, text: str) -> Path:
-    with open(path, "w", encoding="utf-8", newline="\n") as file:
-        file.write(text)
+def _stage(path: Path, content: str | bytes) -> Path:
+    with open(path, "wb") as file:
+        file.write(content.encode("utf-8") if isinstance(content, str) else content)
         file.flush()
         os.fsync(file.fileno())
     return path

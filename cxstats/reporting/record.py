@@ -305,9 +305,11 @@ def current(out: Path, survey: str, report: str, records: list[Record]) -> Recor
         return None
     page = well[-1]["page"]
     companions = [out / page[key] for key in ("analyst", "record") if page.get(key)]
-    named = re.search(r"analyst-([0-9a-f]{12})\.html$", page.get("analyst") or "")
-    if named and not page_hash(out / page["analyst"]).startswith(named[1]):
-        return None
+    hashed = [out / path for path in (page.get("analyst"), *page.get("downloads", ())) if path]
+    for path in hashed:  # their names say what is in them
+        named = re.search(r"-([0-9a-f]{12})\.[a-z]+$", path.name)
+        if named and not page_hash(path).startswith(named[1]):
+            return None
     return well[-1] if all(path.is_file() for path in companions) else None
 
 

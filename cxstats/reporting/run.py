@@ -18,7 +18,7 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -26,7 +26,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cxstats import __version__
-from cxstats.reporting import compare, pool, publish, record, scan
+from cxstats.display.slide import SLIDES_VARIABLE
+from cxstats.reporting import compare, paper, pool, publish, record, scan
+from cxstats.reporting.downloads import Download, downloads, hashed_name
 from cxstats.reporting.errors import Busy, RenderError
 from cxstats.reporting.execute import Executed, Limits, execute, quick_imports
 from cxstats.reporting.fingerprint import Hashes, changed, inputs
@@ -314,9 +316,11 @@ class _Run:
             server=self.means.server,
             threads=self.means.threads,
             stop=self.means.stop,
+            variables={SLIDES_VARIABLE: "1" if "slides" in self.job.downloads else ""},
         )
         parts = record.parts_of(executed.notebook)
         self.record |= parts
+        self.record["period"] = compare.days(self.job, parts["header"])
         level = self.job.shown.get("level")
         self.record["comparison"] = compare.said(self.job, self.then, parts, level)
         if self.record["inputs"] is not None and self._inputs() != self.record["inputs"]:
@@ -327,7 +331,7 @@ class _Run:
         self.turn.step(f"executed {executed.n_cells} cells in {executed.seconds['cells']:.1f} s")
         return executed
 
-    def _convert(self, executed: Executed) -> dict[str, str]:
+    def _convert(self, executed: Executed) -> dict[str, str | bytes]:
         self._at("convert")
         began = time.monotonic()
         convert = _load_converter()
@@ -338,12 +342,29 @@ class _Run:
             common = {"title": self._title(), "index_href": "../../index.html"}
             analyst = convert.to_html(notebook, edition="analyst", reader_href="index.html", **common)
             name = publish.companion_name("analyst", analyst)
-            reader = convert.to_html(notebook, edition="reader", analyst_href=name, **common)
+            files = self._downloads(notebook, lambda: convert.to_html(notebook, **common))
+            reader = convert.to_html(notebook, edition="reader", analyst_href=name, downloads=files, **common)
         except Exception as error:
             cause = f"The notebook ran, but could not be made into a page: {str(error)[:600]}"
             raise _Unconverted(cause, traceback.format_exc(), executed.notebook) from error
         self.record["seconds"]["convert"] = round(time.monotonic() - began, 3)
-        return {"index.html": reader, name: analyst}
+        return {"index.html": reader, name: analyst, **{file.name: file.content for file in files}}
+
+    def _downloads(self, notebook: Any, page: Callable[[], str]) -> list[Download]:
+        """The files beside the page; a PDF that cannot be printed is left out, and the log says why."""
+        kinds = self.job.downloads
+        files = list(downloads(notebook, kinds=kinds))
+        if "pdf" not in kinds:
+            return files
+        try:
+            content = paper.pdf(page())
+        except paper.NoPaper as error:
+            self.turn.step(f"no PDF: {error}")
+            return files
+        name = hashed_name("report", content, "pdf")
+        saved_as = f"{files[0].saved_as.rpartition('.')[0] if files else self.job.report}.pdf"
+        printed = Download("pdf", name, content, "This page on paper, as a PDF", saved_as)
+        return [printed, *files]
 
     def _title(self) -> str:
         header = self.record["header"]
@@ -354,24 +375,26 @@ class _Run:
         )
         return " · ".join(word for word in words if word)
 
-    def _scan(self, pages: dict[str, str]) -> None:
+    def _scan(self, pages: dict[str, str | bytes]) -> None:
         self._at("scan")
-        found = [problem for html in pages.values() for problem in scan.problems(html)]
+        found = [problem for name, content in pages.items() for problem in scan.problems_of(name, content)]
         if found:
             found = list(dict.fromkeys(found))
             raise RenderError("scan", f"The page was made but not published: {'; '.join(found)}.")
 
-    def _publish(self, pages: dict[str, str], executed: Executed) -> None:
+    def _publish(self, pages: dict[str, str | bytes], executed: Executed) -> None:
         self._at("publish")
         goal = self.goal
-        (analyst,) = (name for name in pages if name != "index.html")
+        (analyst,) = (name for name in pages if name.startswith("analyst-"))
+        files = [name for name in pages if name not in ("index.html", analyst)]
         record_name = f"run-{self.record['run']}.json"
-        html = pages["index.html"].encode("utf-8")
+        html = str(pages["index.html"]).encode("utf-8")
         folder = goal.folder.relative_to(goal.out).as_posix()
         self.record["page"] = {
             "path": f"{folder}/index.html",
             "analyst": f"{folder}/{analyst}",
             "record": f"{folder}/{record_name}",
+            "downloads": [f"{folder}/{name}" for name in files],
             "bytes": len(html),
             "sha256": hashlib.sha256(html).hexdigest(),
         }
@@ -382,14 +405,15 @@ class _Run:
         publish.publish(goal, pages, record_name, record.as_text(self.record | {"status": "ok"}))
         self.record["status"] = "ok"
         self._save()
-        publish.tidy(goal, {analyst, record_name} | before)
+        publish.tidy(goal, {analyst, record_name, *files} | before)
 
     def _companions_of_last_good(self) -> list[Path]:
         lies_there = record.page_hash(self.goal.page)
         for earlier in reversed(self._earlier()):
             page = earlier.get("page") or {}
             if lies_there and earlier["status"] == "ok" and page.get("sha256") == lies_there:
-                return [self.goal.out / page[key] for key in ("analyst", "record") if page.get(key)]
+                named = [page[key] for key in ("analyst", "record") if page.get(key)]
+                return [self.goal.out / path for path in [*named, *page.get("downloads", ())]]
         return []
 
     def _all(self) -> list[record.Record]:
@@ -412,11 +436,11 @@ class _Run:
         if notebook is not None:
             import nbformat
 
-            text = nbformat.writes(notebook)
+            text = nbformat.writes(scan.redacted(notebook))
         shutil.rmtree(
             self.goal.staging, ignore_errors=True
         )  # on a full disk it holds the room for what follows
-        detail = f"{cause}\n\n{error.detail}\n"
+        detail = scan.redact(f"{cause}\n\n{error.detail}\n")
         kept = publish.keep_failed(self.goal, self.record["run"], text, detail, self.job.keep.failed)
         self.record |= {
             "status": "failed",

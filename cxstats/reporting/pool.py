@@ -113,8 +113,9 @@ class _Pool:
                 if not ready and not self.running:
                     ready = self.waiting  # they wait for each other: better the wrong order than none
                 if ready:
-                    self.waiting.remove(ready[0])
-                    self.running.add(ready[0])
-                    return ready[0]
+                    number = ready[0]
+                    self.waiting.remove(number)
+                    self.running.add(number)
+                    return number
                 self.changed.wait(0.2)
             return None

@@ -6,6 +6,10 @@ import errno
 import io
 import json
 import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -61,12 +65,9 @@ def test_a_run_publishes_page_companions_record_and_index(ready, says, quiet, sn
     assert outcome.status == "ok"
     seen = snapshot(ready.out)
     names = sorted(seen)
-    assert len(names) == 4
-    assert names[0].startswith("demo/size/analyst-")
-    assert names[1:2] == ["demo/size/index.html"]
-    assert names[2].startswith("demo/size/run-")
-    assert names[3] == "index.html"
-    said = json.loads(seen[names[2]])
+    kinds = [name.removeprefix("demo/size/").partition("-")[0] for name in names]
+    assert kinds == ["analyst", "index.html", "main", "run", "tables", "index.html"]
+    said = json.loads(seen[names[3]])
     assert said["status"] == "ok"
     assert said["answer"]["verdict"] == "negligible"
     assert said["parameters"] == {"survey": "demo"}
@@ -186,7 +187,7 @@ class _FullDisk:
         self._replace(source, goal)
 
 
-@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EACCES])
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS])
 def test_a_disk_that_fills_up_at_any_write_changes_nothing_or_everything(
     ready, says, quiet, snapshot, monkeypatch, code
 ) -> None:
@@ -441,3 +442,104 @@ def test_a_terminal_gets_one_moving_line() -> None:
     told = _told(live=True)
     assert told.count("\n") == 2  # the cause's own line break and the end
     assert "cell 1 of 2" in told
+
+
+# A real kill, a real disk ----------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes as POSIX has them")
+def test_a_run_killed_at_any_write_is_told_as_it_was_and_the_next_one_heals(
+    tmp_path: Path, root: Path
+) -> None:
+    command = [sys.executable, "-m", "tests.reporting.killed", str(tmp_path)]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    moments = told["moments"]
+    assert len(moments) > 20
+    assert [one["status"] for one in moments] == [-9] * (len(moments) - 1) + [0]
+    for one in moments:
+        assert one["whole"], one
+        assert one["old_is_old"], one
+        assert one["companions"], one
+        assert one["index"], one
+        # a run killed before its first record leaves no trace, and the page before it is told as it was
+        expected = ("",) if one["published"] else ("the run was cut off before it could finish", "")
+        assert one["failed"] in expected, one
+    kinds = [(one["published"], bool(one["failed"])) for one in moments]
+    assert kinds.count((False, True)) > 5
+    assert kinds.count((True, False)) > 2
+    assert told["last"]
+    assert not told["left"]
+    kinds = [name.partition("-")[0] for name in told["files"]]
+    assert max(kinds.count(kind) for kind in kinds) <= 2  # companions of this page and of the one before
+
+
+@pytest.fixture
+def small_disk(ready: Workshop) -> Iterator[Path]:
+    """An output folder on a file system of 1 MB, where this user may make one."""
+    ready.out.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(ready.out)]
+    if not shutil.which("mount") or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("no permission to mount a file system of its own")
+    yield ready.out
+    subprocess.run(["umount", str(ready.out)], check=True)
+
+
+def test_a_real_disk_with_room_for_less_than_a_page_keeps_the_old_one(
+    ready, says, quiet, snapshot, small_disk
+) -> None:
+    says["text"] = "first " * 5_000
+    _render(ready, quiet)
+    statuses = []
+    filler = small_disk / ".filler"
+    for number, room in enumerate(range(0, 300_000, 30_000)):
+        old = snapshot(small_disk / "demo")
+        says["text"] = f"{number:05d} " * 10_000
+        filler.unlink(missing_ok=True)
+        free = os.statvfs(small_disk).f_bavail * os.statvfs(small_disk).f_frsize
+        filler.write_bytes(b"x" * max(0, free - room))
+        try:
+            (outcome,) = _render(ready, quiet)
+            statuses.append(outcome.status)
+            if outcome.status == "failed":
+                assert "the disk is full" in outcome.cause
+        except (RenderError, UsageError) as error:  # not even the index could be written, or nothing begun
+            statuses.append(str(error))
+        page = (small_disk / "demo" / "size" / "index.html").read_bytes()
+        if f"{number:05d}".encode() not in page:
+            assert snapshot(small_disk / "demo") == old
+        assert page.rstrip().endswith(b"end of page")
+    assert "ok" not in statuses[:2]
+    assert statuses[-1] == "ok"
+    assert all("the disk is full" in status for status in statuses if status not in ("ok", "failed"))
+    assert record.cards(small_disk)[0]["failed"] is None
+
+
+def test_a_disk_that_has_become_read_only_is_refused_and_the_pages_stay(
+    ready, says, quiet, snapshot, small_disk
+) -> None:
+    _render(ready, quiet)
+    old = snapshot(small_disk)
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    says["text"] = "second"
+    with pytest.raises(UsageError, match="read-only"):
+        _render(ready, quiet)
+    assert snapshot(small_disk) == old
+    subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
+    _render(ready, quiet)
+    assert record.cards(small_disk)[0]["failed"] is None
+
+
+def test_a_clock_that_jumps_back_during_a_run_changes_no_order(ready, says, quiet, monkeypatch) -> None:
+    real = run._now
+    _render(ready, quiet)
+    moments = iter([real(), real().replace(year=1999), real().replace(year=1998)])
+    monkeypatch.setattr(run, "_now", lambda: next(moments, real().replace(year=1997)))
+    says |= {"text": "second", "period": "April–June 2025"}
+    _render(ready, quiet)
+    says["text"] = RenderError("execute", "The third did not run.")
+    _render(ready, quiet)
+    (card,) = record.cards(ready.out)
+    assert card["period_text"] == "April–June 2025"
+    assert card["failed"]["cause"] == "The third did not run."

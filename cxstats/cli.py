@@ -20,6 +20,7 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -38,6 +39,7 @@ __all__ = ["app", "main"]
 DEFAULT_OUT = Path("reports") / "published"
 DEMO_SCORES = frozenset(("nps", "csat", "ces"))  # known without simulating a company
 DEMO_OUTCOMES = frozenset({"churned", "repurchased"})
+DEMO_PERIOD = date(2024, 10, 1), date(2025, 3, 31)
 OK, FAILED, REFUSED, BUSY, HOOK_FAILED, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 4, 130, 143
 
 
@@ -404,7 +406,8 @@ def describe(survey: str) -> SurveyRef:
     from cxstats.reporting.plan import SurveyRef
 
     if survey == "demo":
-        return SurveyRef(name="demo", value="demo", shown="demo", scores=DEMO_SCORES, outcomes=DEMO_OUTCOMES)
+        known = {"scores": DEMO_SCORES, "outcomes": DEMO_OUTCOMES, "period": DEMO_PERIOD}
+        return SurveyRef(name="demo", value="demo", shown="demo", **known)
     from cxstats.survey.description import read_description
     from cxstats.survey.errors import SurveyError
 

@@ -153,6 +153,7 @@ def test_the_demo_companys_scores_are_known_without_making_it() -> None:
 
     assert set(open_survey("demo").metrics) == cli.DEMO_SCORES
     assert set(open_survey("demo").outcomes) == cli.DEMO_OUTCOMES
+    assert open_survey("demo").period == cli.DEMO_PERIOD
 
 
 @pytest.mark.parametrize("command", ["check", "render", "debug"])

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cxstats.reporting import record
+from cxstats.reporting.periods import parse_period
 from cxstats.reporting.plan import Earlier, Job
 from cxstats.words import amount, interval
 
-__all__ = ["Change", "change", "earlier_record", "for_card", "said", "taken", "with_comparison"]
+__all__ = ["Change", "change", "days", "earlier_record", "for_card", "said", "taken", "with_comparison"]
 
 Kind = Literal["higher", "lower", "none", "not_comparable"]
 
@@ -136,6 +137,21 @@ def _overlap(now: Any, before: Any) -> bool:
 # The report of the period before -------------------------------------------------------------------
 
 
+def days(job: Job, header: Mapping[str, Any]) -> str:
+    """First and last day of what a page is about ("2025-01-01/2025-03-31"); empty where it does not say.
+
+    A survey's description may hold several waves, of which the page reports one: its header decides, unless
+    the catalogue states the period.
+    """
+    said = str(header.get("period_text") or "")
+    if job.period is not None and (job.period_stated or said in ("", job.period.words)):
+        return job.period.iso
+    try:
+        return parse_period(said).iso
+    except ValueError:
+        return ""
+
+
 def earlier_record(out: Path, earlier: Earlier) -> record.Record | None:
     """The record of the good report to compare with; None where there is none.
 
@@ -198,7 +214,7 @@ def said(
     """The comparison for the record and the index: what was found then, and whether the number moved."""
     if before is None:
         return None
-    now = dict(parts["answer"]) | {"level": level, "days": job.period.iso if job.period else ""}
+    now = dict(parts["answer"]) | {"level": level, "days": days(job, parts["header"])}
     result = {key: value for key, value in before.items() if key not in ("points", "answer")}
     if not before["found"]:
         return result

@@ -236,6 +236,25 @@ def test_what_was_found_before_is_part_of_what_a_report_is_made_from(ready, says
     assert len(before) == 2
 
 
+@pytest.mark.parametrize(
+    ("text", "stated", "days"),
+    [
+        ("October–December 2024", False, "2024-10-01/2024-12-31"),
+        ("2024-Q4", False, "2024-10-01/2024-12-31"),
+        ("Wave 2", False, ""),  # one wave of the survey's period: which of its days is not known
+        ("Wave 2", True, "2024-10-01/2024-12-31"),
+        ("", False, "2024-10-01/2024-12-31"),
+    ],
+)
+def test_a_page_of_one_wave_is_not_taken_for_the_whole_of_the_surveys_period(
+    ready, says, text, stated, days
+) -> None:
+    says["header"] = {"period_text": text}
+    go(ready, "q4", **({"period": "2024-Q4"} if stated else {}))
+    (made,) = record.load_all(ready.out)["ours", "size"]
+    assert made["period"] == days
+
+
 def test_a_report_that_is_not_there_is_said_to_be_missing(ready, says) -> None:
     outcome = go(ready, "q1", compare_with="2024-Q4")
     page = " ".join(outcome.page.read_text(encoding="utf-8").split())

@@ -628,6 +628,14 @@ def limits(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...]:
                 + _conditions_text(numbers),
             )
         )
+        rows.append(
+            (
+                "Anything if a fact and satisfaction pull opposite ways.",
+                "Where a fact makes customers answer more while they score lower (a loyalty scheme that reminds its members, "
+                "who are stricter), and happier customers answer more as well, the two hide each other. The range then misses "
+                "the truth in about a third of such surveys, and no check here sees it; only a follow-up does.",
+            )
+        )
     elif numbers.invited is not None and numbers.published is not None and numbers.n < numbers.invited:
         rows.append(
             (

@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING, Any
 
 from cxstats.findings import Verdict, judge
 from cxstats.parameters import Count, Level, Margin, Seed, checked
-from cxstats.studies.response_rate_bias import evidence
+from cxstats.studies.response_rate_bias import accounting, beyond, designs, evidence
 from cxstats.studies.response_rate_bias.frame import Frame, frame_of
 from cxstats.studies.response_rate_bias.numbers import (
     FollowUp,
@@ -170,7 +170,7 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
     }
     repeated = frame.repeated
     if known:
-        shared |= evidence.accounting(survey, frame, metric, chosen, repeated=repeated)
+        shared |= accounting.accounting(survey, frame, metric, chosen, repeated=repeated)
     if n < chosen.smallest_group:
         return Numbers(verdict=Verdict.INCONCLUSIVE, **shared)
     published, design = evidence.published(survey, frame, metric, chosen, repeated=repeated)
@@ -207,12 +207,12 @@ def decide(
     What a benchmark of error rates calls: everything that the verdict depends on, and nothing else.
     """
     missing: dict[str, str] = {}
-    found = evidence.bounds(frame, metric, chosen, design_effect=design_effect)
+    found = beyond.bounds(frame, metric, chosen, design_effect=design_effect)
     made = None
     if frame.by:
         try:
             made = evidence.Weighting(frame, metric, chosen, repeated=repeated)
-            found |= evidence.unseen(frame, metric, chosen, made.main, missing)
+            found |= beyond.unseen(frame, metric, chosen, made.main, missing)
         except ValueError as error:
             missing |= dict.fromkeys(("balance", "weighting", "beyond"), f"{error}")
     decided = verdict(
@@ -240,13 +240,13 @@ def _judged(
 ) -> Numbers:
     design = {"repeated": repeated, "design_effect": shared["design_effect"]}
     decided, found, made, missing = decide(frame, metric, chosen, **design)
-    found |= evidence.stronger_designs(survey, frame, metric, chosen, missing, **design)
+    found |= designs.stronger_designs(survey, frame, metric, chosen, missing, **design)
     if frame.by:
         found |= evidence.who_answers(frame, metric, chosen, missing, repeated=repeated)
     if made is not None:
         found |= evidence.weighting(survey, made, chosen)
         found["robustness"] = (
-            evidence.robustness(made, shared["published"], chosen) if found["choices"] else None
+            designs.robustness(made, shared["published"], chosen) if found["choices"] else None
         )
     if found.get("follow_up") is not None:
         decided = followed_up(found["follow_up"], chosen.margin)

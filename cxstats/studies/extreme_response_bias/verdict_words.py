@@ -150,7 +150,8 @@ def _answer(numbers: Numbers, pair: Pair) -> str:
     if pair.verdict is Verdict.MATERIAL:
         return (
             f"{pair.label} is {ranged}, depending on how much of the difference in spread is scale use: beyond the "
-            f"{Speech(numbers.metric).that_matter(numbers.settings.margin)} in every case. As measured it is {raw}."
+            f"{Speech(numbers.metric).that_matter(numbers.settings.margin)} in every case, chance included. "
+            f"As measured it is {raw}."
         )
     if pair.verdict is Verdict.NEGLIGIBLE:
         return (

@@ -13,7 +13,8 @@ from scipy.stats import norm
 
 import cxstats as cx
 from cxstats.findings import Verdict
-from cxstats.studies.extreme_response_bias import gaps, mix, sentences, style
+from cxstats.methods.chopit import Chopit, chopit
+from cxstats.studies.extreme_response_bias import designs, gaps, mix, sentences, style
 from cxstats.studies.extreme_response_bias.evidence_figures import _put
 from cxstats.studies.extreme_response_bias.numbers import Gap, Index
 from cxstats.studies.extreme_response_bias.scale_figures import few_indices
@@ -278,3 +279,49 @@ def test_the_reference_is_among_the_groups_whose_style_is_shown() -> None:
         "G0",
     ]
     assert len(few_indices(indices, "G0")) == 8
+
+
+FIVE = cx.mean_score(cx.Scale(1, 5))
+
+
+def _told_by_stories(rng: np.random.Generator, n: int) -> tuple[Gap, Chopit]:
+    """B's gap by two stories in one survey of n people a country, and the model it comes from."""
+    cuts, strict, level = np.array([-1.2, -0.5, 0.3, 1.1]), 0.6, 0.5
+    group = np.repeat(["A", "B"], n)
+    shift = np.where(group == "B", strict, 0.0)
+
+    def rated(latent: np.ndarray) -> np.ndarray:
+        return 1 + (latent[:, None] > cuts + shift[:, None]).sum(axis=1)
+
+    rows = pd.DataFrame({"group": group, "own": rated(rng.normal(np.where(group == "B", level, 0.0), 1.0))})
+    for k, mean in enumerate((-0.7, 0.8)):
+        rows[f"story{k}"] = rated(rng.normal(mean, 0.8, len(rows)))
+    model = chopit(rows, "own", ["story0", "story1"], location=["group"], scale=cx.Scale(1, 5))
+    return designs._by_stories(model, FIVE, 0, (n, n), 1.959964), model
+
+
+def test_the_references_thresholds_are_estimates_too() -> None:
+    gap, model = _told_by_stories(np.random.default_rng(2), 150)
+    rng = np.random.default_rng(1)
+    estimates = np.concatenate(
+        [
+            model.thresholds["estimate"], model.vignettes["mean"], np.log(model.vignettes["deviation"]),
+            model.location["estimate"],
+        ]
+    )  # fmt: skip
+    drawn = rng.multivariate_normal(estimates, model.covariance, size=20_000)
+    own = drawn[:, 0:8:2]  # the constants of four thresholds, each with a term of the group
+    cuts = np.cumsum(np.hstack([own[:, :1], np.exp(own[:, 1:])]), axis=1)
+    gaps_drawn = norm.sf(cuts - drawn[:, -1:]).sum(axis=1) - norm.sf(cuts).sum(axis=1)
+    assert gap.value == pytest.approx(np.median(gaps_drawn), abs=0.01)
+    assert (gap.low, gap.high) == pytest.approx(np.quantile(gaps_drawn, [0.025, 0.975]), abs=0.03)
+
+
+@pytest.mark.simulation
+def test_gaps_by_stories_hold_the_truth() -> None:
+    cuts, level = np.array([-1.2, -0.5, 0.3, 1.1]), 0.5
+    truth = norm.sf(cuts - level).sum() - norm.sf(cuts).sum()
+    rng = np.random.default_rng(11)
+    found = [_told_by_stories(rng, 150)[0] for _ in range(120)]
+    assert np.mean([gap.low <= truth <= gap.high for gap in found]) >= 0.90  # .95 less 2.5 standard errors
+    assert np.mean([gap.value for gap in found]) == pytest.approx(truth, abs=0.03)

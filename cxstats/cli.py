@@ -375,20 +375,19 @@ def _machines(address: str | None, jobs: int) -> Iterator[tuple[Any, int]]:
         yield None, jobs
         return
     from cxstats.reporting.errors import UsageError
-    from cxstats.simulation.execution import executor
+    from cxstats.simulation.execution import client
 
     try:
-        pool = executor(address)
+        cluster = client(address)
     except ImportError as error:
         raise UsageError(f"--executor: {error}") from error
     except (OSError, ValueError) as error:
         raise UsageError(f"--executor {address}: no Dask scheduler answers there ({error})") from error
-    with pool:
-        cluster = getattr(pool, "_client", None)
-        n = sum(cluster.ncores().values()) if cluster is not None else jobs
+    with cluster, cluster.get_executor() as executor:
+        n = sum(cluster.ncores().values())
         if not n:
             raise UsageError(f"--executor {address}: the cluster has no workers")
-        yield pool, n if jobs == 1 else min(jobs, n)
+        yield executor, n if jobs == 1 else min(jobs, n)
 
 
 def _assignment(text: str) -> tuple[str, str]:

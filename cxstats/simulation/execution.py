@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from concurrent.futures import Executor, ProcessPoolExecutor
 from multiprocessing import get_context
+from typing import Any
 
-__all__ = ["executor"]
+__all__ = ["client", "executor"]
 
 
 def executor(address: str | None = None, *, workers: int | None = None) -> Executor:
@@ -36,10 +37,21 @@ def executor(address: str | None = None, *, workers: int | None = None) -> Execu
         return ProcessPoolExecutor(max_workers=workers, mp_context=get_context("spawn"))
     if workers is not None:
         raise ValueError("workers is the number of processes on this machine; a cluster has its own")
+    return client(address).get_executor()
+
+
+def client(address: str) -> Any:
+    """A connection to the Dask scheduler at ``address``; use it in a ``with`` block.
+
+    Raises
+    ------
+    ImportError : the extra "distributed" is not installed.
+    OSError : nobody answers there.
+    """
     try:
         from distributed import Client
     except ImportError:
         raise ImportError(
             f"to work on the Dask cluster at {address}, install the extra: pip install 'cxstats[distributed]'"
         ) from None
-    return Client(address).get_executor()
+    return Client(address)

@@ -61,14 +61,15 @@ def test_two_workers_of_a_dask_cluster_make_reports(workshop: Workshop) -> None:
     distributed = pytest.importorskip(
         "distributed", reason="NOT TRIED: needs the extra, pip install 'cxstats[distributed]'"
     )
-    from cxstats.simulation.execution import executor
+    from cxstats.simulation.execution import client
 
     for name in ("a", "b", "c"):
         workshop.add(name, part_cell(HEADER, ANSWER))
     workshop.add("bad", "raise ValueError('no such column')")
     with (
         distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
-        executor(cluster.scheduler_address) as pool,
+        client(cluster.scheduler_address) as connected,
+        connected.get_executor() as pool,
     ):
         outcomes, log = _render(workshop, pool)
     assert [outcome.status for outcome in outcomes] == ["ok", "ok", "ok", "failed"]
@@ -77,3 +78,21 @@ def test_two_workers_of_a_dask_cluster_make_reports(workshop: Workshop) -> None:
     assert cards["a"]["href"] == "demo/a/index.html"
     assert "no such column" in cards["bad"]["failed"]["cause"]
     assert log.count("step=published") == 3
+
+
+def test_a_cluster_that_is_not_there_is_refused_before_anything_runs(monkeypatch) -> None:
+    from cxstats import cli
+    from cxstats.reporting.errors import UsageError
+    from cxstats.simulation import execution
+
+    def nobody(address: str) -> None:
+        raise OSError("Timed out")
+
+    monkeypatch.setattr(execution, "client", nobody)
+    with (
+        pytest.raises(UsageError, match=r"--executor tcp://x:1: no Dask scheduler answers there"),
+        cli._machines("tcp://x:1", 1),
+    ):
+        pass
+    with cli._machines(None, 3) as (executor, workers):
+        assert (executor, workers) == (None, 3)

@@ -93,7 +93,7 @@ def test_what_is_no_like_for_like_is_not_compared(now, before, why) -> None:
 def test_chance_alone_is_called_a_change_no_more_often_than_it_should() -> None:
     """Two periods of one true share: independent customers, and the same ones with every correlation."""
     rng = np.random.default_rng(20250401)
-    runs, n, share = 4000, 300, 0.3
+    runs, n, share = 1500, 300, 0.3
     for together, customers in (
         (0.0, "different"),
         (0.0, "same"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import time
 from urllib.parse import quote
 
 import pytest
@@ -102,3 +103,10 @@ def test_secrets_of_the_environment_are_found() -> None:
 def test_a_page_too_large_for_a_mail_is_refused() -> None:
     (problem,) = scan.problems("x" * 2_000_001, environ={})
     assert "2.0 MB" in problem
+
+
+def test_one_long_word_does_not_keep_the_scan_busy() -> None:
+    began = time.process_time()
+    for letter in "xA0-.+":
+        assert scan.problems(f"<p>{letter * 300_000}</p>", environ={}) == []
+    assert time.process_time() - began < 10

@@ -38,13 +38,11 @@ def _change(u: Units, triple: tuple[float, float, float]) -> tuple[str, str]:
 def units_headline(numbers: Numbers) -> str:
     """What score and outcome have to do with each other between units."""
     u, outcome = numbers.units, in_sentence(numbers.outcome_label)
-    _, low, high = u.slope
+    value, low, high = u.slope
     if low <= 0 <= high:
-        return (
-            f"{capitalised(u.noun)} that are rated higher have much the same {outcome}, as far as can be told"
-        )
-    more = "a higher" if u.slope[0] > 0 else "a lower"
-    return f"{capitalised(u.noun)} that are rated higher have {more} {outcome}, for whatever reason"
+        return f"{capitalised(u.noun)} that are rated higher stand much the same on “{outcome}”, as far as can be told"
+    more = "higher" if value > 0 else "lower"
+    return f"{capitalised(u.noun)} that are rated higher stand {more} on “{outcome}”, for whatever reason"
 
 
 def answer(numbers: Numbers) -> Finding:
@@ -118,7 +116,7 @@ def main_points(numbers: Numbers) -> tuple[MainPoint, ...]:
                 number=count(left),
                 interval=f"{u.noun} not used",
                 headline=f"{count(left)} {u.noun} are left out, each for a stated reason",
-                sentence="; ".join(f"{why}: {count(n)}" for why, n in u.left_out) + ".",
+                sentence=capitalised("; ".join(f"{why}: {count(n)}" for why, n in u.left_out)) + ".",
             )
         )
     return tuple(points)

@@ -128,21 +128,22 @@ def _explained(y: np.ndarray, score: np.ndarray, design: np.ndarray, level: floa
     both = np.column_stack([without, line, line**2])
     squares = np.bincount(part, weights=(y - y.mean()) ** 2, minlength=PARTS)
 
+    fold = np.arange(PARTS) % FOLDS
+    # first with all parts, then without each; a fold's rule is trained on the parts of the others
+    kept = np.vstack([np.ones(PARTS, dtype=bool), ~np.eye(PARTS, dtype=bool)])
+    trains = (kept[:, None, :] & (fold != np.arange(FOLDS)[:, None])).astype(float)
+
     def errors(x: np.ndarray) -> np.ndarray:
         """Squared errors of each part, first with all parts training, then without each; shape (1 + parts, parts)."""
         cross = np.stack([x[part == j].T @ x[part == j] for j in range(PARTS)])
         with_y = np.stack([x[part == j].T @ y[part == j] for j in range(PARTS)])
         own = np.bincount(part, weights=y**2, minlength=PARTS)
         ridge = 1e-8 * np.trace(cross.sum(axis=0)) * np.eye(x.shape[1])
-        out = np.zeros((PARTS + 1, PARTS))
-        for left in range(-1, PARTS):
-            kept = np.arange(PARTS) != left
-            for fold in range(FOLDS):
-                train = kept & (np.arange(PARTS) % FOLDS != fold)
-                beta = np.linalg.solve(cross[train].sum(axis=0) + ridge, with_y[train].sum(axis=0))
-                for j in np.flatnonzero(kept & (np.arange(PARTS) % FOLDS == fold)):
-                    out[left + 1, j] = own[j] - 2 * with_y[j] @ beta + beta @ cross[j] @ beta
-        return out
+        beta = np.linalg.solve(
+            np.tensordot(trains, cross, axes=1) + ridge, np.tensordot(trains, with_y, axes=1)[..., None]
+        )[..., 0][:, fold]
+        fitted = np.einsum("lja,jab,ljb->lj", beta, cross, beta, optimize=True)
+        return np.where(kept, own - 2 * np.einsum("ja,lja->lj", with_y, beta) + fitted, 0.0)
 
     totals = np.array([squares.sum(), *(squares.sum() - squares)])
     base, full = (1 - errors(x).sum(axis=1) / totals for x in (without, both))

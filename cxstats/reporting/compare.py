@@ -101,7 +101,7 @@ def change(now: Mapping[str, Any], before: Mapping[str, Any], *, customers: str 
             "The same customers answered both times. The interval holds however much their answers go together, so it is "
             "wider than one from their paired answers would be."
             if customers == "same" and not ranges
-            else "The interval reaches from one end of a range to the other end of the other: it holds wherever in its "
+            else "The numbers are ranges, so their difference is taken between opposite ends: it holds wherever in its "
             "range each number lies."
         )
     kind: Kind = "higher" if ends_of_step[0] > 0 else "lower" if ends_of_step[1] < 0 else "none"
@@ -119,7 +119,7 @@ def _unlike(now: Mapping[str, Any], before: Mapping[str, Any]) -> str:
         # W3 − W2 and W2 − W1 share W2: neither independent, nor a trend
         return "each is itself a change from the period before it, and two such changes share a period"
     if effects[0] != effects[1] or now.get("unit") != before.get("unit"):
-        return "the two reports measure different things"
+        return "the headline numbers of the two reports measure different things"
     if now.get("level") != before.get("level") and None not in (now.get("level"), before.get("level")):
         return "their intervals are of different confidence levels"
     if _overlap(now.get("days"), before.get("days")):

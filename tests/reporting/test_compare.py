@@ -75,8 +75,8 @@ def test_ranges_are_told_apart_only_where_they_lie_apart() -> None:
     ("now", "before", "why"),
     [
         ({"effect": "change in NPS since W2"}, {"effect": "change in NPS since W2"}, "share a period"),
-        ({}, {"effect": "CSAT"}, "different things"),
-        ({}, {"unit": "%"}, "different things"),
+        ({}, {"effect": "CSAT"}, "measure different things"),
+        ({}, {"unit": "%"}, "measure different things"),
         ({"level": 0.9}, {"level": 0.95}, "different confidence levels"),
         ({"days": "2025-01-01/2025-03-31"}, {"days": "2024-04-01/2025-01-01"}, "overlap"),
         ({"low": None}, {}, "no interval"),

@@ -7,6 +7,7 @@ ratio never without the difference: twice as many of very few is very few.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -289,16 +290,25 @@ def _separated(counts: ScoreOutcome) -> str:
 
 def _line(counts: ScoreOutcome):
     """Logistic line by statsmodels, on the answers that occur."""
-    from statsmodels.genmod.families import Binomial
-    from statsmodels.genmod.generalized_linear_model import GLM
-
     seen = counts.n > 0
     if seen.sum() < 2:
         return None
-    pairs = np.column_stack([counts.events, counts.others])[seen]
+    return _logistic(counts, counts.scale[seen].astype(float)[:, None])
+
+
+def _logistic(counts: ScoreOutcome, columns: np.ndarray):
+    """Logistic regression by statsmodels on the answers that occur; ``columns`` of shape (answers, p)."""
     # not statsmodels.api, whose import takes longer than the fit of a thousand such lines
-    design = np.column_stack([np.ones(len(pairs)), counts.scale[seen].astype(float)])
-    return GLM(pairs, design, family=Binomial()).fit()
+    from statsmodels.genmod.families import Binomial
+    from statsmodels.genmod.generalized_linear_model import GLM
+
+    pairs = np.column_stack([counts.events, counts.others])[counts.n > 0]
+    design = np.column_stack([np.ones(len(pairs)), columns])
+    with warnings.catch_warnings():
+        # two answers leave a line no residual, whose scale is not used; a curve may be steep without end where only its
+        # likelihood is asked for
+        warnings.simplefilter("ignore")
+        return GLM(pairs, design, family=Binomial()).fit()
 
 
 def _groups(metric: Metric) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -322,7 +332,7 @@ def _forms(counts: ScoreOutcome, groups: np.ndarray, line) -> pd.DataFrame:
     merged = counts.merged(groups)
     fits = [("groups", int((merged.n > 0).sum()), merged.log_likelihood)]
     if line is not None:
-        fits.insert(0, ("line", 2, _binomial_log_likelihood(counts, line.fittedvalues)))
+        fits.insert(0, ("line", 2, _binomial_log_likelihood(counts, line)))
         spline = _spline(counts)
         if spline is not None:
             fits.append(("spline", *spline))
@@ -334,15 +344,14 @@ def _forms(counts: ScoreOutcome, groups: np.ndarray, line) -> pd.DataFrame:
     return pd.DataFrame(lines, columns=["form", "parameters", "log_likelihood", "aic", "lack_of_fit_p"])
 
 
-def _binomial_log_likelihood(counts: ScoreOutcome, fitted: np.ndarray) -> float:
-    seen = counts.n > 0
-    return float(counts.events[seen] @ np.log(fitted) + counts.others[seen] @ np.log1p(-fitted))
+def _binomial_log_likelihood(counts: ScoreOutcome, fit) -> float:
+    from scipy.special import log_expit
+
+    seen, eta = counts.n > 0, fit.model.exog @ fit.params
+    return float(counts.events[seen] @ log_expit(eta) + counts.others[seen] @ log_expit(-eta))
 
 
 def _spline(counts: ScoreOutcome) -> tuple[int, float] | None:
-    from statsmodels.genmod.families import Binomial
-    from statsmodels.genmod.generalized_linear_model import GLM
-
     from cxstats.methods.predictors import restricted_cubic_spline
 
     seen = counts.n > 0
@@ -351,10 +360,7 @@ def _spline(counts: ScoreOutcome) -> tuple[int, float] | None:
     if len(knots) < 3 or seen.sum() < 4:
         return None
     spline = restricted_cubic_spline(counts.scale[seen].astype(float), knots)
-    design = np.column_stack([np.ones(len(spline)), spline])
-    pairs = np.column_stack([counts.events, counts.others])[seen]
-    fit = GLM(pairs, design, family=Binomial()).fit()
-    return design.shape[1], _binomial_log_likelihood(counts, fit.fittedvalues)
+    return 1 + spline.shape[1], _binomial_log_likelihood(counts, _logistic(counts, spline))
 
 
 def _effects(counts: ScoreOutcome, groups: np.ndarray, names, line, level: float) -> Effects:

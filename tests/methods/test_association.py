@@ -122,6 +122,25 @@ def test_a_score_that_tells_the_outcome_gives_no_coefficient():
     assert found.asymmetry.corrected  # promoters and passives have no event at all
 
 
+def test_a_line_through_two_answers_is_their_log_odds_ratio():
+    n = np.zeros(11, dtype=int)
+    n[[2, 9]] = 100, 900
+    events = np.where(n == 100, 30, np.where(n == 900, 60, 0))
+    found = association(cells_of(events, n), NPS, score="nps", outcome="left")
+    slope = (np.log(60 / 840) - np.log(30 / 70)) / 7
+    assert found.effects.odds_ratio[0] == pytest.approx(np.exp(slope), rel=1e-6)
+
+
+def test_events_at_the_top_of_the_scale_only():
+    events = np.array([0] * 9 + [5, 10])
+    found = association(cells_of(events, [20] * 11), NPS, score="nps", outcome="left")
+    assert not found.separated
+    assert np.all(np.isfinite(found.forms["log_likelihood"]))
+    # no form beats one rate per answer
+    assert found.forms["log_likelihood"].max() <= found.forms["log_likelihood"].iloc[-1] + 1e-9
+    assert found.effects.odds_ratio[0] > 1
+
+
 def test_half_a_customer_is_added_to_an_empty_cell():
     events = np.array([3, 0, 0, 0, 0, 2, 1, 0, 0, 1, 3])
     found = association(cells_of(events, N), NPS, score="nps", outcome="left")

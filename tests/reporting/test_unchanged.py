@@ -80,7 +80,7 @@ def test_everything_a_report_is_made_from_counts(ready, data, monkeypatch) -> No
     differs("notebook", job)
     monkeypatch.setenv("CXSTATS_KEY", "k")
     assert list(fingerprint.changed(first, inputs(job))) == ["notebook", "key"]
-    assert "k" not in inputs(job).values()
+    assert len(inputs(job)["key"]) == 4, "too little to guess the key by"
 
 
 def test_the_package_and_the_libraries_count(tmp_path, monkeypatch) -> None:

@@ -281,7 +281,9 @@ class RowChart:
                 needed = max(needed, width - 14)
         return needed
 
-    def _side_left(self, first: float, width: float, x: Callable[[float], float], left: float) -> float | None:
+    def _side_left(
+        self, first: float, width: float, x: Callable[[float], float], left: float
+    ) -> float | None:
         """Where a label left of the marks ends; None where it has no room there."""
         end = self._clear_left(first - 10, width, x)
         return end if end - width >= left - 20 else None
@@ -295,7 +297,16 @@ class RowChart:
         if end is not None:
             sheet.text(end, spot.y, spot.line.label, colour=SECONDARY, ha="right")
         else:
-            sheet.text(last + 10, spot.y, spot.line.label, colour=SECONDARY)
+            start = self._clear_right(last + 10, width, plot)
+            sheet.text(start, spot.y, spot.line.label, colour=SECONDARY)
+
+    def _clear_right(self, start: float, width: float, plot: Plot) -> float:
+        """Where a text right of a mark begins: right of any line that would run through it, where there is room."""
+        moved = start
+        for at in reversed(self._lines(plot.x)):
+            if moved - 3 < at < moved + width + 3:
+                moved = at + 6
+        return moved if moved + width <= plot.right else start
 
     def _px_extent(self, x: Callable[[float], float], left: float, line: Line) -> tuple[float, float]:
         extents = [mark.extent for mark in line.marks if mark.extent]

@@ -19,7 +19,9 @@ from cxstats.studies.extreme_response_bias.figure_texts import (
 from cxstats.studies.extreme_response_bias.numbers import Numbers, Pair
 from cxstats.studies.extreme_response_bias.phrases import (
     fact_names,
+    gap_words,
     plain,
+    range_words,
     style_share_text,
 )
 from cxstats.studies.pictures import Source, alt_text, level_of
@@ -301,6 +303,21 @@ def steps_figure(numbers: Numbers, source: Source) -> Figure:
             span_text(numbers, styled.region_low, styled.region_high),
         )
     )
+    if pair.anchored is not None:
+        told = with_span(numbers, pair.anchored)
+        drawn.append(
+            plots.Step(
+                "By the stories",
+                0.0,
+                pair.anchored.value,
+                "level",
+                pair.anchored.low,
+                pair.anchored.high,
+                sublabel="judged in place of the range",
+                values=told,
+            )
+        )
+        rows.append(("By the stories, in place of the range", "", *told))
     most = max(abs(styled.step_low), abs(styled.step_high))
     small = max((abs(g.value - pair.raw.value) for g in (pair.mixed, pair.answered) if g), default=0.0)
     and_silence, matter = (" and who answered", "matter") if pair.answered else ("", "matters")
@@ -309,7 +326,10 @@ def steps_figure(numbers: Numbers, source: Source) -> Figure:
         if small < numbers.settings.margin / 2
         else f"Customer mix{and_silence} {matter}"
     )
-    if most < numbers.settings.margin / 2:
+    if pair.anchored is not None:
+        left = range_words(numbers, styled.low, styled.high, ref)
+        headline = f"The stories put {pair.label} {gap_words(numbers, pair.anchored.value, ref)}; spread alone leaves {left}"
+    elif most < numbers.settings.margin / 2:
         headline = (
             f"Neither customer mix nor scale use explains the gap of {pair.label}"
             if small < numbers.settings.margin / 2
@@ -357,7 +377,7 @@ def steps_figure(numbers: Numbers, source: Source) -> Figure:
         source=source.line(f"{count(pair.n)} answers from {pair.label}"),
         key_marks=(
             ("observed", f"as measured, with {level_of(numbers)} interval"),
-            *((("adjusted", "after a step"),) if len(drawn) > 2 else ()),
+            *((("adjusted", "after a step"),) if any(step.kind == "change" for step in drawn) else ()),
             ("range", "range after scale use; thin ends add chance"),
             ("band", "too small to matter"),
         ),

@@ -209,9 +209,8 @@ def stand_ins(numbers: Numbers, counts: dict[str, np.ndarray], worth: dict[str, 
         indices=tuple(indices),
         reliability={},
         warnings=(
-            "These shares come from the satisfaction question itself. A group has many tens because it likes "
-            "extremes, or "
-            "because it is delighted: from one question the two cannot be told apart.",
+            "These shares come from the satisfaction question itself. A group has many answers at the top because "
+            "it likes extremes, or because it is delighted: from one question the two cannot be told apart.",
         ),
         stand_in=True,
     )

@@ -124,8 +124,7 @@ def ratio_text(value: float, digits: int = 0) -> str:
 
 def style_figure(numbers: Numbers, source: Source) -> Figure:
     items = numbers.items
-    _, name, values = items.indices[0]
-    ordered = sorted(values, key=lambda v: -v.value)
+    ordered = sorted(items.indices[0][2], key=lambda v: -v.value)
     drawn: list[plots.Row | plots.Heading] = []
     shown_indices = items.indices[:3]
     for _, title, indices in shown_indices:
@@ -144,15 +143,7 @@ def style_figure(numbers: Numbers, source: Source) -> Figure:
                     values=(number(index.value, 1), interval(index.low, index.high, digits=1)),
                 )
             )
-    top, bottom = ordered[0], ordered[-1]
-    apart = top.low > bottom.high
-    what = in_sentence(name)
-    headline = (
-        f"{capitalised(what)} go from {share(bottom.value / 100)} in {bottom.label} to {share(top.value / 100)} in "
-        f"{top.label}"
-        if apart
-        else f"Groups hardly differ in {what}"
-    )
+    headline = _style_headline(shown_indices)
     rest = (
         f"{plural(items.n_items, 'statement')} on other topics"
         if not items.stand_in
@@ -205,6 +196,23 @@ def style_figure(numbers: Numbers, source: Source) -> Figure:
         ),
         key_marks=(("observed", f"share of answers, with {level_of(numbers)} interval"),),
     )
+
+
+def _style_headline(indices: tuple) -> str:
+    """The first of these indices in which groups are sure to differ; that they hardly do, where there is none."""
+    for _, name, values in indices:
+        top, bottom = max(values, key=lambda v: v.value), min(values, key=lambda v: v.value)
+        if top.low > bottom.high:
+            what = capitalised(in_sentence(name))
+            verb = "goes" if what.lower().startswith("share") else "go"
+            far, near = (f"{_share_text(index.value)} in {index.label}" for index in (top, bottom))
+            return f"{what} {verb} from {near} to {far}"
+    return "Groups hardly differ in how they use the scale"
+
+
+def _share_text(value: float) -> str:
+    # a net index can be below 0, which is no share
+    return share(value / 100) if value >= 0 else f"{number(value)}{NBSP}%"
 
 
 def few_indices(indices: tuple, reference: str) -> list:

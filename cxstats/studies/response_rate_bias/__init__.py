@@ -91,7 +91,7 @@ def response_rate_bias(
     >>> study = cx.response_rate_bias(cx.open_survey("demo"), metric="nps")      # doctest: +SKIP
     >>> study.findings[0].verdict.words                                           # doctest: +SKIP
     """
-    from cxstats.studies.response_rate_bias import figures, sentences
+    from cxstats.studies.response_rate_bias import answer_words, figures, sentences, weighting_figures
 
     chosen = settings(
         survey,
@@ -108,7 +108,7 @@ def response_rate_bias(
     numbers = measure(survey, chosen)
     source = Source(survey.title, sentences.period(numbers, survey), survey.simulated)
     more: dict[str, list[Any]] = {name: [note] for name, note in sentences.section_notes(numbers).items()}
-    defects = figures.defect_table(numbers)
+    defects = weighting_figures.defect_table(numbers)
     if defects is not None:
         more.setdefault("benchmark", []).append(defects)
     return compose(
@@ -118,7 +118,7 @@ def response_rate_bias(
         study="Response-rate bias",
         measure=numbers.metric.label,
         sentences=sentences,
-        findings=(sentences.answer(numbers),),
+        findings=(answer_words.answer(numbers),),
         figures=figures.all_figures(numbers, source),
         sections=SECTIONS,
         more=more,

@@ -9,7 +9,7 @@ import pytest
 
 import cxstats as cx
 from cxstats.findings import Verdict
-from cxstats.studies.response_rate_bias import sentences
+from cxstats.studies.response_rate_bias import answer_words, headlines, sentences
 
 
 def test_where_nearly_all_answered_the_worst_case_decides_and_says_so(make_survey, invitations) -> None:
@@ -27,17 +27,17 @@ def test_where_nearly_all_answered_the_worst_case_decides_and_says_so(make_surve
 
 
 @pytest.fixture(scope="module")
-def numbers(demo: cx.Survey):
-    return cx.response_rate_bias(demo, metric="nps").numbers
+def numbers(demo_study):
+    return demo_study("response_rate_bias", metric="nps").numbers
 
 
 def test_the_headline_of_a_difference_holds_its_sampling_error(numbers) -> None:
-    finding = sentences.answer(numbers)
+    finding = answer_words.answer(numbers)
     assert numbers.verdict is Verdict.MATERIAL
     low, high = round(finding.low), round(finding.high)
     assert f"between {low} and {high} points too high" in finding.answer
     most = round(numbers.published.value - finding.low)
-    assert f"at most about +{most}" in sentences.ladder_headline(numbers)
+    assert f"at most about +{most}" in headlines.ladder_headline(numbers)
 
 
 def test_satisfaction_alone_is_phi_of_one_whichever_end_is_farther(numbers) -> None:
@@ -54,24 +54,24 @@ def test_a_follow_up_of_that_size_settles_nothing_by_itself(numbers) -> None:
 
 
 def test_arms_of_a_nudge_are_compared_and_not_those_it_brought_in(numbers) -> None:
-    text = sentences.instrument_headline(numbers)
+    text = headlines.instrument_headline(numbers)
     assert "brought in" not in text
     assert "chance" in text
 
 
 def test_a_gap_that_weighting_widens_is_told(numbers) -> None:
     check = dataclasses.replace(numbers.checks[0], repaired=-0.6)
-    assert "which grows" in sentences._repair_words(check)
+    assert "which grows" in headlines._repair_words(check)
 
 
 def test_two_ends_that_cross_the_margin_are_not_said_to_lie_beyond_it(numbers) -> None:
     tipping = dataclasses.replace(
         numbers.tipping, supported=(1.0, 1.3), ends_at_margin=(1.24, None), agrees=False
     )
-    note = sentences.tipping_note(dataclasses.replace(numbers, tipping=tipping))
+    note = headlines.tipping_note(dataclasses.replace(numbers, tipping=tipping))
     assert "part of that lies within the margin, part beyond" in note
     tipping = dataclasses.replace(tipping, supported=(1.0, 1.1))
-    note = sentences.tipping_note(dataclasses.replace(numbers, tipping=tipping))
+    note = headlines.tipping_note(dataclasses.replace(numbers, tipping=tipping))
     assert "beyond the margin throughout" in note
 
 

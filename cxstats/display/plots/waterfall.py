@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from cxstats.display.picture import Canvas
@@ -101,7 +102,7 @@ def waterfall(
     # on a phone labels stand between the bars, and what lies behind the bars must not run through them
     blocks = [(top, bottom)] if canvas.wide else [(y - 12, y + 12) for y in places]
     tops, bottoms = [a for a, _ in blocks], [b for _, b in blocks]
-    for tick in ticks:
+    for tick in _apart(ticks, plot.x, text):
         plot.axes.vlines([tick] * len(blocks), tops, bottoms, colors=GRID, linewidth=0.75, zorder=0.8)
         half = measure(text(tick), SMALL_PT) / 2
         at = min(max(plot.x(tick), half), sheet.width - half)
@@ -240,3 +241,16 @@ def _narrow(
         places.append(y + 15)
         y += 32
     return 10.0, width - 10.0, places, y, top
+
+
+def _apart(
+    ticks: Sequence[float], x: Callable[[float], float], text: Callable[[float], str]
+) -> Sequence[float]:
+    """The ticks, every second one left out (0 is kept) until their numbers stand apart."""
+    while len(ticks) > 2 and any(
+        x(b) - x(a) < (measure(text(a), SMALL_PT) + measure(text(b), SMALL_PT)) / 2 + 8
+        for a, b in pairwise(ticks)
+    ):
+        zero = next((k for k, tick in enumerate(ticks) if abs(tick) < 1e-12), 0)
+        ticks = [tick for k, tick in enumerate(ticks) if (k - zero) % 2 == 0]
+    return ticks

@@ -474,7 +474,8 @@ def _silence_point(numbers: Numbers) -> MainPoint | None:
             if tells
             else "Whether a customer answers says nothing clear about who has the event"
         ),
-        sentence=f"Beyond what was known anyway it adds {gain_text(silence.gain[0], 4)} ({span_text(*silence.gain[1:], digits=4)}) "
+        sentence=f"Beyond what was known anyway it adds {gain_text(silence.gain[0], 4)} "
+        f"({span_text(*silence.gain[1:], digits=4)}) "
         "to the AUC for everyone invited.",
         figure="silence",
     )

@@ -7,6 +7,27 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+LONG = ("tests/test_notebooks.py", "tests/studies/", "tests/reporting/")
+"""Files that take longest, which start first: a long one that starts last keeps one worker busy alone."""
+
+
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist, which may be absent or switched off
+def pytest_xdist_make_scheduler(config: pytest.Config, log):
+    """With ``-n`` and no ``--dist``, a file stays with one worker: what its tests share is made once, not on each."""
+    if config.getvalue("dist") not in ("load", "loadfile"):
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    config.option.loadscopereorder = False  # by the number of tests, which says little about the time
+    return LoadFileScheduling(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first; the order within a file stays."""
+    place = {start: i for i, start in enumerate(LONG)}
+    items.sort(
+        key=lambda item: next((i for start, i in place.items() if item.nodeid.startswith(start)), len(LONG))
+    )
 
 
 @pytest.fixture(scope="session")

@@ -72,6 +72,7 @@ class Race:
     simplified : whether straight lines and a penalty stand in for curves because events are few.
     predictions : cross-fitted chances of the event, one column per rule ("known", each score, "all") and one
         row per customer judged, with ``event``, ``weight`` and ``part``, for calibration and decision curves.
+    weightless : customers whose weight is 0: they stand for nobody, and train and judge nothing.
     """
 
     scores: tuple[str, ...]
@@ -88,6 +89,7 @@ class Race:
     events_per_column: float
     simplified: bool
     predictions: pd.DataFrame
+    weightless: int = 0
 
     @property
     def base_rate(self) -> float:
@@ -495,6 +497,7 @@ def _raced(
         events_per_column=prepared.fewer / max(widest - 1, 1),
         simplified=prepared.few_events,
         predictions=_predictions(prepared, at, base, scores, everyone),
+        weightless=int(np.count_nonzero(prepared.weight == 0)),
     )
 
 

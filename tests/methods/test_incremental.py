@@ -168,6 +168,19 @@ def test_weights_count_as_copies(rows):
     )
 
 
+def test_customers_of_no_weight_are_counted_and_tell_nothing(rows):
+    without = rows.iloc[:3800]
+    one = race(rows.assign(w=(np.arange(len(rows)) < 3800) * 1.0), scores=["nps"], outcome="left", known=["kind"],
+               weight="w", resamples=1, optimism=False, contributions=False)  # fmt: skip
+    two = race(without, scores=["nps"], outcome="left", known=["kind"], resamples=1, optimism=False)
+    assert (one.weightless, two.weightless) == (200, 0)
+    # the knots of the score's curve are those of all rows
+    assert one.gains.loc["nps", "gain"] == pytest.approx(two.gains.loc["nps", "gain"], abs=1e-3)
+    assert one.shapley.empty
+    assert np.isnan(one.gains["alone"]).all()
+    assert np.isfinite(two.gains["alone"]).all()
+
+
 def test_few_events_are_met_with_lines_and_a_penalty():
     rows = drawn(400, 0.5, rate=0.06)
     found = race(rows, scores=["nps", "other"], outcome="left", known=["x", "kind"], resamples=5)

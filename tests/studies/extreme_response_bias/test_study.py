@@ -16,13 +16,13 @@ COUNTRIES = ("Brazil", "Germany", "Japan", "United Kingdom", "United States")
 
 
 @pytest.fixture(scope="module", params=["nps", "csat", "ces"])
-def made(request: pytest.FixtureRequest, demo: cx.Survey) -> cx.ExtremeResponseBiasStudy:
-    return cx.extreme_response_bias(demo, metric=request.param, reference="Germany")
+def made(request: pytest.FixtureRequest, demo_study) -> cx.ExtremeResponseBiasStudy:
+    return demo_study("extreme_response_bias", metric=request.param, reference="Germany")
 
 
 @pytest.fixture(scope="module")
-def nps(demo: cx.Survey) -> cx.ExtremeResponseBiasStudy:
-    return cx.extreme_response_bias(demo, metric="nps", reference="Germany")
+def nps(demo_study) -> cx.ExtremeResponseBiasStudy:
+    return demo_study("extreme_response_bias", metric="nps", reference="Germany")
 
 
 def _true_gap(demo: cx.Survey, metric: str, country: str) -> float:
@@ -194,11 +194,11 @@ def test_better_designs_come_near_the_truth(nps: cx.ExtremeResponseBiasStudy) ->
     assert "going to the end is a habit of persons" in texts["irtree"]
 
 
-def test_every_section_has_its_figures_and_numbers(made: cx.ExtremeResponseBiasStudy) -> None:
+def test_every_section_has_its_figures_and_numbers(made: cx.ExtremeResponseBiasStudy, drawn) -> None:
     for name in SECTIONS:
         assert made.section(name).parts
     for key, figure in made.figures.items():
-        data = figure.to_json()
+        data = drawn(made)[key]
         assert data["alt"], key
         assert data["wide"]["mime"] == data["narrow"]["mime"] == "image/svg+xml"
         assert data["table"]["rows"], key
@@ -222,14 +222,14 @@ def test_leniency_is_always_printed_with_its_size(made: cx.ExtremeResponseBiasSt
     )
 
 
-def test_no_customer_reaches_a_page(nps: cx.ExtremeResponseBiasStudy, demo: cx.Survey) -> None:
-    page = "".join(str(figure.to_json()) for figure in nps.figures.values())
+def test_no_customer_reaches_a_page(nps: cx.ExtremeResponseBiasStudy, demo: cx.Survey, drawn) -> None:
+    page = str(drawn(nps))
     pseudonyms = demo.rows(["customer"])["customer"].head(200)
     assert not any(name in page for name in pseudonyms)
 
 
-def test_the_same_seed_gives_the_same_page(demo: cx.Survey) -> None:
+def test_the_same_seed_gives_the_same_page(demo: cx.Survey, drawn) -> None:
     first, second = (cx.extreme_response_bias(demo, metric="csat", wave="2025 Q1", seed=7) for _ in range(2))
-    assert [f.to_json() for f in first.figures.values()] == [f.to_json() for f in second.figures.values()]
+    assert drawn(first) == drawn(second)
     assert first.numbers.waves == ("2025 Q1",)
     assert first.numbers.n < 5_000

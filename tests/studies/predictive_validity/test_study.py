@@ -14,8 +14,8 @@ from cxstats.studies.predictive_validity.study import overall
 
 
 @pytest.fixture(scope="module")
-def study(demo: cx.Survey) -> cx.PredictiveValidityStudy:
-    return cx.predictive_validity(demo, outcome="churned")
+def study(demo_study) -> cx.PredictiveValidityStudy:
+    return demo_study("predictive_validity", outcome="churned")
 
 
 TRUE_GAINS = {"nps": 0.0123, "csat": 0.0109, "ces": 0.0310}  # docs/demo_company.md: churn, respondents

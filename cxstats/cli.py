@@ -500,7 +500,7 @@ def _state_words(card: dict[str, Any], out: Path) -> str:
     if card["failed"]:
         words.append(f"last attempt failed on {card['failed']['date']}: {card['failed']['cause']}")
     elif card["state"] == "unchanged":
-        words.append(f"unchanged when last looked at, on {card['checked']}")
+        words.append(f"last looked at on {card['checked']}")
     if card["href"]:
         words.append(f"last good run {card['published']}, {out / card['href']}")
     if not words:

@@ -151,9 +151,10 @@ def test_a_group_or_wave_that_the_survey_lacks_is_refused_before_anything_runs(r
 def test_the_demo_companys_scores_are_known_without_making_it() -> None:
     from cxstats.survey import open_survey
 
-    assert set(open_survey("demo").metrics) == cli.DEMO_SCORES
-    assert set(open_survey("demo").outcomes) == cli.DEMO_OUTCOMES
-    assert open_survey("demo").period == cli.DEMO_PERIOD
+    company = open_survey("demo")
+    assert set(company.metrics) == cli.DEMO_SCORES
+    assert set(company.outcomes) == cli.DEMO_OUTCOMES
+    assert company.period == cli.DEMO_PERIOD
 
 
 @pytest.mark.parametrize("command", ["check", "render", "debug"])

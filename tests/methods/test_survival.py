@@ -106,6 +106,58 @@ def test_incidence_is_r_s_aalen_johansen(rows):
     assert both == pytest.approx(1 - 0.27580114284394)
 
 
+def test_error_and_limits_of_incidence_are_r_s(rows):
+    # summary(survfit(Surv(day, factor(cause, 0:2)) ~ group, d, conf.type = "log-log"), times = c(30, 90, 150)):
+    # pstate, std.err, lower, upper (survival 3.5-3, infinitesimal jackknife; price is state 1)
+    found = cumulative_incidence(rows, day="day", cause="cause", group="group")
+    expected = {
+        ("high", "price", 30): (0.03424657534247, 0.01505099719533, 0.01283618786704, 0.07324483273207),
+        ("high", "service", 90): (0.18485242168286, 0.03292562982513, 0.12542821335642, 0.2533905720696),
+        ("low", "price", 90): (0.17221326220768, 0.02395685464176, 0.12822845215711, 0.22169597026695),
+        ("low", "service", 150): (0.47948083066631, 0.03605433872162, 0.40728433307829, 0.5479848246266),
+    }
+    for (group, cause, day), values in expected.items():
+        row = found.at(day).loc[(group, cause), ["incidence", "standard_error", "low", "high"]]
+        assert row.tolist() == pytest.approx(values, abs=1e-10)
+
+
+def test_incidence_of_one_cause_has_greenwood_s_error(rows):
+    alone = rows.assign(cause=np.where(rows["event"], "left", None))
+    found = cumulative_incidence(alone, day="day", cause="cause", group="group").at(90).loc[("low", "left")]
+    # summary(survfit(Surv(day, event) ~ group, d), times = 90)$std.err
+    assert found["standard_error"] == pytest.approx(0.03204550771154, abs=1e-10)
+
+
+def test_incidence_from_counts_is_that_from_rows(rows):
+    keys = ["group", "day", "cause"]
+    cells = rows.groupby(keys, as_index=False, dropna=False).size().rename(columns={"size": "n"})
+    by_rows, by_cells = (
+        cumulative_incidence(t, day="day", cause="cause", group="group").table for t in (rows, cells)
+    )
+    pd.testing.assert_frame_equal(by_cells, by_rows)
+
+
+@pytest.mark.simulation
+def test_limits_of_incidence_hold_the_truth():
+    # two exponential causes, uniform end of watching: F₁(t) = λ₁/λ·(1 − e^(−λt))
+    rng, first, second, at = np.random.default_rng(8), 1 / 120, 1 / 60, 40
+    truth = first / (first + second) * (1 - np.exp(-(first + second) * at))
+    runs, n, inside = 600, 200, 0
+    for _ in range(runs):
+        when, by = rng.exponential(1 / (first + second), n), rng.random(n) < first / (first + second)
+        end = rng.uniform(20, 120, n)
+        rows = pd.DataFrame(
+            {
+                "day": np.minimum(when, end),
+                "cause": np.where(when <= end, np.where(by, "a", "b"), None),
+                "g": 1,
+            }
+        )
+        row = cumulative_incidence(rows, day="day", cause="cause", group="g").at(at).loc[(1, "a")]
+        inside += row["low"] <= truth <= row["high"]
+    assert abs(inside / runs - 0.95) < 2.5 * np.sqrt(0.95 * 0.05 / runs)
+
+
 def test_grouped_time_is_r_s_cloglog(rows):
     # glm(had ~ factor(at) + score - 1, binomial("cloglog")) on one row per customer and month at risk
     cells = rows.assign(month=(rows["day"] - 1) // 30)

@@ -253,7 +253,9 @@ def _incidence(
     if table["cause"].dropna().nunique() < 2:
         return None, ()
     try:
-        return cumulative_incidence(table, day="day", cause="cause", group="group"), tuple(small)
+        return cumulative_incidence(
+            table, day="day", cause="cause", group="group", level=chosen.level
+        ), tuple(small)
     except ValueError:
         return None, ()
 

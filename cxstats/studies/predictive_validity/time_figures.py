@@ -160,17 +160,19 @@ def causes(numbers: Numbers, source: Source) -> Figure:
     total = ends["incidence"].groupby(level="group").sum()
     most, least = total.idxmax(), total.idxmin()
     names = ends["incidence"].groupby(level="cause").sum().sort_values(ascending=False).index
-    limits = "low" in ends.columns and "high" in ends.columns
 
     def at(group, cause) -> tuple[float, float | None, float | None]:
-        if (group, cause) not in ends.index:
+        if (group, cause) not in ends.index:  # nobody in the group for this cause
             return 0.0, None, None
-        row = ends.loc[(group, cause)]
-        return (100 * row["incidence"], *((100 * row["low"], 100 * row["high"]) if limits else (None, None)))
+        return tuple(100 * ends.loc[(group, cause), ["incidence", "low", "high"]])
+
+    def told(group, cause) -> str:
+        value, low, high = at(group, cause)
+        return percent(value, 1) + ("" if low is None else f" ({interval(low, high, digits=1)})")
 
     apart = [cause for cause in names if at(most, cause)[0] > 0]
     widest = max(apart, key=lambda cause: at(most, cause)[0] - at(least, cause)[0])
-    rows = tuple((str(cause), *(percent(at(group, cause)[0], 1) for group in groups)) for cause in names)
+    rows = tuple((str(cause), *(told(group, cause) for group in groups)) for cause in names)
     roles = {most: "observed", least: "adjusted"}
 
     def draw(canvas):
@@ -213,8 +215,8 @@ def causes(numbers: Numbers, source: Source) -> Figure:
             f"By cause, day {count(last)}",
             ("Cause", *(f"gave {group}" for group in groups)),
             rows,
-            notes="Cumulative incidence (Aalen–Johansen): a customer gone for one cause can no longer go for another."
-            + merged,
+            notes=f"Cumulative incidence (Aalen–Johansen) with {level_of(numbers)} intervals: a customer gone for one "
+            "cause can no longer go for another." + merged,
         ),
         alt=alt_text(
             "Share with the event by cause and answer",
@@ -224,7 +226,10 @@ def causes(numbers: Numbers, source: Source) -> Figure:
             ],
         ),
         source=source.line(_watched(numbers)),
-        key_marks=(("observed", f"gave {most}"), ("adjusted", f"gave {least}")),
+        key_marks=(
+            ("observed", f"gave {most}, with {level_of(numbers)} interval"),
+            ("adjusted", f"gave {least}"),
+        ),
     )
 
 

@@ -11,6 +11,7 @@ import cxstats as cx
 from cxstats.findings import Verdict
 from cxstats.studies.predictive_validity.sentences import gain_text
 from cxstats.studies.predictive_validity.study import overall
+from cxstats.words import interval
 
 
 @pytest.fixture(scope="module")
@@ -246,6 +247,10 @@ def test_causes_compete(leaving: cx.PredictiveValidityStudy, leavers: cx.Survey)
         assert ends["0 to 6", cause] == pytest.approx(had.mean())
     assert "Moved away" in timing.merged_causes or ("0 to 6", "Moved away") in ends.index
     figure = leaving.figures["causes"]
+    shown = figure.table.rows[0][1]
+    row = timing.causes.at(180).loc[("0 to 6", figure.table.rows[0][0])]
+    assert row["low"] < row["incidence"] < row["high"]
+    assert f"({interval(100 * row['low'], 100 * row['high'], digits=1)})" in shown
     assert "Service" in figure.headline
     total = ends.groupby(level="group").sum()
     survival = timing.curves.at(180)["survival"]

@@ -72,6 +72,10 @@ class ExecutionFailed(RenderError):
         self.notebook = notebook
 
 
+class _EndedItself(Exception):
+    """A cell asked for the end of its process."""
+
+
 @dataclass(slots=True)
 class _Attempt:
     """What the thread that runs the notebook knows, for the one that waits."""
@@ -210,6 +214,11 @@ def _work_through(
             before = one.notebook.cells[: cell_index + 1]
             on_cell(sum(c.cell_type == "code" and bool(c.source.strip()) for c in before), total)
 
+    def cell_executed(execute_reply: Mapping[str, Any], **_: Any) -> None:
+        # exit and quit end the kernel a moment later: cells that follow at once would still run
+        if any(told.get("source") == "ask_exit" for told in execute_reply["content"].get("payload", ())):
+            raise _EndedItself
+
     try:
         papermill.execute_notebook(
             copy.deepcopy(source),
@@ -229,6 +238,7 @@ def _work_through(
             store_widget_state=False,
             on_notebook_start=started,
             on_cell_start=cell_started,
+            on_cell_executed=cell_executed,
         )
     except BaseException as error:
         one.error = error
@@ -335,12 +345,15 @@ def _diagnosis(one: _Attempt, limits: Limits) -> tuple[str, str]:
         return _not_started(error, kernel, status, limits), detail
     if kind in ("DeadKernelError", "RuntimeError") and status is not None:
         return _died(where, status), detail
-    if error is not None:
+    if error is not None and not isinstance(error, _EndedItself):
         if isinstance(error, OSError):
             return f"The notebook could not be run: {error.strerror or error}.", detail
         return f"The notebook could not be run ({kind}: {str(error)[:300]}).", detail
-    cause = f"The notebook ended itself in {where} before its last cell (sys.exit, or exit())."
-    return f"{cause} A report must run to its end.", detail
+    return _ended_itself(where), detail
+
+
+def _ended_itself(where: str) -> str:
+    return f"The notebook ended itself in {where}: exit, quit or sys.exit. A report must run to its end."
 
 
 def _exception(error: Any, where: str) -> str:
@@ -352,6 +365,8 @@ def _exception(error: Any, where: str) -> str:
         return message.removeprefix("1 problem:\n- ")[:2000]
     if name == "KeyboardInterrupt":
         return f"The notebook was interrupted in {where}."
+    if name == "SystemExit":
+        return _ended_itself(where)
     return f"{_capital(where)} failed: {message[:600] or 'no message'} ({name})."
 
 

@@ -161,11 +161,14 @@ _BAD_ENDS = {
     "crashed": ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "crashed in code cell 3"),
     "os-exit": ("import os; os._exit(0)", "ended itself in code cell 3"),
     "sys-exit": ("import sys; sys.exit(0)", "ended itself in code cell 3"),
+    "sys-exit-1": ("import sys; sys.exit(1)", "ended itself in code cell 3"),
+    "exit": ("exit()", "The notebook ended itself in code cell 3"),  # the cells after it run all the same
+    "quit": ("if True:\n    quit(keep_kernel=True)", "The notebook ended itself in code cell 3"),
     "memory": (_ALLOCATES, "Memory ran out in code cell 3"),
     "endless": (_LEAVES_CHILDREN + "\n    while True: pass", "ran longer than 2 seconds"),
     "identifier": ("raise ValueError('no such person: ann@example.com')", "no such person: […]"),
 }
-_ENGINE_MATTERS = ("killed", "sys-exit", "endless")
+_ENGINE_MATTERS = ("killed", "sys-exit", "exit", "endless")
 
 
 @pytest.mark.parametrize(

@@ -118,6 +118,9 @@ class Engine:
         """The ibis backend."""
         import ibis
 
+        # several reports at once share the cores: each is told how many are its own
+        threads = os.environ.get("CXSTATS_THREADS", "")
+        share = {"threads": int(threads)} if threads.isdigit() and int(threads) > 0 else {}
         # nothing is fetched from the network behind the user's back, and no zone of this machine is used;
         # DuckDB makes the folder when it needs it, and removes it
         return ibis.duckdb.connect(
@@ -125,6 +128,7 @@ class Engine:
             autoinstall_known_extensions="false",
             temp_directory=str(_private_folder() / f"spill-{secrets.token_hex(8)}"),
             TimeZone="UTC",
+            **share,
         )
 
     @cached_property

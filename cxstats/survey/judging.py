@@ -271,6 +271,7 @@ def rows_in_use(
     if d.customer is not None and "_customer" in columns:
         chosen["_customer"] = "_customer"
         chosen["part"] = "NULL::UTINYINT"  # filled when first asked for
+    chosen["_early"] = "_early"
     listed = ", ".join(f"{sql} AS {identifier(name)}" for name, sql in chosen.items())
     kept_rows = "_status IS NULL"
     if d.covers_customers:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..metrics import Metric
-from ..words import count, period_text
+from ..words import capitalised, count, period_text
 from .description import parse_description, read_description
 from .engine import Engine, spellings
 from .errors import Problem, SurveyError, did_you_mean, quoted
@@ -29,6 +29,7 @@ from .roles import Roles, find_roles
 from .rows import Rows, build_rows
 from .small_files import SmallFiles
 from .units import UnitRows, read_units
+from .where import check_where, narrowed, read_where, where_text
 
 if TYPE_CHECKING:
     import ibis
@@ -48,12 +49,20 @@ EAGER_ROWS = 1_000_000
 """Up to this many rows everything is checked on opening; a larger columnar file when it is first counted."""
 
 
-def open_survey(source: str | Path, *, seed: int | None = None) -> Survey:
+def open_survey(
+    source: str | Path,
+    *,
+    where: str | Mapping[str, str | Sequence[str]] | None = None,
+    seed: int | None = None,
+) -> Survey:
     """Open the survey that a ``survey.yml`` describes, or the demo company with ``"demo"``.
 
     Parameters
     ----------
     source : path of a ``survey.yml``, or ``"demo"``.
+    where : look at a part of the survey only: ``{"country": "Germany"}``, several labels as a list, or the
+        text ``"country = Germany; segment = Business"``. Groups and waves by the names and labels that
+        readers see. The other rows are set aside and counted.
     seed : of the demo company; its own default without one.
 
     Returns
@@ -64,22 +73,25 @@ def open_survey(source: str | Path, *, seed: int | None = None) -> Survey:
 
     Raises
     ------
-    SurveyError : everything that is wrong with the description or the data, in one go.
+    SurveyError : everything that is wrong with the description or the data, in one go; ``where`` names a label
+        that no row has.
+    ValueError : ``where`` names a group that the survey does not have.
 
     >>> open_survey("demo").metric("nps").short
     'NPS'
     """
+    part = read_where(where)
     if str(source) == "demo":
-        return _demo(seed)
+        return _demo(seed, part)
     if seed is not None:
         raise ValueError("seed is for the demo company; a survey of your own has none")
     path = Path(source)
-    survey = Survey(read_description(path), path.absolute().parent)
+    survey = Survey(read_description(path), path.absolute().parent, where=part)
     survey.check()
     return survey
 
 
-def _demo(seed: int | None) -> Survey:
+def _demo(seed: int | None, where: Mapping[str, tuple[str, ...]]) -> Survey:
     from .. import simulation
 
     company = simulation.demo_company() if seed is None else simulation.demo_company(seed=seed)
@@ -89,7 +101,8 @@ def _demo(seed: int | None) -> Survey:
         parse_description(mapping, source="demo"),
         Path(),
         frames={"responses": company.rows},
-        truth=company.truth,
+        truth=None if where else company.truth,  # the truth is that of the whole company
+        where=where,
     )
     survey.check()
     return survey
@@ -114,10 +127,12 @@ class Survey:
         *,
         frames: Mapping[str, pd.DataFrame] | None = None,
         truth: Any = None,
+        where: Mapping[str, tuple[str, ...]] | None = None,
     ) -> None:
         self.description = description
         self.notes: list[str] = []
         self._folder, self._frames, self._truth = folder, dict(frames or {}), truth
+        self._where = dict(where or {})
         self._problems: list[Problem] = []
         self._built: Rows | None = None
         self._collecting = self._has_parts = False
@@ -129,6 +144,7 @@ class Survey:
     def _open(self) -> None:
         """Look at every source without reading rows."""
         d = self.description
+        check_where(self._where, d)
         self._unit_rows: UnitRows | None = None
         if d.units is not None:  # a few thousand rows: read at once
             self._unit_rows = read_units(d, self._folder, self._engine, self._problems, self.notes)
@@ -204,12 +220,17 @@ class Survey:
 
     def _build(self) -> None:
         problems: list[Problem] = []
-        try:
-            self._built = self._guarded(
-                lambda: build_rows(
-                    self._engine, self.description, self._readers, self._roles, problems, self.notes
-                )
+
+        def rows() -> Rows:
+            found = build_rows(
+                self._engine, self.description, self._readers, self._roles, problems, self.notes
             )
+            if not self._where or problems:
+                return found
+            return narrowed(found, self._where, self._recoder, section=self._main)
+
+        try:
+            self._built = self._guarded(rows)
         finally:
             self._add(*problems)
 
@@ -239,8 +260,16 @@ class Survey:
 
     @property
     def population(self) -> str:
-        """Whom the survey is about; "" if the description does not say."""
-        return self.description.population or ""
+        """Whom the survey is about; "" if the description does not say. Of a part: which part."""
+        whole = self.description.population or ""
+        if not self._where:
+            return whole
+        return f"{whole} ({self.part})" if whole else capitalised(self.part)
+
+    @property
+    def part(self) -> str:
+        """Which part of the survey this is, in words: "Country: Germany"; "" for the whole."""
+        return where_text(self._where, self.description)
 
     @property
     def period(self) -> tuple[dt.date | None, dt.date | None]:
@@ -283,8 +312,8 @@ class Survey:
 
     @property
     def groups(self) -> tuple[str, ...]:
-        """Names of the groups known for everyone."""
-        return tuple(self.description.groups)
+        """Names of the groups known for everyone; of a part, without those that are the same for all."""
+        return tuple(name for name in self.description.groups if len(self._where.get(name, ())) != 1)
 
     @cached_property
     def group_labels(self) -> dict[str, str]:
@@ -339,6 +368,8 @@ class Survey:
         if self._facts is None or self.description.group_facts is None:
             return None
         group = self.description.group_facts.group
+        if group not in self.groups:  # one group is left: there is nothing to set beside it
+            return None
         shown = sorted(self.cells(group)[group].dropna().tolist())
         table, problem = match_facts(self.description, self._facts, shown, self.notes)
         if problem is not None:
@@ -499,6 +530,7 @@ class Survey:
         Of files, every byte counts; of a database, the counts of all scores by each group, wave and outcome.
         """
         total = hashlib.sha256(self.description.text().encode())
+        total.update(repr(sorted(self._where.items())).encode() if self._where else b"")
         if self.description.units is not None:
             total.update(self.units.to_csv().encode())
         for reader in self.readers.values():

@@ -12,7 +12,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from html import unescape
@@ -410,7 +410,7 @@ class _Prose(IPythonRenderer):
     def block_math(self, body: str) -> str:
         # a span: in a paragraph, where mathematics may stand, a block would end it
         inner = mathml(body, block=True) or f"<code>{escape(body)}</code>"
-        return f'<span class="cx-math" role="region" tabindex="0" aria-label="Formula">{inner}</span>\n'
+        return f'<span class="cx-math" role="group" tabindex="0" aria-label="Formula">{inner}</span>\n'
 
     def inline_math(self, body: str) -> str:
         return mathml(body) or f"<code>{escape(body)}</code>"
@@ -574,7 +574,8 @@ def _tables(html: str) -> Markup:
     if parser._open:
         parser._close("table")
     blocks = []
-    for table in parser.tables:
+    for built in parser.tables:
+        table = re.sub(r"<th[^>]*></th>", "<td></td>", built)  # an empty corner heads nothing
         name = re.search(r"<caption>(.*?)</caption>", table)
         blocks.append(_scrolling(table, name[1] if name else "Table"))
     return Markup("\n".join(blocks))
@@ -582,7 +583,7 @@ def _tables(html: str) -> Markup:
 
 def _scrolling(table: str, label: str) -> str:
     """A table that scrolls in a region of its own, which the keyboard reaches."""
-    return f'<div class="cx-scroll" role="region" tabindex="0" aria-label="{label}">{table}</div>'
+    return f'<div class="cx-scroll" role="group" tabindex="0" aria-label="{label}">{table}</div>'
 
 
 # ---------------------------------------------------------------- nbconvert
@@ -614,5 +615,11 @@ def _first_line(source: str) -> str:
 
 
 @cache
-def _highlighter() -> Highlight2HTML:
-    return Highlight2HTML(pygments_lexer="ipython3")
+def _highlighter() -> Callable[..., str]:
+    colour = Highlight2HTML(pygments_lexer="ipython3")
+
+    def highlighted(source: str, **options: Any) -> str:
+        """Coloured code; what is too wide scrolls, and the keyboard can do that as well."""
+        return colour(source, **options).replace("<pre>", '<pre tabindex="0">', 1)
+
+    return highlighted

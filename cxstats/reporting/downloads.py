@@ -302,7 +302,7 @@ def _put(
     elif isinstance(value, int | float):
         cell.value = value
     elif value not in (None, ""):
-        text = plain_text(str(value))[:_LONGEST]
+        text = re.sub("\r\n?", "\n", plain_text(str(value)))[:_LONGEST]
         cell.value = text
         cell.data_type = "s"  # "=1+1" is a name like any other
         cell.quotePrefix = text.startswith(_FORMULA)  # nor does it become a formula when someone edits it

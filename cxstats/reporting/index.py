@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from cxstats.display.fragments import environment
 from cxstats.display.marks import sparkline
+from cxstats.display.plain import printable
 from cxstats.display.theme import css
 from cxstats.reporting import compare
 from cxstats.words import amount, capitalised, date_text, number, number_word
@@ -58,7 +59,7 @@ def render_index(records: Sequence[Mapping[str, Any]], *, title: str = TITLE, fo
         style=Markup(style),  # our own file, and hashed below
         style_hash=f"sha256-{digest}",
     )
-    return str(page)
+    return printable(str(page))
 
 
 @cache

@@ -46,6 +46,8 @@ _OPTIONS = (
 )
 _CLOCK = re.compile(rb"/(CreationDate|ModDate) \(D:\d{14}([^)]*)\)")
 
+_NODE = re.compile(rb"(?<=\()node\d{8}(?=\))")
+
 
 class NoPaper(RuntimeError):
     """No PDF could be made; the message says why."""
@@ -80,7 +82,17 @@ def pdf(html: str, *, seconds: float = 90) -> bytes:
             content = b""
     if not content.startswith(b"%PDF-"):
         raise NoPaper("Chromium ended without a PDF")
-    # as long as before: a PDF knows where each of its objects begins
+    return _settled(content)
+
+
+def _settled(content: bytes) -> bytes:
+    """The PDF without the time of day, and with the parts of its structure numbered from 1 in their order.
+
+    Every replacement is as long as what it stands for: a PDF knows where each of its objects begins.
+    """
+    nodes = sorted(set(_NODE.findall(content)))
+    numbers = {node: b"node%08d" % i for i, node in enumerate(nodes, start=1)}
+    content = _NODE.sub(lambda found: numbers[found[0]], content)
     return _CLOCK.sub(rb"/\1 (D:19800101000000\2)", content)
 
 

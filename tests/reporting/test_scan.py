@@ -101,8 +101,73 @@ def test_secrets_of_the_environment_are_found() -> None:
 
 
 def test_a_page_too_large_for_a_mail_is_refused() -> None:
-    (problem,) = scan.problems("x" * 2_000_001, environ={})
-    assert "2.0 MB" in problem
+    (problem,) = scan.problems("x" * 1_500_001, environ={})
+    assert "1.5 MB" in problem
+
+
+SECRETS = {
+    "a private key": "-----BEGIN RSA PRIVATE KEY-----",
+    "a signed token": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmN",
+    "an access token": "AKIA" + "IOSFODNN7EXAMPLE",
+    "an address with a password": "postgres://ann:hunter22@db/x",
+}
+
+
+@pytest.mark.parametrize("kind", SECRETS)
+def test_secrets_are_known_by_their_form(kind: str) -> None:
+    text = SECRETS[kind]
+    assert scan.secret_kind(f"x {text} y") == kind
+    assert f"the page holds {kind}" in scan.problems(f"<p>{text}</p>", environ={})
+    assert f"run.json holds {kind}" in scan.problems_of("run.json", text, environ={})
+    blanked = scan.redact(f"it failed with {text}", environ={})
+    assert scan.secret_kind(blanked.replace("[…]", "")) == ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("a bank account number", "DE89 3704 0044 0532 0130 00"),
+        ("a bank account number", "GB82WEST12345698765432"),
+        ("a payment card number", "4111 1111 1111 1111"),
+        ("a payment card number", "5555555555554444"),
+        ("a customer's pseudonym", "9e107d9d372bb6826bd81d3542a419d6"),
+    ],
+)
+def test_numbers_of_a_person_are_known_by_their_form(kind: str, text: str) -> None:
+    (problem,) = scan.problems(f"<td>{text}</td>", environ={})
+    assert kind in problem
+    assert text not in problem
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "DE89 3704 0044 0532 0130 01",  # check digits do not fit
+        "4111 1111 1111 1112",
+        "0.4111111111111111",
+        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",  # a file's fingerprint
+        "2025-03-31 17:45:00, 1,234,567 of 4,111,111, sk-learn, gh_pages",
+    ],
+)
+def test_numbers_that_only_look_like_it_pass(text: str) -> None:
+    assert scan.problems(f"<td>{text}</td>", environ={}) == []
+
+
+def test_a_notebook_that_is_kept_is_blanked_and_stays_one() -> None:
+    from nbformat import v4, validate
+
+    output = v4.new_output("stream", text="row:\nann@example.com\n")
+    error = v4.new_output("error", ename="E", evalue="x", traceback=["at postgres://ann:hunter22@db/x"])
+    cell = v4.new_code_cell("frame.head()", outputs=[output, error])
+    notebook = v4.new_notebook(
+        cells=[cell], metadata={"papermill": {"parameters": {"to": "+49 170 1234567"}}}
+    )
+    kept = scan.redacted(notebook, environ={})
+    validate(kept)
+    assert kept.cells[0].outputs[0].text == "row:\n[…]\n"
+    assert "hunter22" not in str(kept)
+    assert kept.metadata.papermill.parameters.to == "[…]"
+    assert notebook.cells[0].outputs[0].text == "row:\nann@example.com\n"
 
 
 def test_one_long_word_does_not_keep_the_scan_busy() -> None:

@@ -359,7 +359,7 @@ class _Run:
         try:
             content = paper.pdf(page())
         except paper.NoPaper as error:
-            self.turn.step(f"no PDF: {error}")
+            self.turn.step(f"skipped the PDF: {error}")
             return files
         name = hashed_name("report", content, "pdf")
         saved_as = f"{files[0].saved_as.rpartition('.')[0] if files else self.job.report}.pdf"

@@ -1,6 +1,6 @@
 """Types of the parameters that notebooks, the catalogue and the command line share.
 
-A notebook annotates its parameters with these names (``level: cx.Level = 0.95``). The
+A notebook annotates its parameters with these names (``level: "Level" = 0.95``). The
 command line reads the annotations and checks values before anything runs; the study checks
 them again with :func:`checked`, so that a notebook run by hand gives the same message.
 """

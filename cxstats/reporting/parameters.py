@@ -3,7 +3,11 @@
 A notebook declares its parameters in the one cell tagged ``parameters``, a typed line each::
 
     survey: str = "demo"  # "demo", or the path of a survey.yml
-    margin: cx.Margin | None = None  # smallest change that matters; None takes the metric's own
+    margin: "Optional[Margin]" = None  # smallest change that matters; None takes the metric's own
+
+A type is a name, of Python or of :mod:`cxstats.parameters`, and stands in quotes where the notebook has
+imported no such name. ``cx.Margin | None`` is the same type, but ``papermill --help-notebook`` lists no
+parameter of which the type holds a full stop or a bar, and none with a second equals sign in its line.
 
 The cell is read, never run. A value given on the command line or in the catalogue is checked against
 the annotation before anything is rendered, and what goes on to the notebook is plain JSON: papermill
@@ -58,7 +62,7 @@ class Parameter:
     Attributes
     ----------
     name : the Python name.
-    annotation : its type as the notebook writes it ("cx.Level").
+    annotation : its type as the notebook writes it, without quotes ("Level").
     kind : the type that checks values.
     default : the literal the notebook gives it.
     help : the comment on its line.
@@ -140,13 +144,13 @@ def _declarations(source: str, where: str) -> dict[str, Parameter]:
 
 def _declaration(statement: ast.stmt, help_text: str) -> Parameter:
     if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name) and statement.value:
-        target, annotation = statement.target.id, ast.unparse(statement.annotation)
+        target, written = statement.target.id, statement.annotation
     elif (
         isinstance(statement, ast.Assign)
         and len(statement.targets) == 1
         and isinstance(statement.targets[0], ast.Name)
     ):
-        target, annotation = statement.targets[0].id, ""
+        target, written = statement.targets[0].id, None
     else:
         raise ValueError(f"{ast.unparse(statement)!r} is not 'name: type = value'")
     try:
@@ -155,8 +159,9 @@ def _declaration(statement: ast.stmt, help_text: str) -> Parameter:
         raise ValueError(f"the default of {target} must be a plain value, not an expression") from error
     if secret := _secret_word(target):
         raise ValueError(f"{target} looks like a {secret}: read it from an environment variable instead")
-    if annotation:
-        kind = _kind(statement.annotation)  # type: ignore[union-attr]
+    if written is not None:
+        written = _unquoted(written)
+        kind, annotation = _kind(written), ast.unparse(written)
     elif default is None:
         raise ValueError(f"{target} needs a type: '{target}: ... = None'")
     else:
@@ -174,10 +179,18 @@ def _comments(source: str) -> dict[int, str]:
     }
 
 
+def _unquoted(node: ast.expr) -> ast.expr:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        try:
+            return ast.parse(node.value, mode="eval").body
+        except SyntaxError:
+            raise ValueError(f"{node.value!r} is not a type for parameters") from None
+    return node
+
+
 def _kind(node: ast.expr) -> Any:
     """The type an annotation names. Only names known here count: nothing is evaluated."""
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return _kind(ast.parse(node.value, mode="eval").body)
+    node = _unquoted(node)
     if isinstance(node, ast.Constant) and node.value is None:
         return None
     if isinstance(node, ast.Name) and node.id in _PLAIN:
@@ -201,9 +214,9 @@ def _kind(node: ast.expr) -> Any:
             return list[_kind(inner[0])]
         if outer == "dict" and len(inner) == 2:
             return dict[_kind(inner[0]), _kind(inner[1])]
-    known = ", ".join([*(f"cx.{name}" for name in kinds.__all__ if name[0].isupper()), *_PLAIN])
+    known = ", ".join([*(name for name in kinds.__all__ if name[0].isupper()), *_PLAIN])
     raise ValueError(
-        f"{ast.unparse(node)} is not a type for parameters. There are: {known}, list, dict, Literal"
+        f"{ast.unparse(node)} is not a type for parameters. There are: {known}, Optional, list, dict, Literal"
     )
 
 

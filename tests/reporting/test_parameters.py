@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
+import papermill
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +16,7 @@ from cxstats.reporting.parameters import check_name, declared, effective, parse_
 
 from .conftest import write_notebook
 
+NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 CELL = """survey: str = "demo"  # "demo", or the path of a survey.yml
 level: cx.Level = 0.95  # confidence level
 margin: cx.Margin | None = None
@@ -139,6 +142,10 @@ def test_harmless_names_pass(name) -> None:
         ("a: int = 1\na: int = 2", "twice"),
         ("a: int = = 2", "not Python"),
         ("a: __import__('os').system('true') = 1", "is not a type"),
+        ("a: \"__import__('os').system('true')\" = 1", "is not a type"),
+        ("a: 'whole number' = 1", "'whole number' is not a type"),
+        ("level: 'Level' = 95", "Did you mean 0.95?"),
+        ("n: 'Optional[Count]' = 0", "a whole number, 1 or more"),
     ],
 )
 def test_a_cell_that_is_no_list_of_parameters_is_refused(tmp_path: Path, cell, words) -> None:
@@ -146,6 +153,37 @@ def test_a_cell_that_is_no_list_of_parameters_is_refused(tmp_path: Path, cell, w
         declared(write_notebook(tmp_path / "n.ipynb", "1", parameters=cell))
     assert words in str(refusal.value)
     assert "n.ipynb" in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("quoted", "plain"),
+    [
+        ('"Level"', "cx.Level"),
+        ('"Optional[Margin]"', "cx.Margin | None"),
+        ("'Optional[list[float]]'", "list[float] | None"),
+        ('"dict[str, Count]"', "dict[str, cx.Count]"),
+    ],
+)
+def test_a_type_in_quotes_is_the_type(tmp_path: Path, quoted, plain) -> None:
+    default = "{}" if "dict" in plain else "0.9" if plain == "cx.Level" else "None"
+    kinds = []
+    for number, annotation in enumerate((quoted, plain)):
+        cell = f"x: {annotation} = {default}"
+        kinds.append(declared(write_notebook(tmp_path / f"{number}.ipynb", "1", parameters=cell))["x"])
+    assert kinds[0].kind == kinds[1].kind
+    assert kinds[0].annotation == quoted.strip("\"'")
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_papermill_lists_every_parameter_with_type_default_and_help(path: Path) -> None:
+    ours, theirs = declared(path), papermill.inspect_notebook(path)
+    assert len(ours) > 5
+    assert list(theirs) == list(ours)
+    for name, parameter in ours.items():
+        listed = theirs[name]
+        assert listed["inferred_type_name"] == parameter.annotation
+        assert ast.literal_eval(listed["default"]) == parameter.default
+        assert listed["help"] == parameter.help != ""
 
 
 def test_files_that_are_no_notebooks_are_refused(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from cxstats.studies.predictive_validity.decision_figures import decision, profi
 from cxstats.studies.predictive_validity.numbers import Numbers
 from cxstats.studies.predictive_validity.sentences import (
     KNOWN,
+    customers,
     cut_text,
     event_text,
     gain_text,
@@ -38,7 +39,6 @@ from cxstats.words import (
 )
 
 if TYPE_CHECKING:
-    from cxstats.methods.incremental import Race
     from cxstats.studies.predictive_validity.numbers import Contender, GivenAway
 
 __all__ = ["all_figures", "hazard_table", "pairs_table", "partitions_table"]
@@ -73,14 +73,8 @@ def _cut(contender) -> bool:
     return bool(cuts and cuts.information_lost and len(cuts.table) > 1)
 
 
-def _customers(numbers: Numbers, race: Race | None = None) -> str:
-    race = race or numbers.race
-    return f"{plural(race.n, 'customer')}, {count(race.events)} with the event"
-
-
 def _race(numbers: Numbers, source: Source) -> Figure:
-    margin, race = numbers.settings.margin, numbers.race
-    together = race.gains.loc["all"]
+    margin = numbers.settings.margin
     several = len(numbers.contenders) > 1
     entrants = [
         plots.Entrant(
@@ -110,11 +104,11 @@ def _race(numbers: Numbers, source: Source) -> Figure:
             plots.Entrant(
                 "All together",
                 plots.Mark("observed", *numbers.rules["all"]),
-                plots.Mark("adjusted", together["gain"], together["low"], together["high"]),
+                plots.Mark("adjusted", *numbers.together),
                 number(numbers.rules["all"][0], 3),
-                gain_text(together["gain"]),
-                verdict=(numbers.together.value, numbers.together.words),
-                strong=numbers.together is Verdict.MATERIAL,
+                gain_text(numbers.together[0]),
+                verdict=(numbers.together_verdict.value, numbers.together_verdict.words),
+                strong=numbers.together_verdict is Verdict.MATERIAL,
             )
         )
 
@@ -151,7 +145,7 @@ def _race(numbers: Numbers, source: Source) -> Figure:
             ],
         ),
         source=source.line(
-            f"{_customers(numbers)}" + ("; “came first”: share of 200 resamples" if several else "")
+            customers(numbers) + ("; “came first”: share of 200 resamples" if several else "")
         ),
         key_marks=(
             ("observed", f"alone, with {level} interval"),
@@ -197,9 +191,8 @@ def _race_table(numbers: Numbers) -> Table:
         for c in numbers.contenders
     ]
     if several:
-        g = race.gains.loc["all"]
-        gain = (g["gain"], g["low"], g["high"])
-        rows.append(line("all", "All together", numbers.rules["all"], gain, verdict=numbers.together.words))
+        verdict = numbers.together_verdict.words
+        rows.append(line("all", "All together", numbers.rules["all"], numbers.together, verdict=verdict))
     level = level_of(numbers)
     return Table(
         "The race",
@@ -219,9 +212,9 @@ def _race_table(numbers: Numbers) -> Table:
         ),
         tuple(rows),
         notes="A score alone is taken as it is, with DeLong's interval; what was known, and all scores together, are rules, "
-        "each customer judged by one that was trained on others. Gains of the scores hold together; that of all together is "
-        "judged by itself. Came first: share of resamples of customers. Place: places it can hold in the ranking of "
-        "gains. Shapley shares divide the AUC above 0.5 of the rule of everything, whose scores overlap. Lift: "
+        "each customer judged by one that was trained on others. Gains of the scores hold together; that of all together "
+        "is as wide, and no part of the headline. Came first: share of resamples of customers. Place: places it can hold "
+        "in the ranking of gains. Shapley shares divide the AUC above 0.5 of the rule of everything, whose scores overlap. Lift: "
         "how many times more events than by chance among the tenth of customers most at risk, with what was known.",
     )
 
@@ -328,11 +321,12 @@ def _robust(numbers: Numbers, source: Source) -> Figure:
         "next wave": "trained on earlier waves and judged on the last",
     }
     order = [c.metric for c in numbers.contenders]
+    raced = {c.metric.key: {"gain": c.gain, "low": c.low, "high": c.high} for c in numbers.contenders}
     rows, drawn = [], []
     for metric in order:
         lines = []
         for name, race, role in races:
-            row = race.gains.loc[metric.key]
+            row = race.gains.loc[metric.key] if race is not numbers.race else raced[metric.key]
             rows.append(
                 (
                     metric.short,
@@ -371,12 +365,12 @@ def _robust(numbers: Numbers, source: Source) -> Figure:
             "The race, judged otherwise",
             ("Score", "Judged on", "Gain", f"{level_of(numbers)} interval"),
             tuple(rows),
-            notes="Intervals hold one score at a time; those of the race hold together, and are wider.",
+            notes="Intervals of the scores hold together, as in the race.",
         ),
         alt=alt_text(
             "Gains under other ways of judging", [f"{r[0]}, {r[1].lower()}: {r[2]} ({r[3]})" for r in rows]
         ),
-        source=source.line(_customers(numbers)),
+        source=source.line(customers(numbers)),
         key_marks=(
             ("observed", "those who answered"),
             ("adjusted", "judged otherwise"),
@@ -631,7 +625,7 @@ def _cuts(numbers: Numbers, source: Source) -> Figure:
             "Information kept by the usual and the best groups",
             [f"{r[0]} {r[1]} keep {r[2]}, {r[4]} keep {r[5]}" for r in rows],
         ),
-        source=source.line(_customers(numbers)),
+        source=source.line(plural(max(c.cuts.n for c in judged), "customer")),
         key_marks=(
             ("observed", f"usual groups, with {level_of(numbers)} interval"),
             ("adjusted", "best groups in these answers"),

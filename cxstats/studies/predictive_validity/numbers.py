@@ -243,9 +243,10 @@ class Numbers:
     """Everything the report shows. Parts that the data cannot fill are None, with the reason in ``missing``.
 
     ``pairs`` compares the scores as they are, alone, two by two, best first. ``rules`` has the AUC of the cross-fitted
-    rules of what was "known" and of "all" scores by themselves; ``together`` judges what all scores add. ``asked`` are the
-    names of the metrics asked for, also of those that do not race. ``n_for_margin`` customers tell a gain of nothing from
-    the margin in 80 of 100 surveys, ``n_for_gap`` the best gain, as seen, from the margin.
+    rules of what was "known" and of "all" scores by themselves; ``together`` is what all scores add, its limits as wide as
+    those of each; its verdict is no part of the headline's. ``asked`` are the names of the metrics asked for, also of
+    those that do not race. ``n_for_margin`` customers tell a gain of nothing from the margin in 80 of 100 surveys,
+    ``n_for_gap`` the best gain, as seen, from the margin.
     """
 
     settings: Settings
@@ -259,7 +260,8 @@ class Numbers:
     ranks: RankSets | None
     pairs: tuple[AucComparison, ...]
     rules: dict[str, Triple]
-    together: Verdict | None
+    together: Triple | None
+    together_verdict: Verdict | None
     weighted: Race | None
     later: Race | None
     silence: Silence | None

@@ -69,8 +69,9 @@ def event_name(numbers: Numbers) -> str:
 
 
 def customers(numbers: Numbers) -> str:
-    """Customers raced, for a figure's source line."""
-    return f"{plural(numbers.race.n, 'customer')}, {count(numbers.race.events)} with the event"
+    """Customers raced, or their answers where some answered more than once, for a figure's source line."""
+    n = plural(numbers.race.n, "answer" if numbers.repeated else "customer")
+    return f"{n}, {count(numbers.race.events)} {'followed by' if numbers.repeated else 'with'} the event"
 
 
 def margin_text(margin: float) -> str:
@@ -325,7 +326,7 @@ def facts(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str, str], ...]:
             (
                 "Among those who answered",
                 share(base.respondent_rate, 1),
-                f"{count(base.respondent_events)} customers",
+                f"{count(base.respondent_events)} {'answers' if numbers.repeated else 'customers'}",
             )
         )
     if survey.data_as_of:
@@ -340,7 +341,7 @@ def main_points(numbers: Numbers) -> tuple[MainPoint, ...]:
     if numbers.race is None:
         return _stopped(numbers)
     points = [_race_point(numbers), _known_point(numbers), _rate_point(numbers)]
-    points += [p for p in (_silence_point(numbers), _cut_point(numbers), _money_point(numbers)) if p]
+    points += [p for p in (_money_point(numbers), _silence_point(numbers), _cut_point(numbers)) if p]
     return tuple(points[:5])
 
 
@@ -407,11 +408,11 @@ def _race_point(numbers: Numbers) -> MainPoint:
 
 
 def _known_point(numbers: Numbers) -> MainPoint:
-    value, error = numbers.race.known_auc
+    value, low, high = numbers.rules["known"]
     all_ = value + numbers.race.gains.loc["all", "gain"]
     return MainPoint(
         number=number(value, 3),
-        interval=f"{interval(value - 2 * error, value + 2 * error, digits=3)}, AUC without asking",
+        interval=f"{interval(low, high, digits=3)}, AUC without asking",
         headline=f"What is known without asking tells {_pairs(value)} pairs apart; with "
         f"{'all scores' if len(numbers.contenders) > 1 else numbers.best.metric.short}, {_pairs(all_)}",
         sentence="A pair is a customer who had the event and one who had not; guessing gets 50.",
@@ -546,7 +547,8 @@ def need_to_know(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...
         ("Who was asked", who),
         (
             "What counts as the event",
-            f"“{numbers.outcome_label}”, an event{window}. Of {count(base.known)} customers whose outcome is known "
+            f"“{numbers.outcome_label}”, an event{window}. Of {count(base.known)} "
+            f"{('invitations' if base.invited else 'answers') if numbers.repeated else 'customers'} whose outcome is known "
             f"{share(base.rate, 1)} had it."
             + (
                 f" For {count(base.unknown)} it is not known yet or not recorded; they take no part."
@@ -557,7 +559,10 @@ def need_to_know(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...
         (
             "What was known without asking",
             capitalised(join_words([in_sentence(label) for label in numbers.known_labels.values()]))
-            + (", all from before the invitation." if base.invited else ", all from before the answer.")
+            + (
+                f". All of it is taken to date from before the {'invitation' if base.invited else 'answer'}: the data does "
+                "not show when it was recorded."
+            )
             if numbers.known_labels
             else "Nothing.",
         ),
@@ -566,8 +571,14 @@ def need_to_know(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...
         items.append(
             (
                 "Who races",
-                f"{_raced(numbers)}, on the same {count(numbers.race.n)} customers who answered "
+                f"{_raced(numbers)}, on "
+                + (
+                    f"{count(numbers.race.n)} answers to "
+                    if numbers.repeated
+                    else f"the same {count(numbers.race.n)} customers who answered "
+                )
                 + ("all of them." if len(numbers.contenders) > 1 else "it.")
+                + (" Some customers answered more than once." if numbers.repeated else "")
                 + "".join(f" {text}." for text in numbers.left_out_metrics.values()),
             )
         )
@@ -610,6 +621,9 @@ def section_notes(numbers: Numbers) -> dict[str, str]:
             f"**Few events.** There are {number(race.events_per_column, 1)} events for each column of the largest rule: "
             "straight lines stand in for curves, and a penalty keeps rules from learning by heart."
         )
+    odd = _other_way(numbers)
+    if odd:
+        notes["race"] = " ".join([*([notes["race"]] if "race" in notes else []), odd])
     best = numbers.best
     told = []
     if numbers.later is not None:
@@ -625,6 +639,21 @@ def section_notes(numbers: Numbers) -> dict[str, str]:
     if hazard:
         notes["time"] = hazard
     return notes
+
+
+def _other_way(numbers: Numbers) -> str:
+    """Scores of which some go with the event by low answers and others, as clearly, by high ones."""
+    from cxstats.methods.limits import critical_value
+
+    z = critical_value(numbers.settings.level)
+    clear = [c for c in numbers.contenders if abs(c.association.trend_z) > z]
+    ways = {way: [c.metric.short for c in clear if c.association.direction == way] for way in (-1, 1)}
+    if not (ways[-1] and ways[1]):
+        return ""
+    return (
+        f"**They point in opposite ways.** The event goes with low answers to {join_words(ways[-1])}, and with high answers "
+        f"to {join_words(ways[1])}: find out why, or whether a scale was recorded the wrong way round."
+    )
 
 
 def _rates_note(numbers: Numbers) -> str:

@@ -199,7 +199,7 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
         "outcome_label": _outcome_label(survey, chosen),
         "window_days": chosen.window_days,
         "base": base,
-        "repeated": survey.repeats,
+        "repeated": "customer" in rows.columns and bool(rows["customer"].duplicated().any()),
         "known_labels": _known_labels(survey, chosen),
     }
     racing, left_out = _racing(survey, rows, chosen)
@@ -229,6 +229,9 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
     best = max(contenders, key=lambda c: c.gain)
     missing: dict[str, str] = {}
     everything = ["known", *racing, "all"]
+    together = _together(raced, racing, chosen)
+    # judged otherwise, gains have intervals of the same kind: all metrics of the race together
+    family = common | {"level": 1 - (1 - chosen.level) / len(racing)}
     predictions = raced.predictions
     curve, money = evidence.decision(predictions, everything, chosen, evidence.worth(rows, chosen))
     return Numbers(
@@ -239,9 +242,10 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
         ranks=ranked,
         pairs=pairs,
         rules=_rules(raced),
-        together=judge(raced.gains.loc["all", "low"], raced.gains.loc["all", "high"], chosen.margin),
-        weighted=evidence.weighted(survey, answered, chosen, common, missing),
-        later=evidence.later(survey, rows, chosen, common, missing),
+        together=together,
+        together_verdict=judge(*together[1:], chosen.margin),
+        weighted=evidence.weighted(survey, answered, chosen, family, missing),
+        later=evidence.later(survey, rows, chosen, family, missing),
         silence=evidence.silence(survey, rows, chosen, missing),
         calibration=_calibration(predictions, chosen.level),
         brier=brier_score(predictions["all"], predictions["event"]),
@@ -267,8 +271,8 @@ def _nothing(
     leak: GivenAway | None = None,
 ) -> Numbers:
     empty = dict.fromkeys(
-        ("race", "ranks", "together", "weighted", "later", "silence", "calibration", "brier", "decision", "money",
-         "timing", "n_for_margin", "n_for_gap")
+        ("race", "ranks", "together", "together_verdict", "weighted", "later", "silence", "calibration", "brier",
+         "decision", "money", "timing", "n_for_margin", "n_for_gap")
     )  # fmt: skip
     return Numbers(
         **shared, **empty, verdict=stop.verdict, contenders=(), pairs=(), rules={}, lift={}, steadiness=(),
@@ -466,9 +470,7 @@ def _contenders(
     ranked: RankSets | None,
 ) -> tuple[tuple[Contender, ...], tuple[AucComparison, ...]]:
     """The metrics from the largest gain to the smallest; and each against each, alone."""
-    from scipy import stats
-
-    t = float(stats.t.ppf(1 - (1 - chosen.level) / (2 * len(racing)), PARTS - 1))
+    t = _family_width(raced, racing, chosen)
     single = one_each(answered)
     cells = {name: _tally(single, [name, chosen.outcome]) for name in racing}
     found = {name: _associated(survey, cells[name], name, chosen) for name in racing}
@@ -505,6 +507,21 @@ def _contenders(
     by_auc = sorted(racing, key=lambda name: -direct.auc.loc[name, "auc"])
     pairs = tuple(direct.compare(a, b) for a, b in combinations(by_auc, 2))
     return tuple(made[i] for i in order), pairs
+
+
+def _family_width(raced: Race, racing: tuple[str, ...], chosen: Settings) -> float:
+    """Standard errors on either side of a gain, so that the intervals of all metrics hold together (Bonferroni)."""
+    from scipy import stats
+
+    parts = raced.predictions["part"].nunique()
+    return float(stats.t.ppf(1 - (1 - chosen.level) / (2 * len(racing)), parts - 1))
+
+
+def _together(raced: Race, racing: tuple[str, ...], chosen: Settings) -> tuple[float, float, float]:
+    """What all scores add together, as wide as the gain of each beside it."""
+    gain, error = raced.gains.loc["all", ["gain", "standard_error"]]
+    half = _family_width(raced, racing, chosen) * error
+    return float(gain), float(gain - half), float(gain + half)
 
 
 def _rules(raced: Race) -> dict[str, tuple[float, float, float]]:

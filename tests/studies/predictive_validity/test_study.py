@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import cxstats as cx
-from cxstats.findings import Verdict
-from cxstats.studies.predictive_validity.sentences import gain_text
+from cxstats.findings import Verdict, judge
+from cxstats.studies.predictive_validity.sentences import gain_text, span_text
 from cxstats.studies.predictive_validity.study import overall
 from cxstats.words import interval
 
@@ -32,6 +32,24 @@ def test_all_scores_together_recover_the_truth(study: cx.PredictiveValidityStudy
     row = study.numbers.race.gains.loc["all"]
     assert row["low"] < 0.0336 < row["high"]  # docs/demo_company.md: churn, respondents
     assert row["low"] > 0
+
+
+def test_gains_judged_otherwise_and_together_are_as_wide_as_those_of_the_race(
+    study: cx.PredictiveValidityStudy,
+) -> None:
+    from scipy import stats
+
+    numbers = study.numbers
+    t = stats.t.ppf(1 - 0.05 / (2 * len(numbers.contenders)), 63)  # Bonferroni over the metrics
+    for race in (numbers.weighted, numbers.later):
+        for row in race.gains.loc[["nps", "csat", "ces"]].itertuples():
+            assert (row.high - row.low) / 2 == pytest.approx(t * row.standard_error)
+    gain, low, high = numbers.together
+    assert (high - low) / 2 == pytest.approx(t * numbers.race.gains.loc["all", "standard_error"])
+    assert numbers.together_verdict is judge(low, high, numbers.settings.margin)
+    best = numbers.best
+    shown = next(row for row in study.tables["robust"].rows if row[0] == best.metric.short)
+    assert shown[3] == span_text(best.low, best.high)
 
 
 def test_what_was_known_and_each_score_alone_recover_the_truth(study: cx.PredictiveValidityStudy) -> None:
@@ -322,6 +340,30 @@ def test_a_score_made_from_the_outcome_is_a_leak(tmp_path: Path) -> None:
     assert "leak" in study.findings[0].answer
     assert list(study.figures) == ["rates"]
     assert study.section("race").parts[0].instead
+
+
+def test_scores_that_point_in_opposite_ways_are_named(tmp_path: Path) -> None:
+    rng, n = np.random.default_rng(6), 900
+    use, nps = rng.integers(0, 30, n), rng.integers(0, 11, n)
+    left = rng.random(n) < 0.45 - 0.03 * nps
+    ces = np.clip(nps // 2 + 1 + rng.integers(0, 2, n), 1, 7)
+    turned = 8 - ces  # exported with the scale the wrong way round
+    for name, effort in (("right", ces), ("wrong", turned)):
+        folder = tmp_path / name
+        folder.mkdir()
+        lines = [
+            f"{i},{a},{b},{u},{int(v)}"
+            for i, (a, b, u, v) in enumerate(zip(nps, effort, use, left, strict=True))
+        ]
+        (folder / "data.csv").write_text("id,ltr,ease,use,left\n" + "\n".join(lines) + "\n")
+        (folder / "survey.yml").write_text(
+            "title: Test\nresponses: {file: data.csv}\ncustomer: id\nscores: {nps: {column: ltr, scale: 0-10}, "
+            "ces: {column: ease, scale: 1-7, high_is: easy}}\nbehaviour: {use: {column: use}}\n"
+            'outcomes: {left: {column: left, event: "1"}}\n'
+        )
+        study = cx.predictive_validity(cx.open_survey(folder / "survey.yml"))
+        said = " ".join(part.to_text() for part in study.section("race").parts)
+        assert ("opposite ways" in said) == (name == "wrong")
 
 
 def test_three_events_are_too_few(tmp_path: Path) -> None:

@@ -60,6 +60,9 @@ class _Part(ABC):
     def to_text(self) -> str:
         """The part in plain words."""
 
+    def __str__(self) -> str:
+        return self.to_text()
+
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
         data = self.to_json()
         return {"text/plain": self.to_text(), "text/html": notebook_html(data), PART_MIME: data}
@@ -79,6 +82,34 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
+class Score:
+    """The published score as numbers, for what sets one report beside another.
+
+    Attributes
+    ----------
+    measure : the metric's short name ("NPS").
+    value, low, high : in the metric's unit.
+    unit : the metric's unit.
+    """
+
+    measure: str
+    value: float
+    low: float
+    high: float
+    unit: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The score as plain data, under the names that an answer's numbers have."""
+        return {
+            "effect": self.measure,
+            "value": float(self.value),
+            "low": float(self.low),
+            "high": float(self.high),
+            "unit": self.unit,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Header(_Part):
     """Title of the page: study and measure, survey and period, who was asked.
 
@@ -91,6 +122,7 @@ class Header(_Part):
     data_as_of_text : day of the data, as printed.
     simulated : whether the customers are invented; puts the banner on the page.
     n_text : answers of those invited, as printed ("8,497 of 40,000 answered (21.2 %)").
+    score : the published score; None where the page is about none.
     """
 
     study: str
@@ -102,10 +134,11 @@ class Header(_Part):
     data_as_of_text: str = ""
     simulated: bool = False
     n_text: str = ""
+    score: Score | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The part as plain data."""
-        return {
+        data = {
             "part": "header",
             "study": self.study,
             "measure": self.measure,
@@ -117,6 +150,7 @@ class Header(_Part):
             "simulated": bool(self.simulated),
             "n_text": self.n_text,
         }
+        return data if self.score is None else data | {"score": self.score.to_json()}
 
     def to_text(self) -> str:
         """The part in plain words."""

@@ -206,3 +206,8 @@ def test_the_sparkline_marks_missing_periods_and_needs_a_number():
     assert "l6 6m0-6l-6 6" in svg
     assert "+2 &lt;x&gt;" in svg
     assert marks.sparkline([("a", None, None, None)], margin=5, last_label="") == ""
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_print_shows_the_words(name):
+    assert str(PARTS[name]) == PARTS[name].to_text()

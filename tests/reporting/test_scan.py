@@ -9,6 +9,8 @@ from urllib.parse import quote
 import pytest
 
 from cxstats.reporting import scan
+from cxstats.reporting.errors import UsageError
+from cxstats.reporting.parameters import Parameter, effective
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg"><text>{}</text></svg>'
 
@@ -175,3 +177,12 @@ def test_one_long_word_does_not_keep_the_scan_busy() -> None:
     for letter in "xA0-.+":
         assert scan.problems(f"<p>{letter * 300_000}</p>", environ={}) == []
     assert time.process_time() - began < 10
+
+
+@pytest.mark.parametrize("kind", SECRETS)
+def test_parameters_that_hold_a_secret_are_refused_and_not_repeated(kind: str) -> None:
+    declared = {name: Parameter(name, "str", str, "") for name in ("source", "sources")}
+    for given in ({"source": SECRETS[kind]}, {"sources": ["x", {"y": SECRETS[kind]}]}):
+        with pytest.raises(UsageError, match=f"holds {kind}.*environment variable") as refused:
+            effective(declared, given, where="-p")
+        assert SECRETS[kind] not in str(refused.value)

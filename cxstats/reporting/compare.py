@@ -196,6 +196,7 @@ def taken(job: Job, before: record.Record | None) -> dict[str, Any] | None:
         "title": before.get("title", ""),
         "n_text": header.get("n_text", ""),
         "answer": _numbers(before),
+        "score": _score(header, _numbers(before)),
         "points": before.get("points") or [],
     }
 
@@ -208,6 +209,14 @@ def _numbers(one: record.Record) -> dict[str, Any]:
     }
 
 
+def _score(header: Mapping[str, Any], answer: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The published score of a page, with what decides whether it can be compared; None where it tells none."""
+    score = header.get("score")
+    if not isinstance(score, dict):
+        return None
+    return score | {"level": answer.get("level"), "days": answer.get("days")}
+
+
 def said(
     job: Job, before: dict[str, Any] | None, parts: Mapping[str, Any], level: Any
 ) -> dict[str, Any] | None:
@@ -215,15 +224,19 @@ def said(
     if before is None:
         return None
     now = dict(parts["answer"]) | {"level": level, "days": days(job, parts["header"])}
-    result = {key: value for key, value in before.items() if key not in ("points", "answer")}
+    result = {key: value for key, value in before.items() if key not in ("points", "answer", "score")}
     if not before["found"]:
         return result
     then = before["answer"]
     moved = change(now, then, customers=before["customers"])
+    score, score_then = _score(parts["header"], now), before.get("score")
+    if moved.kind == "not_comparable" and score is not None and score_then is not None:
+        # the headline is about something else each time; the score that both publish is not
+        result["score"] = _of_scores(score, score_then, before["customers"])
     kept = ("verdict", "verdict_words", "answer", "value", "low", "high")
     return result | {
         "change": asdict(moved),
-        "sentence": _sentence(moved, now, then),
+        "sentence": " ".join(filter(None, [_sentence(moved, now, then), result.get("score", "")])),
         "then": {key: then.get(key) for key in kept},
     }
 
@@ -240,6 +253,21 @@ def _sentence(moved: Change, now: Mapping[str, Any], then: Mapping[str, Any]) ->
     if moved.difference is None:
         return f"{verdict}; a difference between {span}, {_beyond(moved.kind)}."
     return f"{verdict}; {_amount(moved.difference, now, sign=True)} ({span}), {_beyond(moved.kind)}."
+
+
+def _of_scores(now: Mapping[str, Any], then: Mapping[str, Any], customers: str) -> str:
+    """Whether the published score itself moved; empty where that cannot be said either."""
+    moved = change(now, then, customers=customers)
+    if moved.kind == "not_comparable":
+        return ""
+    values = " then, ".join(
+        _amount(one["value"], now, sign=one.get("unit") == "points") for one in (then, now)
+    )
+    lead = f"{now['effect']} itself: {values} now"
+    if moved.difference is None:
+        return f"{lead}, {_beyond(moved.kind)}."
+    difference = _amount(moved.difference, now, sign=True)
+    return f"{lead}; {difference} ({_span(moved.low, moved.high, now)}), {_beyond(moved.kind)}."
 
 
 def _beyond(kind: Kind) -> str:

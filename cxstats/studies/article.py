@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         Section,
         Table,
     )
+    from cxstats.methods.intervals import Estimate
     from cxstats.survey import Survey
 
 __all__ = ["Article", "Sections", "compose"]
@@ -102,6 +103,7 @@ def compose(
     missing: Mapping[str, str] | None = None,
     previous: str = "",
     ledger: Any = None,
+    score: Estimate | None = None,
 ) -> Result:
     """The parts of a study's page from its numbers, its sentences and its figures.
 
@@ -114,6 +116,7 @@ def compose(
     missing : why a section is empty, where the data says more than ``sections`` does.
     previous : what the wave before showed.
     ledger : of the rows the study used; the survey's by default.
+    score : the published score, where the page is about one.
     """
     from cxstats.display import parts
 
@@ -132,6 +135,9 @@ def compose(
             data_as_of_text=sentences.as_of(survey),
             simulated=survey.simulated,
             n_text=sentences.n_text(numbers),
+            score=None
+            if score is None
+            else parts.Score(numbers.metric.short, score.value, score.low, score.high, numbers.metric.unit),
         ),
         answer=parts.Answer(findings[0], previous=previous, previous_label="The wave before"),
         main_points=parts.MainPoints(sentences.main_points(numbers)),

@@ -212,6 +212,31 @@ def test_old_and_new_stand_side_by_side_on_page_and_index(ready, says) -> None:
     assert "What was found then and now" in analyst
 
 
+def test_where_headlines_differ_the_published_scores_are_compared(ready, says) -> None:
+    scores = [
+        {"effect": "NPS", "value": value, "low": value - 2, "high": value + 2, "unit": "points"}
+        for value in (31.0, 38.0)
+    ]
+    says |= {
+        "header": {"period_text": "October–December 2024", "score": scores[0]},
+        "answer": {"effect": "change in NPS since W1"},
+    }
+    assert go(ready, "q4").status == "ok"
+    says |= {
+        "header": {"period_text": "January–March 2025", "score": scores[1]},
+        "answer": {"effect": "change in NPS since W2"},
+    }
+    outcome = go(ready, "q1", compare_with="2024-Q4")
+    text = " ".join(outcome.page.read_text(encoding="utf-8").split())
+    # (±2)² + (±2)²: 7 ± 2.83
+    said = (
+        "NPS itself: +31.0 points then, +38.0 points now; +7.0 points (+4.2 to +9.8), higher beyond chance."
+    )
+    assert said in text
+    (card,) = record.cards(ready.out)
+    assert said in card["comparison"]["sentence"]
+
+
 def test_what_was_found_before_is_part_of_what_a_report_is_made_from(ready, says) -> None:
     says |= {
         "header": {"period_text": "October–December 2024"},

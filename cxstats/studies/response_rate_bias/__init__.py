@@ -124,6 +124,7 @@ def response_rate_bias(
         more=more,
         missing=_missing(numbers),
         ledger=survey.ledger.of(numbers.metric.key),
+        score=numbers.published,
     )
 
 

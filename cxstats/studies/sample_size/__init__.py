@@ -119,4 +119,5 @@ def sample_size(
         more={"score": sentences.notes(numbers)},
         previous=sentences.previous(numbers),
         ledger=survey.ledger.of(numbers.metric.key),
+        score=numbers.total,
     )

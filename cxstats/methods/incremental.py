@@ -71,7 +71,8 @@ class Race:
     events_per_column : events (or non-events, if fewer) for each of them.
     simplified : whether straight lines and a penalty stand in for curves because events are few.
     predictions : cross-fitted chances of the event, one column per rule ("known", each score, "all") and one
-        row per customer judged, with ``event``, ``weight`` and ``part``, for calibration and decision curves.
+        row per customer judged, with ``event``, ``weight``, ``part`` and ``row`` (its place in the rows given), for
+        calibration and decision curves.
     weightless : customers whose weight is 0: they stand for nobody, and train and judge nothing.
     """
 
@@ -308,6 +309,7 @@ class _Prepared:
     blocks: dict[str, Block]
     few_events: bool
     customer: np.ndarray
+    row: np.ndarray
     also: pd.Series | None
 
     @property
@@ -370,7 +372,9 @@ def _prepared(rows, scores, outcome, known, part, weight, keep_missing, also=Non
             f"all customers gave the same answer to {join_words(empty)}: it cannot tell them apart"
         )
     customer = used["customer"].to_numpy() if "customer" in used.columns else np.arange(len(used))
-    return _Prepared(event, mass, codes, made, few, customer, None if also is None else used[also])
+    return _Prepared(
+        event, mass, codes, made, few, customer, np.flatnonzero(keep), None if also is None else used[also]
+    )
 
 
 def _require_events(event: np.ndarray, where: str) -> None:
@@ -562,5 +566,10 @@ def _predictions(prepared: _Prepared, at, base, scores, everyone) -> pd.DataFram
     rules |= {name: [*base, name] for name in scores} | {"all": everyone}
     table = pd.DataFrame({name: expit(at(names).prediction) for name, names in rules.items()})
     judged = table.notna().all(axis=1)
-    own = {"event": prepared.event > 0.5, "weight": prepared.weight, "part": prepared.part}
+    own = {
+        "event": prepared.event > 0.5,
+        "weight": prepared.weight,
+        "part": prepared.part,
+        "row": prepared.row,
+    }
     return table.assign(**own)[judged].reset_index(drop=True)

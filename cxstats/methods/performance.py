@@ -21,11 +21,13 @@ __all__ = [
     "Calibration",
     "DecisionCurve",
     "Gains",
+    "Ranking",
     "average_precision",
     "brier_score",
     "calibration_of",
     "decision_curve",
     "gains",
+    "ranking",
 ]
 
 
@@ -134,10 +136,149 @@ def average_precision(
     0.8333
     """
     table = _by_prediction(prediction, event, n, None)
-    hits, reached = np.cumsum(table["events"]), np.cumsum(table["n"])
-    if not hits.iloc[-1] > 0:
+    if not table["events"].sum() > 0:
         raise ValueError("nobody had the event: precision has no recall to be averaged over")
-    return float(np.sum(table["events"] / hits.iloc[-1] * (hits / reached)))
+    return _precision(table["n"].to_numpy(), table["events"].to_numpy())
+
+
+Triple = tuple[float, float, float]
+"""A value and its limits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """How good a list in the order of a prediction is, each with its limits.
+
+    Attributes
+    ----------
+    lift : how many times more events the top ``share`` of the list holds than a list by chance.
+    value_lift : the same of what the customers with the event are worth; None where no value is known.
+    average_precision : see :func:`average_precision`; ``base_rate`` is what chance gives.
+    share, level : as given.
+    """
+
+    lift: Triple
+    value_lift: Triple | None
+    average_precision: Triple
+    base_rate: float
+    share: float
+    level: float
+
+
+def ranking(
+    prediction: Sequence[float] | np.ndarray,
+    event: Sequence[bool] | np.ndarray,
+    *,
+    part: Sequence[int] | np.ndarray,
+    value: Sequence[float] | np.ndarray | None = None,
+    share: float = 0.1,
+    level: float = 0.95,
+) -> Ranking:
+    """Lift, value-weighted lift and average precision, with the delete-a-part jackknife of who is judged.
+
+    Parameters
+    ----------
+    prediction : shape (n,), high where the event is likely. event : shape (n,).
+    part : part of each customer, shape (n,), two or more; repeated customers are in one part.
+    value : what each customer is worth, 0 or more; missing where not known: those take no part in the value's lift.
+    share : of the list that is contacted, above 0 and at most 1.
+
+    Returns
+    -------
+    Ranking. The limits hold the rule as it was trained: what other training customers would have given is not in them.
+
+    Raises
+    ------
+    ValueError : nobody with the event, columns of different length, one part only, a negative value.
+
+    Examples
+    --------
+    >>> chance, left = [0.9, 0.8, 0.3, 0.2, 0.1, 0.1], [True, False, True, False, False, False]
+    >>> found = ranking(chance, left, part=[0, 1, 2, 3, 4, 5], share=0.5)
+    >>> round(found.lift[0], 2), round(found.average_precision[0], 3)
+    (2.0, 0.833)
+    """
+    level = checked("level", level, Level)
+    if not 0 < share <= 1:
+        raise ValueError(f"share must be above 0 and at most 1, but is {share}")
+    code = pd.factorize(np.asarray(part), sort=True)[0]
+    happened = np.asarray(event, dtype=float)
+    if len(code) != len(happened):
+        raise ValueError("predictions, events and parts must be columns of the same length")
+    if code.max(initial=0) < 1:
+        raise ValueError("the limits need customers in two parts or more")
+    everyone = _by_part(prediction, happened, code, None)
+    if not happened.sum() > 0:
+        raise ValueError("nobody had the event: there is nothing that a list could reach")
+    worth = None
+    if value is not None:
+        amount = np.asarray(value, dtype=float)
+        known = np.isfinite(amount)
+        if np.any(amount[known] < 0):
+            raise ValueError("values must be 0 or more")
+        if (amount[known] * happened[known]).sum() > 0 and len(np.unique(code[known])) > 1:
+            held = _by_part(
+                np.asarray(prediction, dtype=float)[known], happened[known], code[known], amount[known]
+            )
+            worth = _with_limits(held, lambda n, events, value: _lift(n, value, share), level)
+    return Ranking(
+        lift=_with_limits(everyone, lambda n, events, value: _lift(n, events, share), level),
+        value_lift=worth,
+        average_precision=_with_limits(everyone, lambda n, events, value: _precision(n, events), level),
+        base_rate=float(happened.mean()),
+        share=share,
+        level=level,
+    )
+
+
+def _by_part(prediction, event: np.ndarray, part: np.ndarray, value: np.ndarray | None):
+    """Place of each customer in the list (equal predictions share one), with part, event and worth; how many places."""
+    prediction = np.asarray(prediction, dtype=float)
+    if len(prediction) != len(event):
+        raise ValueError("predictions and events must be columns of the same length")
+    if np.any(~np.isfinite(prediction)):
+        raise ValueError(f"{int(np.sum(~np.isfinite(prediction)))} predictions are missing or not finite")
+    levels, place = np.unique(-prediction, return_inverse=True)
+    return place, part, event, np.zeros(len(event)) if value is None else event * value, len(levels)
+
+
+def _with_limits(held, measure, level: float) -> Triple:
+    """A measure of the list, with t limits from leaving out a part at a time."""
+    from scipy import stats
+
+    place, part, event, worth, size = held
+    tallies = [np.bincount(place, weights=w, minlength=size) for w in (np.ones(len(event)), event, worth)]
+    without = []
+    for j in np.unique(part):
+        mine = part == j
+        less = [
+            whole - np.bincount(place[mine], weights=w, minlength=size)
+            for whole, w in zip(tallies, (np.ones(mine.sum()), event[mine], worth[mine]), strict=True)
+        ]
+        without.append(measure(*less))
+    again = np.array(without)
+    k, value = len(again), measure(*tallies)
+    error = np.sqrt((k - 1) / k * ((again - again.mean()) ** 2).sum())
+    half = stats.t.ppf((1 + level) / 2, k - 1) * error
+    return float(value), float(max(value - half, 0.0)), float(value + half)
+
+
+def _lift(n: np.ndarray, hits: np.ndarray, share: float) -> float:
+    """Share of the hits in the top of the list over the share of the customers there; ties fit in part."""
+    total = hits.sum()
+    if not total > 0:
+        return float("nan")
+    reached = np.interp(share * n.sum(), np.r_[0, np.cumsum(n)], np.r_[0, np.cumsum(hits)])
+    return float(reached / total / share)
+
+
+def _precision(n: np.ndarray, events: np.ndarray) -> float:
+    hits, reached = np.cumsum(events), np.cumsum(n)
+    if not hits[-1] > 0:
+        return float("nan")
+    return float(
+        np.sum(events / hits[-1] * np.divide(hits, reached, out=np.zeros_like(hits), where=reached > 0))
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,12 +394,14 @@ def calibration_of(
     *,
     groups: int = 10,
     level: float = 0.95,
+    part: Sequence[int] | np.ndarray | None = None,
 ) -> Calibration:
     """Calibration intercept, slope and curve (Cox 1958; Van Calster et al. 2016).
 
     Parameters
     ----------
     chance : predicted chances of customers the rule was not trained on, strictly between 0 and 1. event : what came.
+    part : part of each row; where customers stand in several rows, standard errors are those of sums over parts.
 
     Raises
     ------
@@ -275,8 +418,9 @@ def calibration_of(
         raise ValueError("nobody, or everybody, had the event: calibration cannot be judged")
     logit = np.log(p / (1 - p))
     family = Binomial()
-    slope = GLM(y, np.column_stack([np.ones(len(y)), logit]), family=family).fit()
-    large = GLM(y, np.ones((len(y), 1)), family=family, offset=logit).fit()
+    errors = {} if part is None else {"cov_type": "cluster", "cov_kwds": {"groups": np.asarray(part)}}
+    slope = GLM(y, np.column_stack([np.ones(len(y)), logit]), family=family).fit(**errors)
+    large = GLM(y, np.ones((len(y), 1)), family=family, offset=logit).fit(**errors)
     code = _groups_of(p, np.ones(len(p)), groups)
     size = np.bincount(code)
     had = np.bincount(code, weights=y)

@@ -7,8 +7,16 @@ from itertools import permutations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
-from cxstats.methods.performance import average_precision, brier_score, calibration_of, decision_curve, gains
+from cxstats.methods.performance import (
+    average_precision,
+    brier_score,
+    calibration_of,
+    decision_curve,
+    gains,
+    ranking,
+)
 
 I = np.arange(750)  # noqa: E741
 CHANCE = ((I * 37) % 100 + 0.5) / 100
@@ -111,3 +119,67 @@ def test_calibration_recovers_what_was_done_to_the_chances():
 def test_bad_input(call, word):
     with pytest.raises(ValueError, match=word):
         call()
+
+
+def test_ranking_is_lift_and_precision_with_a_part_left_out_at_a_time():
+    part, worth = (I * 13) % 20, 1.0 + (I * 7) % 50
+    found = ranking(CHANCE, EVENT, part=part, value=worth)
+    measures = {
+        "lift": lambda keep: gains(CHANCE[keep], EVENT[keep]).lift(0.1),
+        "value_lift": lambda keep: gains(CHANCE[keep], EVENT[keep], value=worth[keep]).lift(0.1, of="value"),
+        "average_precision": lambda keep: average_precision(CHANCE[keep], EVENT[keep]),
+    }
+    for name, measure in measures.items():
+        value, low, high = getattr(found, name)
+        assert value == pytest.approx(measure(np.ones(750, dtype=bool)))
+        again = np.array([measure(part != j) for j in range(20)])
+        half = stats.t.ppf(0.975, 19) * np.sqrt(19 / 20 * ((again - again.mean()) ** 2).sum())
+        assert (low, high) == pytest.approx((value - half, value + half))
+    assert found.base_rate == pytest.approx(EVENT.mean())
+
+
+def test_ranking_where_values_are_missing_or_nobody_is_worth_anything():
+    part, worth = I % 20, np.where(I % 3 == 0, np.nan, 5.0)
+    held = np.isfinite(worth)
+    found = ranking(CHANCE, EVENT, part=part, value=worth)
+    assert found.value_lift[0] == pytest.approx(gains(CHANCE[held], EVENT[held]).lift(0.1))
+    assert ranking(CHANCE, EVENT, part=part, value=np.zeros(750)).value_lift is None
+    with pytest.raises(ValueError, match="two parts"):
+        ranking(CHANCE, EVENT, part=np.zeros(750))
+    with pytest.raises(ValueError, match="0 or more"):
+        ranking(CHANCE, EVENT, part=part, value=np.full(750, -1.0))
+    with pytest.raises(ValueError, match="nobody had the event"):
+        ranking(CHANCE, np.zeros(750), part=part)
+
+
+def test_calibration_of_repeated_rows_is_no_surer():
+    once = calibration_of(CHANCE, EVENT)
+    clustered = calibration_of(np.tile(CHANCE, 4), np.tile(EVENT, 4), part=np.tile(I, 4))
+    naive = calibration_of(np.tile(CHANCE, 4), np.tile(EVENT, 4))
+    assert naive.slope[1] == pytest.approx(once.slope[1] / 2, rel=1e-6)
+    alone = calibration_of(CHANCE, EVENT, part=I)
+    for name in ("slope", "intercept"):
+        assert getattr(clustered, name) == pytest.approx(getattr(alone, name), rel=0.002)
+
+
+@pytest.mark.simulation
+def test_limits_of_lift_and_precision_hold_the_truth():
+    rng, runs, n = np.random.default_rng(3), 300, 1500
+
+    def company(n):
+        x = rng.normal(size=n)
+        return x, rng.random(n) < 1 / (1 + np.exp(2.2 - x)), np.exp(0.3 * rng.normal(size=n) + 0.3 * x)
+
+    x, left, worth = company(2_000_000)
+    truth = (
+        gains(x, left).lift(0.1),
+        gains(x, left, value=worth).lift(0.1, of="value"),
+        average_precision(x, left),
+    )
+    inside = np.zeros(3)
+    for _ in range(runs):
+        x, left, worth = company(n)
+        found = ranking(x, left, part=np.arange(n) % 64, value=worth)
+        for i, (_, low, high) in enumerate((found.lift, found.value_lift, found.average_precision)):
+            inside[i] += low <= truth[i] <= high
+    assert np.all(np.abs(inside / runs - 0.95) < 2.5 * np.sqrt(0.95 * 0.05 / runs)), inside / runs

@@ -112,6 +112,7 @@ def predictive_validity(
         "race": figures.pairs_table(numbers),
         "cuts": figures.partitions_table(numbers),
         "time": figures.hazard_table(numbers),
+        "decision": figures.lists_table(numbers),
     }
     for name, table in tables.items():
         if table is not None:

@@ -9,9 +9,9 @@ from cxstats.display.parts import Figure, Table
 from cxstats.studies.pictures import Source, alt_text, level_of
 from cxstats.studies.predictive_validity.numbers import Numbers
 from cxstats.studies.predictive_validity.sentences import KNOWN, customers, money_text
-from cxstats.words import number, percent, share, signed
+from cxstats.words import interval, number, percent, share, signed
 
-__all__ = ["decision", "profit"]
+__all__ = ["decision", "lists_table", "profit"]
 
 
 def decision(numbers: Numbers, source: Source) -> Figure:
@@ -80,6 +80,45 @@ def decision(numbers: Numbers, source: Source) -> Figure:
             "Net benefit by threshold", [f"from {r[0]}: known {r[1]}, all scores {r[-2]}" for r in rows[:4]]
         ),
         source=source.line(customers(numbers)),
+    )
+
+
+def lists_table(numbers: Numbers) -> Table | None:
+    """How good a list of customers in the order of each rule is: lift, value, precision."""
+    if not numbers.lists:
+        return None
+    names = {"known": KNOWN} | {c.metric.key: f"With {c.metric.short}" for c in numbers.contenders}
+    names |= {"all": "With all scores"} if len(numbers.contenders) > 1 else {}
+    first = numbers.lists["known"]
+    valued = first.value_lift is not None
+    told = [
+        (
+            name,
+            number(found.lift[0], 1),
+            interval(*found.lift[1:], digits=1),
+            *((number(found.value_lift[0], 1), interval(*found.value_lift[1:], digits=1)) if valued else ()),
+            number(found.average_precision[0], 3),
+            interval(*found.average_precision[1:], digits=3),
+        )
+        for name, found in ((name, numbers.lists[key]) for key, name in names.items())
+    ]
+    level = f"{level_of(numbers)} interval"
+    return Table(
+        "A list of customers, those most at risk first",
+        (
+            "Order of the list",
+            "Lift of top tenth",
+            level,
+            *(("Lift in value", level) if valued else ()),
+            "Average precision",
+            level,
+        ),
+        tuple(told),
+        notes="Lift: how many times more events than by chance in the top tenth of the list; ties count in part. "
+        + ("Lift in value: the same of the recorded value of those customers. " if valued else "")
+        + f"Average precision: share with the event among those listed, averaged over the events; by chance "
+        f"{number(first.base_rate, 3)}, the base rate. Intervals: of the customers judged, one rule at a time, the rules as "
+        "they were trained.",
     )
 
 

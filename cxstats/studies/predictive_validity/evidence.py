@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cxstats.methods.incremental import FEWEST_EVENTS, Race, race, temporal_race
-from cxstats.methods.performance import DecisionCurve, decision_curve
+from cxstats.methods.performance import DecisionCurve, Ranking, decision_curve, ranking
 from cxstats.methods.predictors import predictor_block
 from cxstats.methods.reliability import disattenuated_auc, retest_reliability
 from cxstats.methods.survival import (
@@ -38,6 +38,7 @@ __all__ = [
     "VALUE",
     "decision",
     "later",
+    "lists",
     "one_each",
     "silence",
     "steadiness",
@@ -286,6 +287,27 @@ def worth(rows: pd.DataFrame, chosen: Settings) -> tuple[float, bool]:
     if VALUE in rows.columns and rows[VALUE].notna().any():
         return float(rows[VALUE].astype(float).mean()), True
     return float("nan"), False
+
+
+def lists(
+    answered: pd.DataFrame, predictions: pd.DataFrame, rules: Sequence[str], chosen: Settings
+) -> dict[str, Ranking]:
+    """How good a list in the order of each rule is, also by what customers are worth where that is recorded.
+
+    Parameters
+    ----------
+    answered : rows that were given to the race. predictions : of the race.
+    """
+    value = None
+    if VALUE in answered.columns:
+        value = answered[VALUE].astype(float).to_numpy(na_value=np.nan)[predictions["row"].to_numpy()]
+        value = None if np.any(value < 0) else value  # who costs more than they bring has no lift
+    return {
+        name: ranking(
+            predictions[name], predictions["event"], part=predictions["part"], value=value, level=chosen.level
+        )
+        for name in rules
+    }
 
 
 def decision(

@@ -8,7 +8,7 @@ from cxstats.display import plots
 from cxstats.display.parts import Figure, Table
 from cxstats.findings import Verdict
 from cxstats.studies.pictures import Source, alt_text, level_of
-from cxstats.studies.predictive_validity.decision_figures import decision, profit
+from cxstats.studies.predictive_validity.decision_figures import decision, lists_table, profit
 from cxstats.studies.predictive_validity.numbers import Numbers
 from cxstats.studies.predictive_validity.sentences import (
     KNOWN,
@@ -41,7 +41,7 @@ from cxstats.words import (
 if TYPE_CHECKING:
     from cxstats.studies.predictive_validity.numbers import Contender, GivenAway
 
-__all__ = ["all_figures", "hazard_table", "pairs_table", "partitions_table"]
+__all__ = ["all_figures", "hazard_table", "lists_table", "pairs_table", "partitions_table"]
 
 
 def all_figures(numbers: Numbers, source: Source) -> dict[str, Figure]:
@@ -157,7 +157,7 @@ def _race(numbers: Numbers, source: Source) -> Figure:
 
 def _race_table(numbers: Numbers) -> Table:
     race, margin = numbers.race, numbers.settings.margin
-    shapley, lift = race.shapley["value"], numbers.lift
+    shapley = race.shapley["value"]
 
     def line(key, name, auc, gain, first="", place="", verdict="") -> tuple[str, ...]:
         row = race.gains.loc[key] if key in race.gains.index else None
@@ -171,7 +171,6 @@ def _race_table(numbers: Numbers) -> Table:
             first,
             place,
             number(shapley[key], 3) if key in shapley.index else "",
-            number(lift[key], 1),
             gain_text(row["apparent"]) if row is not None else "",
             gain_text(row["optimism_corrected"]) if row is not None else "",
         )
@@ -206,7 +205,6 @@ def _race_table(numbers: Numbers) -> Table:
             "Came first",
             "Place",
             "Shapley share",
-            "Lift of top tenth",
             "Gain as trained",
             "Less optimism",
         ),
@@ -214,8 +212,7 @@ def _race_table(numbers: Numbers) -> Table:
         notes="A score alone is taken as it is, with DeLong's interval; what was known, and all scores together, are rules, "
         "each customer judged by one that was trained on others. Gains of the scores hold together; that of all together "
         "is as wide, and no part of the headline. Came first: share of resamples of customers. Place: places it can hold "
-        "in the ranking of gains. Shapley shares divide the AUC above 0.5 of the rule of everything, whose scores overlap. Lift: "
-        "how many times more events than by chance among the tenth of customers most at risk, with what was known.",
+        "in the ranking of gains. Shapley shares divide the AUC above 0.5 of the rule of everything, whose scores overlap.",
     )
 
 

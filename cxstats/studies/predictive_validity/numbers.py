@@ -11,7 +11,7 @@ from cxstats.methods.association import Association
 from cxstats.methods.cutpoints import Cutpoints
 from cxstats.methods.discrimination import AucComparison
 from cxstats.methods.incremental import NestedTest, Race
-from cxstats.methods.performance import BrierScore, Calibration, DecisionCurve
+from cxstats.methods.performance import BrierScore, Calibration, DecisionCurve, Ranking
 from cxstats.methods.ranks import RankSets
 from cxstats.methods.reliability import Disattenuated, Reliability
 from cxstats.methods.survival import CoxFit, IncidenceCurves, SurvivalCurves
@@ -246,7 +246,7 @@ class Numbers:
     rules of what was "known" and of "all" scores by themselves; ``together`` is what all scores add, its limits as wide as
     those of each; its verdict is no part of the headline's. ``asked`` are the names of the metrics asked for, also of
     those that do not race. ``n_for_margin`` customers tell a gain of nothing from the margin in 80 of 100 surveys,
-    ``n_for_gap`` the best gain, as seen, from the margin.
+    ``n_for_gap`` the best gain, as seen, from the margin. ``lists`` says how good a list in the order of each rule is.
     """
 
     settings: Settings
@@ -267,7 +267,7 @@ class Numbers:
     silence: Silence | None
     calibration: Calibration | None
     brier: BrierScore | None
-    lift: dict[str, float]
+    lists: dict[str, Ranking]
     decision: DecisionCurve | None
     money: Money | None
     timing: Timing | None

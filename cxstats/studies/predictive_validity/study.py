@@ -36,7 +36,7 @@ from cxstats.methods.association import Association, association, score_outcome
 from cxstats.methods.cutpoints import Cutpoints, cutpoints
 from cxstats.methods.discrimination import AucComparison, discrimination
 from cxstats.methods.incremental import NestedTest, Race, nested_test, race
-from cxstats.methods.performance import Calibration, brier_score, calibration_of, gains
+from cxstats.methods.performance import Calibration, brier_score, calibration_of
 from cxstats.methods.ranks import RankSets, rank_sets
 from cxstats.parameters import Count, Level, Seed, Share, checked
 from cxstats.studies.predictive_validity import evidence, stops
@@ -247,9 +247,9 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
         weighted=evidence.weighted(survey, answered, chosen, family, missing),
         later=evidence.later(survey, rows, chosen, family, missing),
         silence=evidence.silence(survey, rows, chosen, missing),
-        calibration=_calibration(predictions, chosen.level),
+        calibration=_calibration(predictions, chosen.level, shared["repeated"]),
         brier=brier_score(predictions["all"], predictions["event"]),
-        lift={name: gains(predictions[name], predictions["event"]).lift(0.1) for name in everything},
+        lists=evidence.lists(answered, predictions, everything, chosen),
         decision=curve,
         money=money,
         timing=evidence.timing(survey, rows, chosen, best, missing),
@@ -275,19 +275,24 @@ def _nothing(
          "decision", "money", "timing", "n_for_margin", "n_for_gap")
     )  # fmt: skip
     return Numbers(
-        **shared, **empty, verdict=stop.verdict, contenders=(), pairs=(), rules={}, lift={}, steadiness=(),
+        **shared, **empty, verdict=stop.verdict, contenders=(), pairs=(), rules={}, lists={}, steadiness=(),
         units=units, given_away=leak, left_out_metrics=left_out, missing={"all": stop.why, "needed": stop.needed},
     )  # fmt: skip
 
 
-def _calibration(predictions: pd.DataFrame, level: float) -> Calibration | None:
+def _calibration(predictions: pd.DataFrame, level: float, repeated: bool) -> Calibration | None:
     """Of the rule with everything; None where chances are so far out that their log-odds cannot be calibrated."""
     with warnings.catch_warnings():
         warnings.simplefilter(
             "ignore"
         )  # a rule that parts some customers altogether: what is not finite is not shown
         try:
-            found = calibration_of(predictions["all"], predictions["event"], level=level)
+            found = calibration_of(
+                predictions["all"],
+                predictions["event"],
+                level=level,
+                part=predictions["part"] if repeated else None,
+            )
         except ValueError:
             return None
     return found if np.all(np.isfinite([*found.slope, found.observed_to_expected])) else None

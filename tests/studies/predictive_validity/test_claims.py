@@ -14,6 +14,7 @@ from scipy.stats import mannwhitneyu
 from statsmodels.stats.proportion import confint_proportions_2indep
 
 import cxstats as cx
+from cxstats.display.parts import Table
 
 YAML = """title: Test
 responses: {file: data.csv}
@@ -75,6 +76,7 @@ class Page:
     """The page's words, its rows as numbers, and the cross-fitted chances of each rule, computed here."""
 
     text: dict[str, str]
+    lists: dict[str, tuple[str, ...]]
     rows: pd.DataFrame
     answered: pd.DataFrame
     latest: pd.DataFrame
@@ -107,7 +109,8 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Page:
         for name in ("answer", "main_points", "need_to_know", "limits", "method")
     }
     text = {name: re.sub("[\xa0\u202f]", " ", words) for name, words in text.items()}
-    return Page(text, raw, answered, latest, chances, areas)
+    lists = next(part for part in study.section("decision").parts if isinstance(part, Table))
+    return Page(text, {row[0]: row[1:] for row in lists.rows}, raw, answered, latest, chances, areas)
 
 
 def natural_spline(x: np.ndarray) -> np.ndarray:
@@ -276,6 +279,21 @@ def test_profit_at_the_costs_given(page: Page) -> None:
         more = profit(rule) - profit("known")
         found = re.search(rf"With {label} ([+−][\d,]+)", words)
         assert float(found[1].replace(",", "").replace("−", "-")) == pytest.approx(more, abs=0.5001)
+
+
+def test_a_list_of_those_most_at_risk(page: Page) -> None:
+    event, worth = page.answered["left"].to_numpy(), page.answered["worth"].to_numpy()
+    for rule, label in (("known", "Known without asking"), ("nps", "With NPS"), ("all", "With all scores")):
+        chance = page.chances[rule]
+        # customers asked twice have the same chance in both waves: places of a tie are shared
+        above, tied = (np.array([how(chance, c).sum() for c in chance]) for how in (np.greater, np.isclose))
+        fits = np.clip((len(event) / 10 - above) / tied, 0, 1)
+        lift = (event @ fits) / event.sum() / 0.1
+        value = ((event * worth) @ fits) / (event @ worth) / 0.1
+        reached = [chance >= c - 1e-12 for c in chance[event]]
+        precision = np.mean([event[who].mean() for who in reached])
+        found = page.lists[label]
+        assert (found[0], found[2], found[4]) == (f"{lift:.1f}", f"{value:.1f}", f"{precision:.3f}")
 
 
 def test_how_steady_answers_are(page: Page) -> None:

@@ -44,7 +44,7 @@ def test_gains_judged_otherwise_and_together_are_as_wide_as_those_of_the_race(
     for race in (numbers.weighted, numbers.later):
         for row in race.gains.loc[["nps", "csat", "ces"]].itertuples():
             assert (row.high - row.low) / 2 == pytest.approx(t * row.standard_error)
-    gain, low, high = numbers.together
+    _, low, high = numbers.together
     assert (high - low) / 2 == pytest.approx(t * numbers.race.gains.loc["all", "standard_error"])
     assert numbers.together_verdict is judge(low, high, numbers.settings.margin)
     best = numbers.best

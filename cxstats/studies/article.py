@@ -127,10 +127,10 @@ def compose(
         figures=figures,
         header=parts.Header(
             study=study,
-            measure=measure,
+            measure=" · ".join(filter(None, (measure, survey.part))),
             survey_title=survey.title,
             period_text=sentences.period(numbers, survey),
-            population=survey.population,
+            population=survey.description.population or "",  # which part of it stands beside the measure
             facts=tuple(parts.Fact(*fact) for fact in sentences.facts(numbers, survey)),
             data_as_of_text=sentences.as_of(survey),
             simulated=survey.simulated,

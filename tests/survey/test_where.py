@@ -20,7 +20,9 @@ ROWS = (
     "f,2025-01-02,2025-01-01,2,CH,Y\n"
     "a,2025-01-03,2025-01-04,7,AT,X\n"
 )
-GROUPS = "groups:\n  country: {column: land, labels: {DE: Germany, AT: Austria, CH: Austria}}\n  brand: brand\n"
+GROUPS = (
+    "groups:\n  country: {column: land, labels: {DE: Germany, AT: Austria, CH: Austria}}\n  brand: brand\n"
+)
 
 
 @pytest.fixture
@@ -139,3 +141,11 @@ def test_unknown_labels_and_groups_are_refused_with_what_there_is(path):
 def test_a_part_of_a_simulated_company_has_no_known_truth(brazil):
     with pytest.raises(AttributeError, match="known truth"):
         _ = brazil.truth
+
+
+def test_page_and_index_tell_parts_apart(brazil):
+    study = cx.sample_size(brazil, metric="nps")
+    assert study.header.measure == "Net promoter score (NPS) · Country: Brazil"
+    assert study.header.population == "Retail customers in five countries"
+    assert study.header.score.value == pytest.approx(study.numbers.total.value)
+    assert "(Country: Brazil)" in " ".join(study.need_to_know.to_text().split())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from cxstats.progress import steps
 from cxstats.studies.article import Article, Sections, compose
 from cxstats.studies.extreme_response_bias.numbers import Settings
 from cxstats.studies.extreme_response_bias.study import SMALLEST_GROUP, measure, settings
@@ -113,7 +114,8 @@ def extreme_response_bias(
         replicates=replicates,
         seed=seed,
     )
-    numbers = measure(survey, chosen)
+    with steps("Response style", "counting", "groups made alike", "differences", "other evidence"):
+        numbers = measure(survey, chosen)
     source = Source(survey.title, sentences.period(numbers, survey), survey.simulated)
     drawn = figures.all_figures(numbers, source)
     more: dict[str, list[Any]] = {

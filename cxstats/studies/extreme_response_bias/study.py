@@ -46,6 +46,7 @@ from cxstats.methods.latent_metric import default_neutral
 from cxstats.methods.ordinal import location_scale
 from cxstats.metrics import Metric, Scale
 from cxstats.parameters import Count, Level, Margin, Seed, checked
+from cxstats.progress import step
 from cxstats.studies.extreme_response_bias import mix
 from cxstats.studies.extreme_response_bias.gaps import LEAST_CATEGORIES, Gaps
 from cxstats.studies.extreme_response_bias.numbers import (
@@ -143,6 +144,7 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
     """
     from cxstats.studies.extreme_response_bias import culture, designs
 
+    step("counting")
     metric = survey.metric(chosen.metric)
     waves = (chosen.wave,) if chosen.wave else None
     cells, matrix = _answered(survey, metric, chosen.group, waves)
@@ -169,10 +171,12 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
     means = group_means(
         cells, metric, score=metric.key, group=chosen.group, labels=labels, matrix=matrix, level=chosen.level
     )
+    step("groups made alike")
     answers = mix.answers_of(
         survey, metric, chosen.group, labels, reference,
         mix=chosen.mix, waves=waves, n_replicates=chosen.replicates, seed=chosen.seed,
     )  # fmt: skip
+    step("differences")
     gaps = Gaps(metric, chosen, answers, labels, reference, means)
     pairs = gaps.pairs()
     ranked = sorted(pairs, key=lambda p: (not p.fitted, -abs(p.raw.value) / (p.raw.high - p.raw.low)))
@@ -200,6 +204,7 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
         critical=gaps.critical,
         how_replicated=answers.how,
     )
+    step("other evidence")
     return culture.with_culture(survey, designs.with_evidence(survey, numbers, gaps))
 
 

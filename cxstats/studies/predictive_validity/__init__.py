@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from cxstats.progress import steps
 from cxstats.studies.article import Article, Sections, compose
 from cxstats.studies.pictures import Source
 from cxstats.studies.predictive_validity.numbers import Numbers, Settings
@@ -105,7 +106,18 @@ def predictive_validity(
         smallest_group=smallest_group,
         seed=seed,
     )
-    numbers = measure(survey, chosen)
+    with steps(
+        "Predictive validity",
+        "customers",
+        "race",
+        "scores against each other",
+        "weights",
+        "later wave",
+        "silence",
+        "time",
+        "steadiness",
+    ):
+        numbers = measure(survey, chosen)
     source = Source(survey.title, sentences.period(numbers, survey), survey.simulated)
     more: dict[str, list[Any]] = {name: [note] for name, note in sentences.section_notes(numbers).items()}
     tables = {

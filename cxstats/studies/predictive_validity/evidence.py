@@ -20,6 +20,7 @@ from cxstats.methods.survival import (
     dynamic_auc,
     survival_curves,
 )
+from cxstats.progress import step
 from cxstats.studies.predictive_validity.numbers import (
     Contender,
     Money,
@@ -72,6 +73,7 @@ def weighted(
     missing: dict[str, str],
 ) -> Race | None:
     """The race with weights that make those who answered stand for everyone invited."""
+    step("weights")
     if survey.n_invited is None or not survey.groups:
         missing["weighted"] = "Who did not answer is unknown, so the race is of those who answered."
         return None
@@ -104,6 +106,7 @@ def later(
     survey: Survey, rows: pd.DataFrame, chosen: Settings, common: dict[str, Any], missing: dict[str, str]
 ) -> Race | None:
     """The race with rules trained on the earlier waves and judged on the last."""
+    step("later wave")
     if not survey.wave or len(survey.wave_order) < 2 or chosen.wave is not None:
         missing["later"] = (
             "There is one wave: rules cannot be trained on an earlier one and judged on a later."
@@ -128,6 +131,7 @@ def _plainly() -> dict[str, Any]:
 
 def silence(survey: Survey, rows: pd.DataFrame, chosen: Settings, missing: dict[str, str]) -> Silence | None:
     """Whether not answering tells who has the event, beside and beyond what was known."""
+    step("silence")
     if survey.n_invited is None or rows["answered"].all():
         missing["silence"] = "Who did not answer is not in the data, or nobody stayed silent."
         return None
@@ -168,6 +172,7 @@ def timing(
     survey: Survey, rows: pd.DataFrame, chosen: Settings, best: Contender, missing: dict[str, str]
 ) -> Timing | None:
     """When the event happens, for the metric that adds most."""
+    step("time")
     metric = best.metric
     days, until = f"{chosen.outcome}_days", f"{chosen.outcome}_observed_days"
     if until not in rows.columns:
@@ -370,6 +375,7 @@ def steadiness(
     survey: Survey, rows: pd.DataFrame, chosen: Settings, contenders: Sequence[Contender]
 ) -> tuple[Steadiness, ...]:
     """How steady each score is, from customers who answered in two waves, and its AUC without that noise."""
+    step("steadiness")
     if not survey.wave or not survey.repeats or "customer" not in rows.columns or chosen.wave is not None:
         return ()
     made = []

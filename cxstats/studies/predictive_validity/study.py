@@ -39,6 +39,7 @@ from cxstats.methods.incremental import NestedTest, Race, nested_test, race
 from cxstats.methods.performance import Calibration, brier_score, calibration_of
 from cxstats.methods.ranks import RankSets, rank_sets
 from cxstats.parameters import Count, Level, Seed, Share, checked
+from cxstats.progress import step
 from cxstats.studies.predictive_validity import evidence, stops
 from cxstats.studies.predictive_validity.evidence import one_each
 from cxstats.studies.predictive_validity.numbers import (
@@ -191,6 +192,7 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
     """
     if survey.units is not None:
         return _of_units(survey, chosen)
+    step("customers")
     rows = _rows(survey, chosen)
     base = _base(survey, rows, chosen)
     shared: dict[str, Any] = {
@@ -217,6 +219,7 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
         "scores": list(racing), "outcome": chosen.outcome, "known": list(chosen.known), "level": chosen.level,
         "seed": chosen.seed,
     }  # fmt: skip
+    step("race")
     try:
         raced = race(answered, **common)
     except ValueError as error:
@@ -225,6 +228,7 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
     if stop is not None:
         return _nothing(shared, left_out, stop)
     ranked = _ranked(survey, raced, racing, chosen)
+    step("scores against each other")
     contenders, pairs = _contenders(survey, answered, chosen, raced, racing, ranked)
     best = max(contenders, key=lambda c: c.gain)
     missing: dict[str, str] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from cxstats.progress import steps
 from cxstats.studies.article import Article, Sections, compose
 from cxstats.studies.pictures import Source
 from cxstats.studies.response_rate_bias.numbers import Numbers, Settings
@@ -105,7 +106,15 @@ def response_rate_bias(
         smallest_group=smallest_group,
         seed=seed,
     )
-    numbers = measure(survey, chosen)
+    with steps(
+        "Response-rate bias",
+        "counting",
+        "weights and range",
+        "other designs",
+        "who answers",
+        "other weightings",
+    ):
+        numbers = measure(survey, chosen)
     source = Source(survey.title, sentences.period(numbers, survey), survey.simulated)
     more: dict[str, list[Any]] = {name: [note] for name, note in sentences.section_notes(numbers).items()}
     defects = weighting_figures.defect_table(numbers)

@@ -35,6 +35,7 @@ from typing import TYPE_CHECKING, Any
 
 from cxstats.findings import Verdict, judge
 from cxstats.parameters import Count, Level, Margin, Seed, checked
+from cxstats.progress import step
 from cxstats.studies.response_rate_bias import accounting, beyond, designs, evidence
 from cxstats.studies.response_rate_bias.frame import Frame, frame_of
 from cxstats.studies.response_rate_bias.numbers import (
@@ -147,6 +148,7 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
     metric = survey.metric(chosen.metric)
     if survey.units is not None:
         return _of_units(survey, metric, chosen)
+    step("counting")
     frame = frame_of(
         survey,
         score=metric.key,
@@ -239,11 +241,15 @@ def _judged(
     repeated: bool,
 ) -> Numbers:
     design = {"repeated": repeated, "design_effect": shared["design_effect"]}
+    step("weights and range")
     decided, found, made, missing = decide(frame, metric, chosen, **design)
+    step("other designs")
     found |= designs.stronger_designs(survey, frame, metric, chosen, missing, **design)
     if frame.by:
+        step("who answers")
         found |= evidence.who_answers(frame, metric, chosen, missing, repeated=repeated)
     if made is not None:
+        step("other weightings")
         found |= evidence.weighting(survey, made, chosen)
         found["robustness"] = (
             designs.robustness(made, shared["published"], chosen) if found["choices"] else None

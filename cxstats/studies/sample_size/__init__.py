@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cxstats.progress import steps
 from cxstats.studies.article import Article, Sections, compose
 from cxstats.studies.pictures import Source
 from cxstats.studies.sample_size.study import SMALLEST_GROUP, Settings, measure, settings
@@ -104,7 +105,8 @@ def sample_size(
         days=days,
         seed=seed,
     )
-    numbers = measure(survey, chosen)
+    with steps("Sample size", "waves", "groups", "intervals", "plans"):
+        numbers = measure(survey, chosen)
     source = Source(survey.title, sentences.period(numbers, survey), survey.simulated)
     return compose(
         SampleSizeStudy,

@@ -32,6 +32,7 @@ from cxstats.methods.intervals import Estimate, estimate
 from cxstats.methods.ranks import RankSets, rank_groups
 from cxstats.metrics import Metric
 from cxstats.parameters import Count, Level, Margin, Power, Seed, Share, checked
+from cxstats.progress import step
 from cxstats.studies.disclosure import hidden_groups
 from cxstats.words import amount
 
@@ -247,6 +248,7 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
     Numbers. With fewer than ``chosen.smallest_group`` answers nothing is estimated: the page then says that
     there is too little.
     """
+    step("waves")
     metric = survey.metric(chosen.metric)
     by = [chosen.metric] + ([survey.wave] if survey.wave else [])
     cells = survey.cells(by=by)
@@ -274,10 +276,13 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
     deff = float(means.design_effect[last])
     change = change_since(means, metric, chosen.level) if last > 0 else None
     correlation = change.correlation if change is not None else 0.0
+    step("groups")
     groups = _group_tables(survey, metric, chosen, here, repeats=repeats_here)
+    step("intervals")
     card, card_for, card_example = _card(counts, here.estimate, metric, groups, chosen)
     worth = float(means.effective_n[last])
     margin = chosen.margin
+    step("plans")
     return Numbers(
         n=n,
         total=here.estimate,

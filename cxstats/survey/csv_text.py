@@ -61,6 +61,7 @@ class CsvReader:
     path: Path
     where: str
     wanted: Sequence[str]
+    names: Sequence[str] | None = None
     columns: tuple[str, ...] = ()
     n_rows: int | None = None
     notes: list[str] = field(default_factory=list)
@@ -75,6 +76,8 @@ class CsvReader:
         if len(records) <= at or not any(name.strip() for name in records[at]):
             refuse("there is no header with the columns' names", where=self.where)
         self.columns = tuple(records[at])
+        if self.names is not None and len(self.names) == len(self.columns):
+            self.columns = tuple(self.names)
         self._check_names()
 
     # ---------------------------------------------------------------- what the header says

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,7 @@ from .model import (
     Wave,
     place_text,
 )
+from .preset_fill import fill_known
 from .yaml_text import Place, load
 
 __all__ = ["Description", "parse_description", "printable", "read_description"]
@@ -132,8 +133,17 @@ def parse_description(
     >>> d.slug, d.metrics()["nps"].short
     ('t', 'NPS')
     """
-    plain = _texts(mapping)
+    plain, filled = fill_known(_texts(mapping))
     problems = _Problems(source, places or {})
+    for path in _open_entries(plain):
+        problems.add(
+            path,
+            "is still open",
+            "what only you know; the comment beside it says what is asked",
+            "fill it in, or delete the line if it is not needed",
+        )
+    if problems.found:
+        raise SurveyError(problems.found)
     description = None
     try:
         description = Description.model_validate(plain)
@@ -156,7 +166,20 @@ def parse_description(
         raise SurveyError(problems.found)
     assert description is not None
     description._source, description._places = source, problems.places
+    description._filled = filled
     return description
+
+
+def _open_entries(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Entries that cxstats init left open."""
+    if value == "?":
+        yield path
+    elif isinstance(value, Mapping):
+        for key, entry in value.items():
+            yield from _open_entries(entry, (*path, key))
+    elif isinstance(value, list):
+        for i, entry in enumerate(value):
+            yield from _open_entries(entry, (*path, i))
 
 
 def _texts(value: Any) -> Any:

@@ -16,9 +16,92 @@ from .engine import Engine
 from .errors import Problem, SurveyError, did_you_mean, quoted, refuse
 from .model import Source
 
-__all__ = ["ExcelReader"]
+__all__ = ["ExcelReader", "first_rows"]
 
+_LOOK = 20  # rows by which a sheet is judged
 MAX_EXACT = 10**15  # Excel keeps 15 digits of a number and zeroes the rest
+
+
+def _as_text(value: Any) -> str | None:
+    """A cell as the text a reader of the sheet would write down."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dt.datetime):
+        return value.date().isoformat() if value.time() == dt.time() else value.isoformat(" ")
+    if isinstance(value, int | float):
+        return str(int(value)) if float(value).is_integer() else repr(value)
+    return str(value)
+
+
+def _open(path: Path, where: str) -> Any:
+    import openpyxl
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # openpyxl on styles and validations it does not keep
+            return openpyxl.load_workbook(path, read_only=True, data_only=True)
+    except (zipfile.BadZipFile, KeyError, ValueError, OSError, EOFError):
+        refuse(
+            "this is not an Excel workbook that can be read: damaged, protected, or still being written",
+            where=where,
+            fix="close it in Excel, wait until it is copied, or save it again",
+        )
+
+
+def _is_table(sheet: Any) -> bool:
+    """Whether a sheet looks like data: at least two rows of at least two cells."""
+    if not hasattr(sheet, "iter_rows"):
+        return False
+    rows = [[c for c in row if c not in (None, "")] for row in _first(sheet, 0, _LOOK)]
+    return sum(len(row) >= 2 for row in rows) >= 2
+
+
+def _first(sheet: Any, skip: int, n: int) -> list[tuple[Any, ...]]:
+    sheet.reset_dimensions()  # some writers note a wrong extent
+    return list(sheet.iter_rows(min_row=1 + skip, max_row=skip + n, values_only=True))
+
+
+def _chosen(book: Any, source: Source, where: str) -> Any:
+    """The sheet that the description names, else the only one that holds a table."""
+    sheets = book.sheetnames
+    if source.sheet is not None:
+        if source.sheet not in sheets:
+            refuse(
+                f"there is no sheet {quoted(source.sheet)}",
+                where=where,
+                fix=did_you_mean(source.sheet, sheets),
+            )
+        sheet = book[source.sheet]
+        if not hasattr(sheet, "iter_rows"):
+            refuse(f"the sheet {quoted(source.sheet)} holds a chart, not rows", where=where)
+    else:
+        tables = [name for name in sheets if _is_table(book[name])]
+        if len(tables) > 1:
+            listed = ", ".join(map(quoted, tables))
+            refuse(
+                f"{len(tables)} sheets look like data: {listed}",
+                where=where,
+                fix=f"say which one, such as sheet: {tables[0]}",
+            )
+        rows = [name for name in sheets if hasattr(book[name], "iter_rows")]
+        if not rows:
+            refuse("the workbook holds charts, not rows", where=where)
+        sheet = book[tables[0] if tables else rows[0]]
+    sheet.reset_dimensions()
+    return sheet
+
+
+def first_rows(path: Path, source: Source, n: int) -> tuple[list[str], list[list[str | None]]]:
+    """The workbook's sheets, and the first ``n`` rows of the chosen one below ``source.skip_rows``."""
+    book = _open(path, path.name)
+    try:
+        sheet = _chosen(book, source, path.name)
+        rows = [[_as_text(value) for value in row] for row in _first(sheet, source.skip_rows, n)]
+        return list(book.sheetnames), rows
+    finally:
+        book.close()
 
 
 @dataclass
@@ -28,6 +111,7 @@ class ExcelReader:
     source: Source
     path: Path
     where: str
+    names: Sequence[str] | None = None
     columns: tuple[str, ...] = ()
     n_rows: int | None = None
     notes: list[str] = field(default_factory=list)
@@ -44,6 +128,10 @@ class ExcelReader:
         while self._rows and not any(self._rows[-1]):
             self._rows.pop()  # formatting reaches further down than the data
         self.columns = tuple(name or "" for name in names)
+        if self.names is not None and any(self.names[len(names) :]):
+            self.columns = tuple(self.names)  # its last questions have a name by their second row alone
+        elif self.names is not None:
+            self.columns = tuple(self.names[: len(names)])
         self.n_rows = len(self._rows)
         problems = duplicate_names(self.columns, self.where)
         problems += self._check_rows()
@@ -51,28 +139,13 @@ class ExcelReader:
             raise SurveyError(problems)
 
     def _sheet(self) -> list[list[str | None]]:
-        import openpyxl
-
+        book = _open(self.path, self.where)
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # openpyxl on styles and validations it does not keep
-                book = openpyxl.load_workbook(self.path, read_only=True, data_only=True)
-        except (zipfile.BadZipFile, KeyError, ValueError, OSError):
-            refuse(
-                "this is not an Excel workbook that can be read (is it protected by a password?)",
-                where=self.where,
-            )
-        try:
-            sheets = book.sheetnames
-            name = self.source.sheet or sheets[0]
-            if name not in sheets:
-                refuse(f"there is no sheet {quoted(name)}", where=self.where, fix=did_you_mean(name, sheets))
-            if self.source.sheet is None and len(sheets) > 1:
-                self.notes.append(f"sheet: {quoted(name)} (proposed, the first of {len(sheets)})")
-            sheet = book[name]
-            if not hasattr(sheet, "iter_rows"):
-                refuse(f"the sheet {quoted(name)} holds a chart, not rows", where=self.where)
-            sheet.reset_dimensions()  # some writers note a wrong extent
+            sheet = _chosen(book, self.source, self.where)
+            if self.source.sheet is None and len(book.sheetnames) > 1:
+                self.notes.append(
+                    f"sheet: {quoted(sheet.title)} (proposed: of {len(book.sheetnames)}, the one that holds a table)"
+                )
             self._inexact: list[tuple[int, str]] = []
             skip = self.source.skip_rows
             return [
@@ -83,17 +156,9 @@ class ExcelReader:
             book.close()
 
     def _text(self, value: Any, row: int) -> str | None:
-        if value is None or value == "":
-            return None
-        if isinstance(value, bool):
-            return "true" if value else "false"
-        if isinstance(value, dt.datetime):
-            return value.date().isoformat() if value.time() == dt.time() else value.isoformat(" ")
-        if isinstance(value, int | float):
-            if abs(value) >= MAX_EXACT:
-                self._inexact.append((row, format(value, ".0f")))
-            return str(int(value)) if float(value).is_integer() else repr(value)
-        return str(value)
+        if isinstance(value, int | float) and abs(value) >= MAX_EXACT:
+            self._inexact.append((row, format(value, ".0f")))
+        return _as_text(value)
 
     def _check_rows(self) -> list[Problem]:
         problems = []

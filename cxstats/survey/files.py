@@ -132,6 +132,12 @@ def data_format(source: Source, path: Path, where: str) -> str:
             where=where,
             fix="download the file again; a link often leads to a log-in page",
         )
+    if seen == "ole":
+        refuse(
+            f"{quoted(path.name)} is protected by a password, or an old Excel file under a new name",
+            where=where,
+            fix="open it in Excel and save it without a password, as .xlsx or CSV",
+        )
     if declared is None:
         declared = "csv"
     if seen is not None and seen != declared:
@@ -155,6 +161,8 @@ def _seen(head: bytes) -> str | None:
         return "excel"
     if head[8:12] == b"DUCK":
         return "duckdb"
+    if head[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
+        return "ole"
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if text.startswith((b"<!doctype", b"<html", b"<head", b"<?xml")):
         return "html"

@@ -96,6 +96,9 @@ def _scale(value: Any) -> Any:
 
 
 Texts = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
+Preset = Literal[
+    "qualtrics", "surveymonkey", "typeform", "zendesk", "medallia_agent_connect", "hubspot", "generic"
+]
 ScaleText = Annotated[Scale, BeforeValidator(_scale)]
 
 
@@ -109,6 +112,7 @@ class Source(_Part):
     """A file, or a table of a database, and how it is to be read."""
 
     file: Text | None = None
+    preset: Preset | None = None
     table: Text | None = None
     url_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
     format: Literal["csv", "parquet", "excel", "duckdb"] | None = None
@@ -387,6 +391,7 @@ class SetAside(_Part):
     column: Text
     values: Texts
     reason: Text
+    place: Literal["responses", "frame", "outcomes_from"] | None = Field(None, alias="in")
 
 
 class Rate(_Part):
@@ -568,7 +573,13 @@ class Description(_Part):
     set_aside: tuple[SetAside, ...] = ()
 
     _source: str = PrivateAttr("survey.yml")
+    _filled: list[str] = PrivateAttr(default_factory=list)
     _places: Place = PrivateAttr(default_factory=dict)
+
+    @property
+    def filled(self) -> tuple[str, ...]:
+        """What a preset filled before the file was looked at."""
+        return tuple(self._filled)
 
     def where(self, path: tuple[str | int, ...]) -> str:
         """The place of an entry: file, line, and its path of keys."""

@@ -56,8 +56,15 @@ def open_reader(
     engine: Engine,
     wanted: Sequence[str],
     frame: pd.DataFrame | None = None,
+    names: Sequence[str] | None = None,
 ) -> Reader:
-    """The reader for a source; ``wanted`` are the columns the description names, to propose a delimiter by.
+    """The reader for a source.
+
+    Parameters
+    ----------
+    wanted : columns that the description names, to propose a delimiter by.
+    frame : rows that are already there, in place of the source's.
+    names : one name per column, where the header's own are not used.
 
     Raises
     ------
@@ -85,8 +92,8 @@ def open_reader(
     if kind == "excel":
         from .excel import ExcelReader
 
-        return ExcelReader(source, files[0], f"{files[0].name}")
-    return CsvReader(source, files[0], files[0].name, wanted)
+        return ExcelReader(source, files[0], f"{files[0].name}", names)
+    return CsvReader(source, files[0], files[0].name, wanted, names)
 
 
 _ONLY = {

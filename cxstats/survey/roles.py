@@ -75,6 +75,8 @@ def find_roles(d: Description, readers: Mapping[str, Reader], problems: list[Pro
         ]
     for path, column in named:
         order = _ORDER.get(str(path[0]), _FRAME_FIRST)
+        if path[0] == "set_aside" and (place := d.set_aside[int(path[1])].place) is not None:
+            order = (place,)
         if path[-1] == "as_of" and path[:2] in places:
             # the date of a fact stands beside the fact
             order = tuple(dict.fromkeys((places[path[:2]].source, *order)))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..metrics import Metric
+from ..progress import step, steps
 from ..words import capitalised, count, period_text
 from .description import parse_description, read_description
 from .engine import Engine, spellings
@@ -22,6 +23,8 @@ from .known import Known, known
 from .ledger import Kind, Ledger, LedgerLine
 from .marks import stages_of
 from .model import Description, columns_by_role
+from .preset_fill import PresetReader, fill_from_file
+from .presets import PRESETS
 from .pseudonym import fill_parts
 from .readers import DatabaseReader, Reader, open_reader
 from .recode import Recoder, as_text, is_number, tallied
@@ -81,14 +84,19 @@ def open_survey(
     'NPS'
     """
     part = read_where(where)
-    if str(source) == "demo":
-        return _demo(seed, part)
-    if seed is not None:
+    demo = str(source) == "demo"
+    if seed is not None and not demo:
         raise ValueError("seed is for the demo company; a survey of your own has none")
-    path = Path(source)
-    survey = Survey(read_description(path), path.absolute().parent, where=part)
-    survey.check()
+    with steps("Survey", "reading", "checking"):
+        step("reading")
+        survey = _demo(seed, part) if demo else _described(Path(source), part)
+        step("checking")
+        survey.check()
     return survey
+
+
+def _described(path: Path, where: Mapping[str, tuple[str, ...]]) -> Survey:
+    return Survey(read_description(path), path.absolute().parent, where=where)
 
 
 def _demo(seed: int | None, where: Mapping[str, tuple[str, ...]]) -> Survey:
@@ -97,15 +105,13 @@ def _demo(seed: int | None, where: Mapping[str, tuple[str, ...]]) -> Survey:
     company = simulation.demo_company() if seed is None else simulation.demo_company(seed=seed)
     mapping = dict(company.description)
     mapping["responses"] = {**mapping.get("responses", {}), "file": "demo"}
-    survey = Survey(
+    return Survey(
         parse_description(mapping, source="demo"),
         Path(),
         frames={"responses": company.rows},
         truth=None if where else company.truth,  # the truth is that of the whole company
         where=where,
     )
-    survey.check()
-    return survey
 
 
 class Survey:
@@ -143,6 +149,8 @@ class Survey:
 
     def _open(self) -> None:
         """Look at every source without reading rows."""
+        self.notes += self.description.filled
+        self.description, headers = fill_from_file(self.description, self._folder, self.notes, self._problems)
         d = self.description
         check_where(self._where, d)
         self._unit_rows: UnitRows | None = None
@@ -154,9 +162,12 @@ class Survey:
         for role, source in d.sources().items():
             wanted = [*named, *(c for c in (source.key, source.metric, source.score) if c)]
             try:
-                self._readers[role] = open_reader(
-                    role, source, self._folder, self._engine, wanted, self._frames.get(role)
-                )
+                header, frame = headers.get(role), self._frames.get(role)
+                names = None if header is None else header.names
+                reader = open_reader(role, source, self._folder, self._engine, wanted, frame, names)
+                if header is not None and source.preset is not None:
+                    reader = PresetReader(reader, PRESETS[source.preset], header, d)
+                self._readers[role] = reader
             except SurveyError as error:
                 self._problems += error.problems
         self._roles: Roles = find_roles(d, self._readers, self._problems)

@@ -1,0 +1,1 @@
+"""Small exports of the demo company, as survey tools write them."""

@@ -94,19 +94,23 @@ def regroup(cells, labels=None, *, matrix=None, by=None):
     return merged, product if isinstance(product, np.ndarray) else fitting(product.tocsr())
 
 
-def _codes(column: pd.Series) -> np.ndarray:
-    """Whole numbers in the order of the column's values, missing last."""
+def _codes(column: pd.Series) -> tuple[np.ndarray, int]:
+    """Whole numbers in the order of the column's values, missing last; and how many there may be."""
     codes, values = pd.factorize(column, sort=True)
-    return np.where(codes < 0, len(values), codes)
+    return np.where(codes < 0, len(values), codes), len(values) + 1
 
 
 def _group(frame: pd.DataFrame, by: Sequence[str]) -> tuple[np.ndarray, pd.DataFrame]:
     """Which group each row falls in, and one row per group, ordered by ``by`` with missing last."""
     if not by:
         return np.zeros(len(frame), dtype=int), pd.DataFrame(index=range(1))
-    codes = np.column_stack([_codes(frame[column]) for column in by])
-    _, first, group = np.unique(codes, axis=0, return_index=True, return_inverse=True)
-    return group.ravel(), frame[list(by)].iloc[first].reset_index(drop=True)
+    # one whole number per row in the order of the columns; renumbered as it grows, so that it cannot overflow
+    group = np.zeros(len(frame), dtype=np.int64)
+    first = group
+    for column in by:
+        codes, n = _codes(frame[column])
+        _, first, group = np.unique(group * n + codes, return_index=True, return_inverse=True)
+    return group, frame[list(by)].iloc[first].reset_index(drop=True)
 
 
 def _recoded(column: pd.Series, recode: Any, name: str) -> pd.Series:

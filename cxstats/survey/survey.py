@@ -23,6 +23,8 @@ from .known import Known, known
 from .ledger import Kind, Ledger, LedgerLine
 from .marks import stages_of
 from .model import Description, columns_by_role
+from .preset_fill import PresetReader, fill_from_file
+from .presets import PRESETS
 from .pseudonym import fill_parts
 from .readers import DatabaseReader, Reader, open_reader
 from .recode import Recoder, as_text, is_number, tallied
@@ -147,6 +149,8 @@ class Survey:
 
     def _open(self) -> None:
         """Look at every source without reading rows."""
+        self.notes += self.description.filled
+        self.description, headers = fill_from_file(self.description, self._folder, self.notes, self._problems)
         d = self.description
         check_where(self._where, d)
         self._unit_rows: UnitRows | None = None
@@ -158,9 +162,12 @@ class Survey:
         for role, source in d.sources().items():
             wanted = [*named, *(c for c in (source.key, source.metric, source.score) if c)]
             try:
-                self._readers[role] = open_reader(
-                    role, source, self._folder, self._engine, wanted, self._frames.get(role)
-                )
+                header, frame = headers.get(role), self._frames.get(role)
+                names = None if header is None else header.names
+                reader = open_reader(role, source, self._folder, self._engine, wanted, frame, names)
+                if header is not None and source.preset is not None:
+                    reader = PresetReader(reader, PRESETS[source.preset], header, d)
+                self._readers[role] = reader
             except SurveyError as error:
                 self._problems += error.problems
         self._roles: Roles = find_roles(d, self._readers, self._problems)

@@ -1,4 +1,4 @@
-"""The command line: ``cxstats`` demo, check, list, render.
+"""The command line: ``cxstats`` demo, init, check, list, render.
 
 Exit codes
 ----------
@@ -62,6 +62,7 @@ _FIRST_STEPS = f"""cxstats {__version__}: can the customer-experience numbers yo
 
 What to do first:
   cxstats demo                          render the reports of an invented company and look at them
+  cxstats init export.csv               look at an export, and propose a survey.yml for it
   cxstats check path/to/survey.yml      read and check a survey of your own
   cxstats render --survey path/to/survey.yml
                                         render every report on it
@@ -112,6 +113,52 @@ def _start(
 def demo(out: _Out = DEFAULT_OUT, catalog: _CatalogFile = None) -> None:
     """Render the reports of the demo company: invented customers, known truth."""
     raise typer.Exit(_render(_Asked(out=out, catalog=catalog, survey="demo")))
+
+
+@app.command()
+def init(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="Answers; and a customer list, and outcomes.")
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The description to write.")] = Path(
+        "survey.yml"
+    ),
+    sheet: Annotated[
+        str | None, typer.Option("--sheet", metavar="NAME", help="Sheet of the workbook.")
+    ] = None,
+    no_input: Annotated[
+        bool, typer.Option("--no-input", help="Ask nothing: leave open what is not known.")
+    ] = False,
+) -> None:
+    """Look at exported files, and write a proposed survey.yml. Nothing is ever written over."""
+    from cxstats.survey import SurveyError
+    from cxstats.survey.init import init as write_proposal
+
+    ask = _ask if not no_input and sys.stdin.isatty() else None
+    try:
+        written = write_proposal(files, out, ask=ask, sheet=sheet)
+    except SurveyError as error:
+        _complain(str(error))
+        raise typer.Exit(REFUSED) from error
+    typer.echo(f"Wrote {written.path}. Every guess in it is marked; look at them.")
+    if written.open:
+        typer.echo(f"Open, and for you to fill in ({len(written.open)}):")
+        for question in written.open:
+            typer.echo(f"  {question.where}: {question.text}")
+    typer.echo(f"Then: cxstats check {written.path}")
+
+
+def _ask(question: Any) -> str | None:
+    """Ask in the terminal; an empty answer leaves the question open."""
+    known = question.known if len(question.known) <= 6 else ()
+    shown = f" ({', '.join(known)})" if known else ""
+    while True:
+        answer = typer.prompt(
+            f"{question.text}{shown}\n  {question.where}", default="", show_default=False
+        ).strip()
+        if not answer or not question.known or answer in question.known:
+            return answer or None
+        typer.echo(f"  Not one of {', '.join(question.known[:12])}. Leave it empty to decide later.")
 
 
 @app.command()

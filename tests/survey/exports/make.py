@@ -149,6 +149,14 @@ def frame(path: Path) -> Path:
     return write(path, [["id", "sent_at", "country", "segment"], *rows])
 
 
+def outcomes(path: Path) -> Path:
+    """Who left, from a table of another system."""
+    rows = [
+        [row["customer_id"], row["churned"]] for row in company().to_dict("records") if row["churned"] != ""
+    ]
+    return write(path, [["number", "churned"], *rows])
+
+
 def surveymonkey(path: Path) -> Path:
     """Answers as SurveyMonkey exports them: two header rows, a matrix of six statements under one question."""
     question = "<p>Please rate each statement,<br>1 to 5</p>"
@@ -289,8 +297,8 @@ def medallia(path: Path) -> Path:
     return write(path, [head, *rows])
 
 
-def hubspot(path: Path, metric: str = "ltr") -> Path:
-    """Responses of one survey as HubSpot lists them; two sentiments disagree with the rating."""
+def hubspot(path: Path, *metrics: str) -> Path:
+    """Responses of one survey, or of several, as HubSpot lists them; two sentiments each disagree with the rating."""
     head = (
         "Survey name",
         "Survey type",
@@ -301,6 +309,10 @@ def hubspot(path: Path, metric: str = "ltr") -> Path:
         "customer_id",
         "country",
     )
+    return write(path, [head, *(row for metric in metrics or ("ltr",) for row in _hubspot_rows(metric))])
+
+
+def _hubspot_rows(metric: str) -> list[list[str]]:
     bands = {"ltr": (6, 8), "ease": (3, 5)}[metric]
     rows, turned = [], 0
     for i, row in enumerate(answers().to_dict("records")):
@@ -310,19 +322,11 @@ def hubspot(path: Path, metric: str = "ltr") -> Path:
             sentiment = ("Detractor", "Passive", "Promoter")[sum(int(rating) > edge for edge in bands)]
         if sentiment == "Promoter" and turned < 2:
             sentiment, turned = "Detractor", turned + 1
+        kind, at = "NPS" if metric == "ltr" else "CES", row["answered_at"].strftime("%Y-%m-%d %H:%M")
         rows.append(
-            [
-                "Spring",
-                "NPS" if metric == "ltr" else "CES",
-                row["answered_at"].strftime("%Y-%m-%d %H:%M"),
-                rating,
-                sentiment,
-                f"jo{i}@example.com",
-                row["customer_id"],
-                row["country"],
-            ]
+            ["Spring", kind, at, rating, sentiment, f"jo{i}@example.com", row["customer_id"], row["country"]]
         )
-    return write(path, [head, *rows])
+    return rows
 
 
 def german(path: Path) -> Path:
@@ -341,6 +345,7 @@ def main(folder: Path) -> None:
     qualtrics(folder / "qualtrics.csv")
     qualtrics(folder / "qualtrics.xlsx")
     frame(folder / "invited.csv")
+    outcomes(folder / "crm.csv")
     surveymonkey(folder / "surveymonkey.csv")
     typeform(folder / "typeform.csv")
     zendesk(folder / "zendesk.csv")

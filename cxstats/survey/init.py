@@ -1,0 +1,602 @@
+"""``cxstats init FILE…``: look at files, and propose a survey.yml in which every guess is marked.
+
+What cannot be seen in data is never guessed: whether much effort is a high or a low answer, how far the scale of a
+satisfaction question runs, which clock a time was written by. It is asked for; what stays open is written as "?",
+which ``cxstats check`` refuses until it is filled.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .errors import Problem, SurveyError
+from .init_columns import Look, LookedAt, look_at
+
+__all__ = ["OPEN", "Question", "Written", "init", "propose"]
+
+OPEN = "?"
+"""Stands where a value is still to be filled in."""
+
+_NPS = ("nps", "recommend", "ltr", "weiterempfehl", "recomm", "promoter")
+_CES = ("effort", "ces", "easy", "ease", "einfach", "leicht")
+_CSAT = ("csat", "satisf", "zufrieden", "star rating", "stars", "rating", "happy", "score")
+_INVITED = ("request sent", "sent at", "sent", "invited", "invit", "send", "versandt", "eingeladen")
+_RESPONDED = (
+    *("response received", "submit date", "end date", "enddate", "recorded", "submitted", "answered"),
+    *("completed", "responded", "received", "response date", "updated at", "beantwortet", "date"),
+)
+_CUSTOMER = (
+    *("customer id", "customer", "kundennummer", "kunde", "external reference", "externalreference"),
+    *("external data reference", "externaldatareference", "client", "requester id", "interaction id"),
+    *("contact id", "member", "account id", "user id", "userid", "custom data", "id", "email", "e-mail"),
+)
+_EVENT = (
+    *("churn", "cancel", "renew", "repurchas", "rebought", "bought", "left", "lapsed", "returned"),
+    *("complain", "referred", "outcome", "retained"),
+)
+_VALUE = ("revenue", "umsatz", "lifetime value", "clv", "ltv", "spend")
+_BEHAVIOUR = ("tenure", "months", "days", "visits", "tickets", "orders", "logins", "count", "usage")
+_WAVE = ("wave", "quarter", "welle")
+_YES = ("1", "true", "yes", "ja", "y", "churned", "cancelled", "left")
+_NOT_GROUPS = frozenset(
+    (
+        *(
+            "status",
+            "progress",
+            "finished",
+            "duration (in seconds)",
+            "response type",
+            "tags",
+            "url",
+            "sentiment",
+        ),
+        *(
+            "comment",
+            "comments",
+            "reason",
+            "survey name",
+            "survey type",
+            "collector id",
+            "request delivery status",
+        ),
+    )
+)
+_MOST_GROUPS = 12
+_ORDER = ("nps", "csat", "ces")
+
+Ask = Callable[["Question"], str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Something that only the user knows.
+
+    Attributes
+    ----------
+    where : the entry it fills: "scores.csat.scale".
+    text : the question.
+    known : answers that are possible; () where any text is.
+    """
+
+    where: str
+    text: str
+    known: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A survey.yml that was written: where, and the questions it leaves open."""
+
+    path: Path
+    open: tuple[Question, ...]
+
+
+def init(
+    files: Sequence[str | Path], out: str | Path, *, ask: Ask | None = None, sheet: str | None = None
+) -> Written:
+    """Write a proposed survey.yml for these files; an existing file is never written over.
+
+    Parameters
+    ----------
+    files : one or more: answers, and perhaps a customer list and what customers did later.
+    out : the survey.yml to write.
+    ask : answers a :class:`Question`, or returns None to leave it open; without it everything stays open.
+    sheet : the workbooks' sheet, where several look like data.
+
+    Raises
+    ------
+    SurveyError : ``out`` is there already, or a file cannot be read.
+    """
+    target = Path(out)
+    there = Problem(
+        "is there already, and is not written over", str(target), fix="name another file with --out"
+    )
+    if target.exists():
+        raise SurveyError(there)
+    text, left = propose(files, target.absolute().parent, ask=ask, sheet=sheet)
+    try:
+        with target.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise SurveyError(there) from None
+    except OSError as error:
+        raise SurveyError(Problem(f"cannot be written: {error.strerror}", str(target))) from None
+    return Written(target, left)
+
+
+def propose(
+    files: Sequence[str | Path], folder: Path, *, ask: Ask | None = None, sheet: str | None = None
+) -> tuple[str, tuple[Question, ...]]:
+    """The text of a survey.yml in ``folder`` for these files, and the questions it leaves open."""
+    problems: list[Problem] = []
+    seen: list[LookedAt] = []
+    for file in files:
+        try:
+            seen.append(look_at(Path(file), sheet))
+        except SurveyError as error:
+            problems += error.problems
+    if problems:
+        raise SurveyError(problems)
+    return _Draft(_by_role(seen), folder, ask).write()
+
+
+def _by_role(seen: Sequence[LookedAt]) -> dict[str, LookedAt]:
+    """Which file holds the answers, which everyone invited, which what happened later."""
+
+    def answers(file: LookedAt) -> tuple[int, int]:
+        return len(_scores(file)), file.preset.name != "generic"
+
+    left = list(seen)
+    roles = {"responses": max(left, key=answers)}
+    left.remove(roles["responses"])
+    if left:
+        later = max(left, key=lambda file: sum(_word(look, _EVENT) is not None for look in file.columns))
+        if any(_word(look, _EVENT) for look in later.columns):
+            roles["outcomes_from"] = later
+            left.remove(later)
+    if left:
+        roles["frame"] = left.pop(0)
+    if left:
+        names = ", ".join(file.path.name for file in left)
+        raise SurveyError(
+            Problem(
+                f"{names}: init makes out answers, a customer list and one file of outcomes, not more",
+                fix="join further files to one of these before",
+            )
+        )
+    return {role: roles[role] for role in ("responses", "frame", "outcomes_from") if role in roles}
+
+
+def _word(look: Look, words: Sequence[str]) -> str | None:
+    """The first of ``words`` that a column's name or question holds, as a word's beginning."""
+    return next((word for word in words if re.search(rf"(?<![a-z]){re.escape(word)}", look.said)), None)
+
+
+def _own_group(look: Look) -> bool:
+    return look.said.endswith((" group", "nps group")) or look.name.upper().endswith("_NPS_GROUP")
+
+
+def _scores(file: LookedAt) -> dict[str, tuple[Look, str]]:
+    """Key -> column and the reason for it: at most one NPS, the others numbered."""
+    open_to = [look for look in file.columns if not (look.secret or look.dates or _own_group(look))]
+    found: dict[str, tuple[Look, str]] = {}
+    taken: set[str] = set()
+
+    def add(kind: str, look: Look, reason: str) -> None:
+        number = sum(key.split("_")[0] == kind for key in found) + 1
+        found[kind if number == 1 else f"{kind}_{number}"] = (look, reason)
+        taken.add(look.name)
+
+    typed = _typed(file)
+    if typed is not None:
+        rating, kinds = typed[1], typed[2]
+        for name, kind in kinds.items():
+            told = f'{file.preset.title} says so in "{typed[0].name}"'
+            # with several kinds in one file, an answer's kind stands in place of its column
+            add(kind, rating if len(kinds) == 1 else Look(name, rating.text, rating.values, rating.n), told)
+        return found
+    stars = [fill for fill in file.preset.scores if fill.columns]
+    for fill in stars:
+        for look in open_to:
+            if look.name.casefold() in fill.columns:
+                add(fill.kind, look, f"{file.preset.title}: {fill.why}")
+    for kind, words, low, high in (("nps", _NPS, 0, 10), ("ces", _CES, 0, 10), ("csat", _CSAT, 0, 10)):
+        for look in open_to:
+            word = _word(look, words)
+            few = len(look.numbers) <= 15
+            if look.name not in taken and word is not None and few and look.scores(low, high):
+                if kind == "nps" and max(look.numbers, default=0) < 8:
+                    continue
+                add(kind, look, f'"{word}" in its name or question, and answers from {_range(look)}')
+    if "nps" not in found:
+        wide = [
+            look
+            for look in open_to
+            if look.name not in taken and look.scores(0, 10) and {0, 9, 10} <= set(look.numbers)
+        ]
+        if len(wide) == 1 and len(wide[0].numbers) >= 8:
+            add("nps", wide[0], "answers from 0 to 10, as only this question has")
+    return found
+
+
+_KINDS = {
+    "nps": "nps",
+    "customer loyalty": "nps",
+    "loyalty": "nps",
+    "csat": "csat",
+    "customer satisfaction": "csat",
+    "satisfaction": "csat",
+    "ces": "ces",
+    "customer support": "ces",
+    "support": "ces",
+    "customer effort": "ces",
+}
+
+
+def _typed(file: LookedAt) -> tuple[Look, Look, dict[str, str]] | None:
+    """Where a column names each answer's kind: that column, the answers' column, and kind by name."""
+    columns = {look.name.casefold(): look for look in file.columns}
+    if file.preset.name != "hubspot" or not {"survey type", "rating"} <= columns.keys():
+        return None
+    names = list(columns["survey type"].tally)
+    kinds = {
+        name: kind
+        for name in names
+        if (kind := next((k for words, k in _KINDS.items() if words in name.casefold()), None))
+    }
+    return (columns["survey type"], columns["rating"], kinds) if kinds else None
+
+
+def _range(look: Look) -> str:
+    inside = [number for number, n in look.numbers.items() if 0 <= number <= 10 and n]
+    return f"{min(inside)} to {max(inside)}" if inside else "no numbers"
+
+
+def _quoted(text: str) -> str:
+    """A text as YAML holds it."""
+    plain = re.fullmatch(r"[A-Za-z_][A-Za-z0-9_ ()./-]*[A-Za-z0-9_)]|[A-Za-z]", text)
+    return text if plain and text.casefold() not in ("null", "~") else json.dumps(text, ensure_ascii=False)
+
+
+def _line(text: str) -> str:
+    """A text on one line of a comment."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def _key(name: str, taken: set[str]) -> str:
+    key = re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_").lower()[:40] or "column"
+    key = key if key[0].isalpha() else f"q_{key}"
+    number, new = 1, key
+    while new in taken:
+        number, new = number + 1, f"{key}_{number + 1}"
+    taken.add(new)
+    return new
+
+
+@dataclass
+class _Draft:
+    """A survey.yml that is being written."""
+
+    files: dict[str, LookedAt]
+    folder: Path
+    ask: Ask | None
+    lines: list[str] = field(default_factory=list)
+    left: list[Question] = field(default_factory=list)
+    used: dict[tuple[str, str], str] = field(default_factory=dict)
+    taken: set[str] = field(
+        default_factory=lambda: {
+            *("n", "w", "w2", "part", "responded", "customer", "value", "weight", "invited", "wave"),
+            *("follow_up", "recovery", "days_to_answer", "invited_weekday", "invited_hour", "observed_days"),
+        }
+    )
+
+    def write(self) -> tuple[str, tuple[Question, ...]]:
+        """The text, and what it leaves open."""
+        names = ", ".join(file.path.name for file in self.files.values())
+        self.lines += [
+            f"# Proposed by cxstats init from {_line(names)}.",
+            '# Every line with "guess:" is a guess with its reason: correct it, or delete it.',
+            '# A line with "?" is open: only you know what belongs there, and cxstats check refuses it until then.',
+            "# Every key is explained in docs/own_data.md.",
+            "",
+        ]
+        stem = re.sub(r"[_-]+", " ", self.files["responses"].path.stem).strip() or "Survey"
+        self.say("title", _quoted(stem[:1].upper() + stem[1:]), "the name of the file")
+        times = self.times()
+        keys = self.keys()
+        for role, file in self.files.items():
+            self.source(role, file, [look for r, look in times.values() if r == role], keys.get(role))
+        if "customer" in keys:
+            self.say("customer", _quoted(keys["customer"][0]), keys["customer"][1])
+        else:
+            self.lines.append(
+                "# customer: no column tells customers apart; without one, no files can be joined"
+            )
+        for role, (_, look) in times.items():
+            self.say(role, _quoted(look.name), f'its values are dates, and "{look.name}" sounds like it')
+        self.scores()
+        self.items()
+        self.facts()
+        self.listing()
+        return "\n".join(self.lines) + "\n", tuple(self.left)
+
+    # ------------------------------------------------------------------ lines
+
+    def say(self, key: str, value: str, reason: str, indent: int = 0) -> None:
+        """A guess."""
+        self.lines.append(f"{'  ' * indent}{key}: {value}  # guess: {_line(reason)}")
+
+    def question(self, key: str, question: Question, indent: int) -> None:
+        """A line that only the user can fill."""
+        answer = self.ask(question) if self.ask is not None else None
+        if answer:
+            self.lines.append(f"{'  ' * indent}{key}: {_quoted(answer)}  # your answer")
+            return
+        self.left.append(question)
+        self.lines.append(f'{"  " * indent}{key}: "{OPEN}"  # open: {_line(question.text)}')
+
+    def mark(self, role: str, look: Look, what: str) -> None:
+        self.used[role, look.name] = what
+
+    # ------------------------------------------------------------------ parts
+
+    def times(self) -> dict[str, tuple[str, Look]]:
+        """Role -> file and column of the day of invitation and of answer."""
+        found: dict[str, tuple[str, Look]] = {}
+        for role, words, order in (
+            ("invited", _INVITED, ("frame", "responses")),
+            ("responded", _RESPONDED, ("responses",)),
+        ):
+            for source in order:
+                if source not in self.files:
+                    continue
+                dated = [look for look in self.files[source].columns if look.dates]
+                ranked = [
+                    (words.index(word), look)
+                    for look in dated
+                    if (word := _word(look, words)) is not None
+                    and all(look is not f for _, f in found.values())
+                ]
+                if ranked:
+                    found[role] = (source, min(ranked, key=lambda r: r[0])[1])
+                    self.mark(*found[role], role)
+                    break
+        return found
+
+    def keys(self) -> dict[str, tuple[str, str]]:
+        """ "customer" -> its column in the answers and why; role -> the same column's name in that file."""
+        answers = self.files["responses"]
+        others = [role for role in self.files if role != "responses"]
+        candidates = [look for look in answers.columns if look.is_key and not look.dates]
+        found: dict[str, tuple[str, str]] = {}
+        if others:
+            best: tuple[int, Look | None] = (0, None)
+            for look in candidates:
+                mine = {value.strip().casefold() for value in look.values}
+                shared = 0
+                for role in others:
+                    theirs = [
+                        (len(mine & {v.strip().casefold() for v in other.values}), other)
+                        for other in self.files[role].columns
+                    ]
+                    shared += max((n for n, _ in theirs), default=0)
+                if shared > best[0]:
+                    best = (shared, look)
+            look = best[1]
+            if look is None:
+                return found
+            found["customer"] = (look.name, "its values stand in the other files, too")
+            mine = {value.strip().casefold() for value in look.values}
+            for role in others:
+                other = max(
+                    self.files[role].columns,
+                    key=lambda o: len(mine & {v.strip().casefold() for v in o.values}),
+                )
+                n = len(mine & {v.strip().casefold() for v in other.values})
+                found[role] = (other.name, f"{n:,} of {len(mine):,} ids of the answers stand there")
+                self.mark(role, other, "key")
+        else:
+            ranked = [(_CUSTOMER.index(w), look) for look in candidates if (w := _word(look, _CUSTOMER))]
+            if not ranked:
+                return found
+            rank, look = min(ranked, key=lambda r: r[0])
+            found["customer"] = (
+                look.name,
+                f'"{_CUSTOMER[rank]}" in its name, and a value of its own in most rows',
+            )
+        self.mark("responses", look, "customer")
+        return found
+
+    def source(self, role: str, file: LookedAt, dated: Sequence[Look], key: tuple[str, str] | None) -> None:
+        self.lines.append(f"{role}:")
+        path = (
+            file.path
+            if not _same_drive(file.path, self.folder)
+            else Path(os.path.relpath(file.path, self.folder))
+        )
+        self.lines.append(f"  file: {_quoted(path.as_posix())}")
+        if file.kind in ("csv", "excel"):
+            self.say("preset", file.preset.name, file.reason, 1)
+        typed = _typed(file) if role == "responses" else None
+        if typed is not None and len(typed[2]) > 1:
+            self.say("shape", "long", f'"{typed[0].name}" names several kinds of answers', 1)
+            self.say("metric", _quoted(typed[0].name), "it names each answer's kind", 1)
+            self.say("score", _quoted(typed[1].name), "it holds the answers", 1)
+        if key is not None and key[0] != self.customer_column:
+            self.say("key", _quoted(key[0]), key[1], 1)
+        forms = {form for look in dated for form in look.dates[:1]} - {"iso"}
+        both = [form for look in dated for form in look.dates if len(look.dates) > 1]
+        if both:
+            listed = tuple(dict.fromkeys(both))
+            text = f"day or month first? Both {' and '.join(listed[:2])} fit every date"
+            self.question("date_format", Question(f"{role}.date_format", text, listed), 1)
+        elif len(forms) == 1:
+            self.say("date_format", json.dumps(next(iter(forms))), "the only form that fits every date", 1)
+        elif len(forms) > 1:
+            text = f"the dates have several forms ({', '.join(sorted(forms))}); a file can have one"
+            self.question("date_format", Question(f"{role}.date_format", text), 1)
+        if any(look.timed for look in dated) and not file.zones:
+            text = "which clock were these times written by? A time zone such as Europe/Berlin or UTC"
+            self.question("time_zone", Question(f"{role}.time_zone", text), 1)
+
+    @property
+    def customer_column(self) -> str | None:
+        return next((name for (role, name), what in self.used.items() if what == "customer"), None)
+
+    def scores(self) -> None:
+        file = self.files["responses"]
+        found = _scores(file)
+        self.lines.append("scores:")
+        if not found:
+            self.lines.append("  nps:")
+            text = "no column looks like a score; which column holds the answers?"
+            self.question(
+                "column", Question("scores.nps.column", text, tuple(c.name for c in file.columns)), 2
+            )
+            return
+        for key, (look, reason) in sorted(
+            found.items(), key=lambda entry: _ORDER.index(entry[0].split("_")[0])
+        ):
+            kind = key.split("_")[0]
+            self.taken.add(key)
+            self.mark("responses", look, f"scores.{key}")
+            self.lines.append(f"  {key}:")
+            self.say("column", _quoted(look.name), reason, 2)
+            known = any(
+                fill.kind == kind and (not fill.columns or look.name.casefold() in fill.columns)
+                for fill in file.preset.scores
+            )
+            shown = look.text or look.name
+            if kind in ("csat", "ces") and not known:
+                text = f"the scale of “{shown}”, such as 1-5; the answers seen run from {_range(look)}"
+                self.question("scale", Question(f"scores.{key}.scale", text), 2)
+            if kind == "ces":
+                text = f"does a high answer to “{shown}” mean that it was easy, or much effort?"
+                self.question("high_is", Question(f"scores.{key}.high_is", text, ("easy", "effort")), 2)
+            self.codes(look, known, kind)
+
+    def codes(self, look: Look, known: bool, kind: str) -> None:
+        """Values beside the numbers, proposed as codes for no answer where they are rare."""
+        if known:
+            return
+        numbers = look.numbers
+        top = 10 if kind == "nps" else max((n for n in numbers if n <= 10), default=10)
+        odd = [value for value in look.tally if not re.match(r"\s*-?\d", value)]
+        odd += [str(number) for number in sorted(numbers) if number > top or number < 0]
+        if 0 < len(odd) <= 5:
+            listed = "[" + ", ".join(json.dumps(value, ensure_ascii=False) for value in odd) + "]"
+            self.say("missing", listed, "no answers of the scale, and rare", 2)
+
+    def items(self) -> None:
+        """Statements of a battery: three or more columns of one name with small numbers."""
+        batteries: dict[str, list[Look]] = {}
+        for look in self.files["responses"].columns:
+            match = re.fullmatch(r"(.*?)(?:[ _-]*\d+| - .+)", look.name)
+            few = 3 <= len(look.numbers) <= 11 and look.scores(0, 10)
+            if match and few and ("responses", look.name) not in self.used and not look.secret:
+                batteries.setdefault(match[1], []).append(look)
+        battery = max(batteries.values(), key=len, default=[])
+        if len(battery) < 3:
+            return
+        text = f"{len(battery)} questions of one name; say scale: and keyed: reversed where it is so"
+        self.lines.append(f"items:  # guess: {text}")
+        for look in battery:
+            name = _key(look.name, self.taken)
+            self.lines.append(f"  - {{column: {_quoted(look.name)}, name: {name}}}")
+            self.mark("responses", look, "items")
+
+    def facts(self) -> None:
+        """Groups, numbers, value and outcomes."""
+        groups: list[tuple[str, Look]] = []
+        numbers: list[tuple[str, Look]] = []
+        events: list[tuple[str, Look]] = []
+        value: tuple[str, Look] | None = None
+        wave: tuple[str, Look] | None = None
+        named: set[str] = set()
+        for role in ("frame", "responses", "outcomes_from"):
+            for look in self.files[role].columns if role in self.files else ():
+                skip = look.secret or look.name.casefold().replace("_", " ") in _NOT_GROUPS or look.dates
+                if skip or (role, look.name) in self.used or look.name in named or _own_group(look):
+                    continue
+                number = self.is_number(look)
+                if _word(look, _EVENT) and len(look.tally) == 2:
+                    events.append((role, look))
+                elif role == "outcomes_from":
+                    continue
+                elif wave is None and _word(look, _WAVE) and look.categories:
+                    wave = (role, look)
+                elif value is None and number and _word(look, _VALUE):
+                    value = (role, look)
+                elif look.categories and not number and len(look.tally) <= _MOST_GROUPS:
+                    groups.append((role, look))
+                elif number and not look.is_key and _word(look, _BEHAVIOUR):
+                    numbers.append((role, look))
+                else:
+                    continue
+                named.add(look.name)
+        if groups:
+            self.lines.append("groups:")
+            for role, look in groups:
+                self.fact("groups", role, look, f"{len(look.tally)} values, each in several rows")
+        if wave is not None:
+            self.say("wave", _quoted(wave[1].name), "its name; add order: from old to new")
+            self.mark(*wave, "wave")
+        if numbers:
+            self.lines.append("behaviour:")
+            for role, look in numbers:
+                self.fact("behaviour", role, look, f"numbers, and “{_word(look, _BEHAVIOUR)}” in its name")
+        if value is not None:
+            self.say("value", _quoted(value[1].name), f"numbers, and “{_word(value[1], _VALUE)}” in its name")
+            self.mark(*value, "value")
+        if events:
+            self.lines.append("outcomes:")
+            for role, look in events:
+                self.event(role, look)
+
+    @staticmethod
+    def is_number(look: Look) -> bool:
+        return bool(look.values) and all(
+            re.fullmatch(r"[+-]?\d+([.,]\d+)?", value.strip()) for value in look.tally
+        )
+
+    def fact(self, section: str, role: str, look: Look, reason: str) -> None:
+        key = _key(look.name, self.taken)
+        self.say(key, _quoted(look.name), reason, 1)
+        self.mark(role, look, f"{section}.{key}")
+
+    def event(self, role: str, look: Look) -> None:
+        key = _key(look.name, self.taken)
+        self.mark(role, look, f"outcomes.{key}")
+        self.lines.append(f"  {key}:")
+        self.say("column", _quoted(look.name), f"two values, and “{_word(look, _EVENT)}” in its name", 2)
+        yes = [value for value in look.tally if value.strip().casefold() in _YES]
+        if len(yes) == 1:
+            self.say("event", json.dumps(yes[0], ensure_ascii=False), "the value that sounds like yes", 2)
+        else:
+            known = tuple(look.tally)
+            text = f"which value says that it happened: {' or '.join(known)}?"
+            self.question("event", Question(f"outcomes.{key}.event", text, known), 2)
+
+    def listing(self) -> None:
+        """Every column, with its question and a few values."""
+        for role, file in self.files.items():
+            self.lines += [
+                "",
+                f"# Columns of {_line(file.path.name)} (letters as x and digits as 9 where a value",
+            ]
+            self.lines += ["# could say who somebody is):"]
+            for look in file.columns:
+                what = self.used.get((role, look.name), "")
+                text = f" “{_line(look.text)}”" if look.text else ""
+                values = ", ".join(_line(v) for v in look.examples()) or "(blank)"
+                arrow = f"  -> {what}" if what else ""
+                self.lines.append(f"#   {_line(look.name)}{text}: {values}{arrow}")
+
+
+def _same_drive(path: Path, folder: Path) -> bool:
+    return path.absolute().drive == folder.absolute().drive

@@ -7,7 +7,6 @@ ratio never without the difference: twice as many of very few is very few.
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -293,22 +292,22 @@ def _line(counts: ScoreOutcome):
     seen = counts.n > 0
     if seen.sum() < 2:
         return None
-    return _logistic(counts, counts.scale[seen].astype(float)[:, None])
-
-
-def _logistic(counts: ScoreOutcome, columns: np.ndarray):
-    """Logistic regression by statsmodels on the answers that occur; ``columns`` of shape (answers, p)."""
     # not statsmodels.api, whose import takes longer than the fit of a thousand such lines
     from statsmodels.genmod.families import Binomial
     from statsmodels.genmod.generalized_linear_model import GLM
 
-    pairs = np.column_stack([counts.events, counts.others])[counts.n > 0]
-    design = np.column_stack([np.ones(len(pairs)), columns])
-    with warnings.catch_warnings():
-        # two answers leave a line no residual, whose scale is not used; a curve may be steep without end where only its
-        # likelihood is asked for
-        warnings.simplefilter("ignore")
-        return GLM(pairs, design, family=Binomial()).fit()
+    # customers, not answers, are the observations: with two answers a line through their rates leaves no residual
+    happened, answer, n = _customers(counts)
+    design = np.column_stack([np.ones(len(answer)), answer])
+    return GLM(happened, design, family=Binomial(), freq_weights=n).fit()
+
+
+def _customers(counts: ScoreOutcome) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Outcome (0 or 1), answer and number of customers, one row for each outcome and answer that occur."""
+    happened = np.repeat([1.0, 0.0], len(counts.scale))
+    n = np.concatenate([counts.events, counts.others]).astype(float)
+    there = n > 0
+    return happened[there], np.tile(counts.scale.astype(float), 2)[there], n[there]
 
 
 def _groups(metric: Metric) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -332,7 +331,7 @@ def _forms(counts: ScoreOutcome, groups: np.ndarray, line) -> pd.DataFrame:
     merged = counts.merged(groups)
     fits = [("groups", int((merged.n > 0).sum()), merged.log_likelihood)]
     if line is not None:
-        fits.insert(0, ("line", 2, _binomial_log_likelihood(counts, line)))
+        fits.insert(0, ("line", 2, float(line.llf)))
         spline = _spline(counts)
         if spline is not None:
             fits.append(("spline", *spline))
@@ -344,23 +343,23 @@ def _forms(counts: ScoreOutcome, groups: np.ndarray, line) -> pd.DataFrame:
     return pd.DataFrame(lines, columns=["form", "parameters", "log_likelihood", "aic", "lack_of_fit_p"])
 
 
-def _binomial_log_likelihood(counts: ScoreOutcome, fit) -> float:
+def _spline(counts: ScoreOutcome) -> tuple[int, float] | None:
     from scipy.special import log_expit
 
-    seen, eta = counts.n > 0, fit.model.exog @ fit.params
-    return float(counts.events[seen] @ log_expit(eta) + counts.others[seen] @ log_expit(-eta))
-
-
-def _spline(counts: ScoreOutcome) -> tuple[int, float] | None:
     from cxstats.methods.predictors import restricted_cubic_spline
+    from cxstats.methods.splits import logistic_fit
 
     seen = counts.n > 0
     cumulated = np.cumsum(counts.n) / counts.n.sum()
     knots = np.unique(counts.scale[np.searchsorted(cumulated, [0.05, 0.5, 0.95])])
     if len(knots) < 3 or seen.sum() < 4:
         return None
-    spline = restricted_cubic_spline(counts.scale[seen].astype(float), knots)
-    return 1 + spline.shape[1], _binomial_log_likelihood(counts, _logistic(counts, spline))
+    happened, answer, n = _customers(counts)
+    spline = restricted_cubic_spline(answer, knots)
+    design = np.column_stack([np.ones(len(answer)), (spline - spline.mean(axis=0)) / spline.std(axis=0)])
+    # a curve may part the customers and be steep without end: a trace of a penalty ends it where its likelihood has settled
+    eta = design @ logistic_fit(design, happened, n, penalty=1e-8)
+    return design.shape[1], float(n @ log_expit(np.where(happened > 0.5, eta, -eta)))
 
 
 def _effects(counts: ScoreOutcome, groups: np.ndarray, names, line, level: float) -> Effects:
@@ -397,23 +396,43 @@ def _effects(counts: ScoreOutcome, groups: np.ndarray, names, line, level: float
 
 
 def _koopman(a: float, b: float, c: float, d: float, level: float) -> tuple[float, float]:
-    """Score interval of (a/b)/(c/d): every ratio that the score test does not reject."""
-    from statsmodels.stats.proportion import confint_proportions_2indep
+    """Score interval of (a/b)/(c/d): every ratio that the score test does not reject (Koopman 1984).
+
+    Not statsmodels', whose closed solution is complex where everybody of a group had the event.
+    """
+    from scipy.optimize import brentq
 
     if a == 0 and c == 0:
         return 0.0, float("inf")
-    with np.errstate(divide="ignore", invalid="ignore"):  # an empty cell: that limit is replaced below
-        low, high = confint_proportions_2indep(
-            a, b, c, d, compare="ratio", method="score", correction=False, alpha=1 - level
-        )
-    return (0.0 if a == 0 else float(low)), (float("inf") if c == 0 else float(high))
+    least = critical_value(level) ** 2
+
+    def beyond(log_ratio: float) -> float:
+        """Score statistic of a ratio, above the one that is just not rejected."""
+        ratio = np.exp(log_ratio)
+        # likeliest rates with this ratio, p = ratio·q: the lesser root of a quadratic, whose discriminant is a sum
+        apart = np.sqrt((ratio * (b + c) - a - d) ** 2 + 4 * ratio * (b - a) * (d - c))
+        q = min(2 * (a + c) / (ratio * (b + c) + a + d + apart), 1.0)
+        p = min(ratio * q, 1.0)
+        off = a / b - ratio * c / d
+        variance = p * (1 - p) / b + ratio**2 * q * (1 - q) / d
+        if abs(off) < 1e-12:
+            return -least
+        return off**2 / variance - least if variance > 0 else float("1e300")
+
+    seen = float(np.log((max(a, 0.5) / b) / (max(c, 0.5) / d)))
+    low = 0.0 if a == 0 else float(np.exp(brentq(beyond, seen - 50, seen)))
+    high = float("inf") if c == 0 else float(np.exp(brentq(beyond, seen, seen + 50)))
+    return low, high
 
 
 def _marginal_effect(counts: ScoreOutcome, line, z: float) -> tuple[float, float, float]:
     """Mean over customers of the line's slope in the rate, in percentage points, by the delta method."""
+    from scipy.special import expit
+
     seen = counts.n > 0
     share = counts.n[seen] / counts.n.sum()
-    x, p, slope = counts.scale[seen], line.fittedvalues, line.params[1]
+    x, slope = counts.scale[seen], line.params[1]
+    p = expit(line.params[0] + slope * x)
     flat = p * (1 - p)
     effect = slope * (share @ flat)
     bend = slope * flat * (1 - 2 * p)

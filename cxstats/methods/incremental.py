@@ -271,25 +271,30 @@ def nested_test(
     ValueError : as :func:`race`.
     """
     from scipy import stats
-    from statsmodels.genmod.families import Binomial
-    from statsmodels.genmod.generalized_linear_model import GLM
+    from scipy.special import log_expit
 
     prepared = _prepared(rows, [score], outcome, known, part, None, False)
-    base, own = prepared.blocks[KNOWN].columns, prepared.blocks[score].columns
-    ones = np.ones((prepared.n, 1))
-    full = np.column_stack([ones, base, own])
-    fit = GLM(prepared.event, full, family=Binomial()).fit()
-    df = own.shape[1]
+    full, small = prepared.design([KNOWN, score]), prepared.design([KNOWN])
+    df = full.shape[1] - small.shape[1]
+    parts = int(prepared.part.max()) + 1
+
+    # a trace of a penalty keeps a category without any event from running away; likelihoods have settled long before
+    def fitted(design: np.ndarray) -> PartFit:
+        own = design, prepared.event, prepared.weight, prepared.part
+        return fit_penalties(*own, parts)[0]
+
+    fit = fitted(full)
     if not repeats:
-        small = GLM(prepared.event, full[:, : full.shape[1] - df], family=Binomial()).fit()
-        ratio = 2 * (fit.llf - small.llf)
-        return NestedTest(float(ratio), df, float(stats.chi2.sf(ratio, df)), "likelihood ratio")
-    slope = full * (prepared.event - fit.fittedvalues)[:, None]
-    sums = np.stack([slope[prepared.part == j].sum(axis=0) for j in np.unique(prepared.part)])
+        sign = np.where(prepared.event > 0.5, 1.0, -1.0)
+        ratio = 2 * float(
+            log_expit(sign * (full @ fit.beta)).sum() - log_expit(sign * (small @ fitted(small).beta)).sum()
+        )
+        return NestedTest(ratio, df, float(stats.chi2.sf(ratio, df)), "likelihood ratio")
+    sums = fit.gradient[np.unique(prepared.part)]
     parts = len(sums)
-    bread = np.linalg.inv(-fit.model.hessian(fit.params))
+    bread = np.linalg.inv(fit.information.sum(axis=0) + fit.penalty * np.eye(full.shape[1]))
     covariance = bread @ (sums.T @ sums * parts / (parts - 1)) @ bread
-    beta = fit.params[-df:]
+    beta = fit.beta[-df:]
     wald = float(beta @ np.linalg.solve(covariance[-df:, -df:], beta))
     below = parts - df
     f = wald * below / (df * (parts - 1))

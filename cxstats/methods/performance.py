@@ -405,10 +405,9 @@ def calibration_of(
 
     Raises
     ------
-    ValueError : chances of 0 or 1, or nobody or everybody had the event.
+    ValueError : chances of 0 or 1, nobody or everybody had the event, or a chance that divides those with the event from
+        those without, whose slope has no end; chances that are all the same.
     """
-    from statsmodels.genmod.families import Binomial
-    from statsmodels.genmod.generalized_linear_model import GLM
     from statsmodels.stats.proportion import proportion_confint
 
     p, y, _ = _chances(chance, event, None)
@@ -416,11 +415,15 @@ def calibration_of(
         raise ValueError("chances of exactly 0 or 1 have no log-odds to be calibrated")
     if y.min() == y.max():
         raise ValueError("nobody, or everybody, had the event: calibration cannot be judged")
+    if p.min() == p.max():
+        raise ValueError("all chances are the same: there is no slope to be told")
+    if p[y > 0.5].min() >= p[y < 0.5].max():
+        raise ValueError(
+            "a chance divides those with the event from those without: there is no slope to be told"
+        )
     logit = np.log(p / (1 - p))
-    family = Binomial()
-    errors = {} if part is None else {"cov_type": "cluster", "cov_kwds": {"groups": np.asarray(part)}}
-    slope = GLM(y, np.column_stack([np.ones(len(y)), logit]), family=family).fit(**errors)
-    large = GLM(y, np.ones((len(y), 1)), family=family, offset=logit).fit(**errors)
+    place = np.arange(len(y)) if part is None else pd.factorize(np.asarray(part), sort=True)[0]
+    clustered = part is not None
     code = _groups_of(p, np.ones(len(p)), groups)
     size = np.bincount(code)
     had = np.bincount(code, weights=y)
@@ -435,11 +438,47 @@ def calibration_of(
         }
     )
     return Calibration(
-        (float(large.params[0]), float(large.bse[0])),
-        (float(slope.params[1]), float(slope.bse[1])),
+        _intercept(logit, y, place, clustered),
+        _slope(logit, y, place, clustered),
         float(y.sum() / p.sum()),
         table,
     )
+
+
+def _intercept(logit: np.ndarray, y: np.ndarray, place: np.ndarray, clustered: bool) -> tuple[float, float]:
+    """Of the log-odds with the slope fixed at 1, with its error."""
+    from scipy.optimize import brentq
+    from scipy.special import expit
+
+    reach = float(np.abs(logit).max()) + 50.0
+    value = brentq(lambda a: float((y - expit(a + logit)).sum()), -reach, reach, xtol=1e-12)
+    chance = expit(value + logit)
+    return value, _error((y - chance)[:, None], np.array([[(chance * (1 - chance)).sum()]]), place, clustered)
+
+
+def _slope(logit: np.ndarray, y: np.ndarray, place: np.ndarray, clustered: bool) -> tuple[float, float]:
+    """Of the log-odds, with its error. Standardised, by steps that never lose likelihood: chances may be far out."""
+    from scipy.special import expit
+
+    from cxstats.methods.splits import logistic_fit
+
+    spread = logit.std()
+    design = np.column_stack([np.ones(len(y)), (logit - logit.mean()) / spread])
+    beta = logistic_fit(design, y, np.ones(len(y)), penalty=1e-9)
+    chance = expit(design @ beta)
+    information = design.T @ (design * (chance * (1 - chance))[:, None])
+    error = _error(design * (y - chance)[:, None], information, place, clustered)
+    return float(beta[1] / spread), error / float(spread)
+
+
+def _error(scores: np.ndarray, information: np.ndarray, place: np.ndarray, clustered: bool) -> float:
+    """Standard error of the last coefficient, from the information or from sums of scores over parts."""
+    bread = np.linalg.inv(information)
+    if not clustered:
+        return float(np.sqrt(bread[-1, -1]))
+    sums = np.column_stack([np.bincount(place, weights=column) for column in scores.T])
+    k = len(sums)
+    return float(np.sqrt((bread @ (sums.T @ sums * k / (k - 1)) @ bread)[-1, -1]))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

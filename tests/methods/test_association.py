@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from cxstats.methods.association import association, score_outcome, trend_statistic
+from cxstats.methods.association import _koopman, association, score_outcome, trend_statistic
 from cxstats.metrics import NPS, ces, csat
 
 # R 4.2: ev <- c(30,8,7,9,10,40,30,45,60,35,50); n <- c(90,30,35,45,60,260,250,480,1010,900,1840)
@@ -184,3 +184,49 @@ def test_the_asymmetry_test_keeps_its_level():
         found = association(cells_of(*of), NPS, score="nps", outcome="left")
         rejected += found.asymmetry.symmetric_p < 0.05
     assert stats.binomtest(rejected, 800, 0.05).pvalue > 0.001
+
+
+@pytest.mark.parametrize(
+    "table",
+    [(30, 100, 10, 90), (5, 50, 3, 400), (75, 210, 30, 60), (0, 40, 5, 60), (5, 40, 0, 60), (1, 10, 1, 1000)],
+)
+def test_ratio_limits_are_statsmodels_where_those_are_real(table):
+    from statsmodels.stats.proportion import confint_proportions_2indep
+
+    found = _koopman(*table, 0.95)
+    with np.errstate(divide="ignore"):
+        expected = confint_proportions_2indep(*table, compare="ratio", method="score", correction=False)
+    assert found == pytest.approx(expected, rel=1e-9)
+
+
+def test_ratio_limits_where_everybody_of_a_group_had_the_event():
+    # one rate is 1 at every ratio in the interval: the limits are Wilson's for the other
+    from statsmodels.stats.proportion import proportion_confint
+
+    wilson = proportion_confint(75, 210, method="wilson")
+    assert _koopman(75, 210, 60, 60, 0.95) == pytest.approx(wilson, rel=0.002)
+    low, high = _koopman(60, 60, 75, 210, 0.95)
+    assert (1 / high, 1 / low) == pytest.approx(_koopman(75, 210, 60, 60, 0.95), rel=1e-9)
+    z = 1.959963984540054**2
+    assert _koopman(60, 60, 50, 50, 0.95) == pytest.approx((60 / (60 + z), (50 + z) / 50), rel=1e-7)
+
+
+@pytest.mark.filterwarnings("error")
+def test_two_answers_and_curves_without_end_need_no_silence():
+    two = pd.DataFrame({"csat": [1, 1, 5, 5], "left": [True, False] * 2, "n": [30, 70, 10, 90]})
+    found = association(two, csat(5), score="csat", outcome="left")
+    # the odds ratio of the two by two table, over four steps, and Woolf's error
+    step, error = np.log(30 * 90 / (70 * 10)) / 4, np.sqrt(1 / 30 + 1 / 70 + 1 / 10 + 1 / 90) / 4
+    assert np.log(found.effects.odds_ratio) == pytest.approx(
+        [-step, -step - 1.959964 * error, -step + 1.959964 * error], abs=1e-6
+    )
+    # who is at either end left, who is between stayed, and only of those at 2 both: a curve is steep without end
+    answers, n = np.arange(11), np.full(11, 30)
+    events = np.where((answers < 2) | (answers > 7), 30, np.where(answers == 2, 15, 0))
+    cells = pd.DataFrame(
+        {"nps": np.tile(answers, 2), "left": np.repeat([True, False], 11), "n": np.r_[events, n - events]}
+    )
+    found = association(cells, NPS, score="nps", outcome="left")
+    assert np.isfinite(found.forms["log_likelihood"]).all()
+    whole = found.forms.set_index("form")["log_likelihood"]
+    assert whole.max() == pytest.approx(whole["one rate per answer"])

@@ -213,6 +213,43 @@ def test_nested_test_is_r_s_anova(rows):
     assert clustered.statistic * clustered.degrees_of_freedom == pytest.approx(found.statistic, rel=0.4)
 
 
+@pytest.mark.filterwarnings("error")
+def test_nested_test_where_a_category_has_no_event(rows):
+    import statsmodels.api as sm
+
+    kind = np.where(np.arange(len(rows)) % 40 == 0, "never", rows["kind"])
+    odd = rows.assign(kind=kind, left=rows["left"] & (kind != "never"))
+    found = nested_test(odd, score="nps", outcome="left", known=["kind"])
+    # who can never leave adds nothing to either likelihood
+    held = odd[odd["kind"] != "never"]
+    base = sm.add_constant(predictor_block(held, ["kind"], "kind").columns)
+    # the same spline as of all customers, whose knots come from all of them
+    own = number_block("nps", odd["nps"]).columns[(odd["kind"] != "never").to_numpy()]
+    fits = [
+        sm.Logit(held["left"].astype(float), design).fit(disp=0).llf
+        for design in (base, np.column_stack([base, own]))
+    ]
+    assert found.statistic == pytest.approx(2 * (fits[1] - fits[0]), abs=0.01)
+    clustered = nested_test(odd, score="nps", outcome="left", known=["kind"], repeats=True)
+    assert np.isfinite(clustered.statistic)
+
+
+def test_clustered_nested_test_is_statsmodels(rows):
+    import statsmodels.api as sm
+
+    base = sm.add_constant(number_block("x", rows["x"]).columns)
+    full = np.column_stack([base, number_block("nps", rows["nps"]).columns])
+    df = full.shape[1] - base.shape[1]
+    fit = sm.Logit(rows["left"].astype(float), full).fit(
+        disp=0, cov_type="cluster", cov_kwds={"groups": rows["part"], "use_correction": False}
+    )
+    wald = fit.params[-df:] @ np.linalg.solve(
+        fit.cov_params().to_numpy()[-df:, -df:] * 64 / 63, fit.params[-df:]
+    )
+    found = nested_test(rows, score="nps", outcome="left", known=["x"], repeats=True)
+    assert found.statistic == pytest.approx(wald * (64 - df) / (df * 63), rel=1e-5)
+
+
 def test_splines_are_straight_beyond_their_knots():
     x = np.array([-50.0, -40, -30, 30, 40, 50])
     basis = restricted_cubic_spline(x, [-1, 0, 1, 2])

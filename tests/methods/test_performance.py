@@ -152,6 +152,39 @@ def test_ranking_where_values_are_missing_or_nobody_is_worth_anything():
         ranking(CHANCE, np.zeros(750), part=part)
 
 
+def test_calibration_is_statsmodels():
+    import statsmodels.api as sm
+
+    logit, y = np.log(CHANCE / (1 - CHANCE)), EVENT.astype(float)
+    design = sm.add_constant(logit)
+    for part in (None, I % 30):
+        errors = (
+            {}
+            if part is None
+            else {"cov_type": "cluster", "cov_kwds": {"groups": part, "use_correction": False}}
+        )
+        slope = sm.GLM(y, design, family=sm.families.Binomial()).fit(**errors)
+        large = sm.GLM(y, np.ones((750, 1)), family=sm.families.Binomial(), offset=logit).fit(**errors)
+        found, correction = (
+            calibration_of(CHANCE, EVENT, part=part),
+            1.0 if part is None else np.sqrt(30 / 29),
+        )
+        assert found.slope == pytest.approx((slope.params[1], slope.bse[1] * correction), rel=1e-6)
+        assert found.intercept == pytest.approx((large.params[0], large.bse[0] * correction), rel=1e-6)
+
+
+def test_calibration_of_chances_far_out_and_of_none():
+    rng = np.random.default_rng(2)
+    left = rng.random(400) < 0.1
+    far = np.where(left, 0.3, 1e-14) * np.exp(rng.normal(size=400))  # quasi-complete: all but a few are sure
+    far[:5] = 0.2
+    assert np.isfinite(calibration_of(np.clip(far, 1e-15, 0.9), left).slope[0])
+    with pytest.raises(ValueError, match="divides"):
+        calibration_of(np.where(left, 0.6, 0.1), left)
+    with pytest.raises(ValueError, match="all chances are the same"):
+        calibration_of(np.full(400, 0.1), left)
+
+
 def test_calibration_of_repeated_rows_is_no_surer():
     once = calibration_of(CHANCE, EVENT)
     clustered = calibration_of(np.tile(CHANCE, 4), np.tile(EVENT, 4), part=np.tile(I, 4))

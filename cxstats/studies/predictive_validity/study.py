@@ -22,7 +22,6 @@ themselves unless weighted. Prediction is not cause; calling unhappy customers b
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
@@ -286,19 +285,15 @@ def _nothing(
 
 def _calibration(predictions: pd.DataFrame, level: float, repeated: bool) -> Calibration | None:
     """Of the rule with everything; None where chances are so far out that their log-odds cannot be calibrated."""
-    with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # a rule that parts some customers altogether: what is not finite is not shown
-        try:
-            found = calibration_of(
-                predictions["all"],
-                predictions["event"],
-                level=level,
-                part=predictions["part"] if repeated else None,
-            )
-        except ValueError:
-            return None
+    try:
+        found = calibration_of(
+            predictions["all"],
+            predictions["event"],
+            level=level,
+            part=predictions["part"] if repeated else None,
+        )
+    except ValueError:
+        return None
     return found if np.all(np.isfinite([*found.slope, found.observed_to_expected])) else None
 
 
@@ -438,10 +433,7 @@ def _given_away(
 
 
 def _associated(survey: Survey, cells: pd.DataFrame, name: str, chosen: Settings) -> Association:
-    with warnings.catch_warnings():
-        # a line through two answers, or answers without any event: the fit says so itself, or is left out
-        warnings.simplefilter("ignore")
-        return association(cells, survey.metric(name), score=name, outcome=chosen.outcome, level=chosen.level)
+    return association(cells, survey.metric(name), score=name, outcome=chosen.outcome, level=chosen.level)
 
 
 def _nested(
@@ -450,12 +442,9 @@ def _nested(
     """Test of all coefficients of a score; without enough events for curves its p-value means nothing."""
     if raced.simplified:
         return None
-    with warnings.catch_warnings():
-        # a category without events: its coefficient has no end, the likelihood ratio has
-        warnings.simplefilter("ignore")
-        return nested_test(
-            answered, score=name, outcome=chosen.outcome, known=chosen.known, repeats=survey.repeats
-        )
+    return nested_test(
+        answered, score=name, outcome=chosen.outcome, known=chosen.known, repeats=survey.repeats
+    )
 
 
 def _ranked(survey: Survey, raced: Race, racing: tuple[str, ...], chosen: Settings) -> RankSets | None:

@@ -12,6 +12,9 @@ ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	if $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then echo $$p; break; fi; done)
 
+# Reports made at a time: one a core, at most four (each takes some 600 MB).
+JOBS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1); [ "$$n" -le 4 ] && echo "$$n" || echo 4)
+
 .PHONY: help setup reports test simulation lab check lock clean
 
 help:  ## list the targets
@@ -29,7 +32,7 @@ $(READY): requirements.lock pyproject.toml
 	@touch $(READY)
 
 reports: $(READY)  ## render every report of reports/catalog.yml on the demo company
-	@$(BIN)/cxstats render
+	@$(BIN)/cxstats render --jobs $(JOBS)
 
 test: $(READY)  ## run the tests (under five minutes)
 	@$(ONE_THREAD) $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile

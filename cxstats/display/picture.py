@@ -8,7 +8,7 @@ import re
 import warnings
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 from xml.etree import ElementTree
 
@@ -117,17 +117,16 @@ def paint(
         warnings.filterwarnings("ignore", message=r"Glyph \d+ .*missing from font")
         with theme.drawing():
             figure = _drawn(draw, canvas)
-            text = _texts(figure)
-        if theme.fallback_fonts(text):
-            with theme.drawing(text):
-                figure = _drawn(draw, canvas)
-                picture = _saved(figure, text)
+            picture = _saved(figure)
+            text = _texts(figure)  # once it is drawn: tick labels exist only then
+            if not theme.fallback_fonts(text):
                 also(figure)
-                return picture
-        with theme.drawing():
-            picture = _saved(figure, text)
+                return replace(picture, missing_glyphs=theme.missing_glyphs(text))
+        with theme.drawing(text):
+            figure = _drawn(draw, canvas)
+            picture = _saved(figure)
             also(figure)
-            return picture
+            return replace(picture, missing_glyphs=theme.missing_glyphs(text))
 
 
 def _drawn(draw: Draw, canvas: Canvas) -> MplFigure:
@@ -142,21 +141,19 @@ def _drawn(draw: Draw, canvas: Canvas) -> MplFigure:
     return figure
 
 
-def _saved(figure: MplFigure, text: str) -> Picture:
+def _saved(figure: MplFigure) -> Picture:
     width, height = (round(float(inches) * _PX_PER_INCH) for inches in figure.get_size_inches())
-    missing = theme.missing_glyphs(text)
     if n_marks(figure) > MANY_MARKS:
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=192, metadata={"Software": None})
         data = base64.b64encode(buffer.getvalue()).decode("ascii")
-        return Picture("image/png", data, width, height, missing)
+        return Picture("image/png", data, width, height)
     svg = io.StringIO()
     figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    return Picture("image/svg+xml", compact_svg(printable(svg.getvalue())), width, height, missing)
+    return Picture("image/svg+xml", compact_svg(printable(svg.getvalue())), width, height)
 
 
 def _texts(figure: MplFigure) -> str:
-    figure.draw_without_rendering()  # tick labels exist only once they are laid out
     return "".join(text.get_text() for text in _text_artists(figure))
 
 

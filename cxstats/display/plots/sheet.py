@@ -74,6 +74,7 @@ class Sheet:
         axes.set_axis_off()
         if log:
             axes.set_xscale("log")
+        _without_ticks(axes)
         axes.set_xlim(*x_span)
         axes.set_ylim(*(y_span or (bottom, top)))
         plot = Plot(axes, left, right, top, bottom, x_span, y_span, log)
@@ -105,6 +106,16 @@ class Sheet:
         for x, y, text, style in self._texts:
             self.figure.text(x / self.width, 1 - y / height, text, va="baseline", **style)
         return self.figure
+
+
+def _without_ticks(axes: Axes) -> None:
+    """Sheets write their own tick labels; matplotlib would make, lay out and measure some that nobody sees."""
+    from matplotlib.ticker import NullLocator
+
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(NullLocator())
+        axis.set_minor_locator(NullLocator())
+        axis.majorTicks, axis.minorTicks = [], []  # else one of each is made to copy from
 
 
 @dataclass(frozen=True, slots=True)

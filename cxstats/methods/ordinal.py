@@ -381,10 +381,7 @@ def starting_values(problem: OrderedProblem) -> np.ndarray:
     pooled = quantile(np.cumsum(total)[:-1] / total.sum())
     same = problem.location == problem.scale and len(problem.location) == 1
     if same and problem.columns[problem.location[0]].levels:
-        mean, spread = _lines(problem.table(problem.location[0]), pooled, problem.link)
-        return np.concatenate(
-            [(pooled - mean[0]) / spread[0], (mean[1:] - mean[0]) / spread[0], np.log(spread[1:] / spread[0])]
-        )
+        return starting_lines(problem.table(problem.location[0]), problem.link)
     from dataclasses import replace
 
     start = np.concatenate([pooled, np.zeros(cells.location.shape[1])])
@@ -392,6 +389,16 @@ def starting_values(problem: OrderedProblem) -> np.ndarray:
         return start
     common = maximise(start, replace(cells, scale=cells.scale[:, :0]), problem.link)
     return np.concatenate([common.parameters, np.zeros(cells.scale.shape[1])])
+
+
+def starting_lines(counts: np.ndarray, link: str) -> np.ndarray:
+    """Thresholds, locations and log-scales close to the maximum, from counts per group and category, (G, K)."""
+    total = counts.sum(axis=0)
+    pooled = LINKS[link].quantile(np.cumsum(total)[:-1] / total.sum())
+    mean, spread = _lines(counts, pooled, link)
+    return np.concatenate(
+        [(pooled - mean[0]) / spread[0], (mean[1:] - mean[0]) / spread[0], np.log(spread[1:] / spread[0])]
+    )
 
 
 def _lines(counts: np.ndarray, pooled: np.ndarray, link: str) -> tuple[np.ndarray, np.ndarray]:

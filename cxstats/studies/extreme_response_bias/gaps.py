@@ -69,8 +69,11 @@ class Gaps:
         if answers.for_response and answers.invited_known:
             self.tables["answered"] = mix.tables(answers, metric, "answered")
         self.last = list(self.tables)[-1]
-        self.critical = critical_value(chosen.level, len(self.others), answers.replicates.degrees_of_freedom)
-        self.single = critical_value(chosen.level, 1, answers.replicates.degrees_of_freedom)
+        # bootstrap replicates could be as many as one likes, but they are not: an error that is read off R of them
+        # is known as well as one of R − 1 degrees of freedom, which matters where thirty groups must hold together
+        self.degrees_of_freedom = min(answers.replicates.degrees_of_freedom, len(answers.replicates) - 1.0)
+        self.critical = critical_value(chosen.level, len(self.others), self.degrees_of_freedom)
+        self.single = critical_value(chosen.level, 1, self.degrees_of_freedom)
         low, high = chosen.style_share
         self.shares = np.linspace(low, high, STEPS) if high > low else np.array([low])
         self.replicates = answers.replicates
@@ -130,9 +133,7 @@ class Gaps:
         """The model of the groups at these positions; whether it has a maximum in nearly all replicates."""
         fitted, table = self.fitted if fitted is None else fitted, self.tables[self.last]
         try:
-            self.model, self.models = style.fit(
-                table.survey[fitted], table.replicates[:, fitted], self.metric.scale
-            )
+            self.model, self.models = style.fit(table.survey[fitted], table.replicates[:, fitted])
         except ValueError:
             return False
         return bool(self._settled().mean() >= LEAST_SETTLED)
@@ -400,9 +401,7 @@ class Gaps:
         """
         ends = list(dict.fromkeys((0, len(self.shares) // 2, len(self.shares) - 1)))
         size = len(self.fitted)
-        critical = critical_value(
-            self.chosen.level, size * (size - 1) // 2, self.replicates.degrees_of_freedom
-        )
+        critical = critical_value(self.chosen.level, size * (size - 1) // 2, self.degrees_of_freedom)
         first, last = np.full(size, size), np.ones(size, dtype=int)
         for c in range(len(self.neutral)):
             values, again = self.values_fitted[ends, c], self.again[:, ends, c]

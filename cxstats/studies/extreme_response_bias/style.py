@@ -9,12 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from cxstats.methods import latent_metric
-from cxstats.methods.ordinal import location_scale
+from cxstats.methods.ordinal_groups import fit_groups, refit_groups
 from cxstats.methods.ordinal_likelihood import widened
-from cxstats.metrics import Metric, Scale
+from cxstats.metrics import Metric
 
 __all__ = ["Model", "fit", "leniency", "naive_gap", "raw_values", "shapley", "values", "wald_test"]
 
@@ -46,35 +45,17 @@ class Model:
         return np.asarray(latent_metric.neutral_point(self.thresholds, metric, point))
 
 
-def fit(table: np.ndarray, replicates: np.ndarray, scale: Scale) -> tuple[Model, Model]:
+def fit(table: np.ndarray, replicates: np.ndarray) -> tuple[Model, Model]:
     """The model of these answers per group and category, (G, K), and of every replicate of them, (R, G, K).
 
     Replicates without a maximum are NaN.
     """
     groups, size = table.shape
-    names = [f"{g:04d}" for g in range(groups)]
-    place, category = (
-        axis.ravel() for axis in np.meshgrid(np.arange(groups), np.arange(size), indexing="ij")
-    )
-    mass = table.ravel()
-    held = mass > 0
-    cells = pd.DataFrame(
-        {
-            "score": pd.array(category[held] + scale.low, dtype="Int64"),
-            "group": np.array(names, dtype=object)[place[held]],
-            "n": np.ceil(mass[held]).astype(int),
-            "w": mass[held],
-            "w2": mass[held],
-        }
-    )
-    found = location_scale(
-        cells, score="score", location="group", scale="group", reference={"group": names[0]}
-    )
-    # masses are the counts times the row's mean weight: given so that they come out as wanted
-    wanted = replicates.reshape(len(replicates), -1)[:, held] * (cells["n"] / cells["w"]).to_numpy()
-    again = found.refit(wanted)
-    kept = np.array([int(k) - scale.low for k in found.problem.categories])
-    return _model(found.parameters, groups, size, kept), _model(again, groups, size, kept)
+    kept = np.flatnonzero(table.sum(axis=0) > 0)
+    found = fit_groups(table[:, kept])
+    # what nobody answered in the survey nobody can answer in a replicate of it
+    again = refit_groups(found, replicates[..., kept])
+    return _model(found, groups, size, kept), _model(again, groups, size, kept)
 
 
 def _model(parameters: np.ndarray, groups: int, size: int, kept: np.ndarray) -> Model:

@@ -196,9 +196,9 @@ def test_a_group_whose_replicates_have_no_maximum_is_said_and_not_raised(
     survey = survey_of(tmp_path, frame)
     fit = style.fit
 
-    def failing(table: np.ndarray, replicates: np.ndarray, scale: cx.Scale):
+    def failing(table: np.ndarray, replicates: np.ndarray):
         """No maximum in most replicates wherever C is among the groups."""
-        model, models = fit(table, replicates, scale)
+        model, models = fit(table, replicates)
         of_c = np.bincount(frame.loc[frame["country"] == "C", "nps"], minlength=11)
         if any(np.array_equal(row, of_c) for row in table):
             models.log_scale[: len(models.log_scale) // 2] = np.nan

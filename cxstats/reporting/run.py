@@ -12,6 +12,7 @@ import datetime as dt
 import hashlib
 import importlib
 import io
+import os
 import platform
 import shutil
 import tempfile
@@ -77,6 +78,7 @@ def render(
     force: bool = False,
     executor: Executor | None = None,
     index: bool = True,
+    threads: int | None = None,
 ) -> list[Outcome]:
     """Render every job below ``out`` (made and checked by :func:`.publish.open_out`), then the index.
 
@@ -84,13 +86,15 @@ def render(
     that has every library loaded, or (``"kernel"``, and where a system cannot fork) each in a Python of its
     own. ``force`` renders what has not changed as well. ``executor`` takes reports to other machines
     (``workers`` at a time), which have this package and see the same files under the same paths. Without
-    ``index`` the index is left as it is.
+    ``index`` the index is left as it is. ``threads`` is the most that one library may use for a report; None
+    for its share of the cores.
 
     Raises KeyboardInterrupt as it comes, with the record written, no process left and nothing half
     published; RenderError when the index cannot be written.
     """
     progress, limits = progress or Progress(), limits or Limits()
-    workers, threads = (workers, None) if executor else _at_a_time(workers, len(jobs), progress)
+    workers, share = (workers, None) if executor else _at_a_time(workers, len(jobs), progress)
+    threads = threads or share
     place = {(job.survey.name, job.report): number for number, job in enumerate(jobs)}
     # a report that is compared with another of this run comes after it
     after = {
@@ -120,9 +124,22 @@ def render(
 
 
 def elsewhere(job: Job, out: Path, limits: Limits, engine: Literal["fork", "kernel"], force: bool) -> Outcome:
-    """One report on the machine that this is called on, told to nobody; the index is left to who asked."""
-    quiet = Progress(io.StringIO(), live=False)
-    (outcome,) = render([job], out, limits=limits, progress=quiet, engine=engine, force=force, index=False)
+    """One report on the machine that this is called on, told to nobody; the index is left to who asked.
+
+    A cluster hands out as many reports at a time as it has threads, so each has one, unless the machine's
+    ``CXSTATS_THREADS`` says otherwise.
+    """
+    said = os.environ.get("CXSTATS_THREADS", "")
+    (outcome,) = render(
+        [job],
+        out,
+        limits=limits,
+        progress=Progress(io.StringIO(), live=False),
+        engine=engine,
+        force=force,
+        index=False,
+        threads=int(said) if said.isdigit() and int(said) else 1,
+    )
     return outcome
 
 

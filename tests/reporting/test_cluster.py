@@ -50,6 +50,19 @@ def test_reports_go_to_the_executor_and_the_index_is_made_here(workshop: Worksho
     assert (workshop.out / "index.html").is_file()
 
 
+@pytest.mark.parametrize(("said", "threads"), [("", 1), ("3", 3), ("0", 1)])
+def test_a_report_on_another_machine_uses_one_thread_unless_told(
+    workshop: Workshop, monkeypatch, said, threads
+) -> None:
+    workshop.add("a", "1")
+    monkeypatch.setenv("CXSTATS_THREADS", said)
+    seen = []
+    monkeypatch.setattr(run, "execute", lambda *_, threads, **__: seen.append(threads) or 1 / 0)
+    with ThreadPoolExecutor(1) as pool:
+        _render(workshop, pool)
+    assert seen == [threads]
+
+
 def test_a_machine_that_is_lost_is_a_failed_report_and_not_the_end(workshop: Workshop) -> None:
     workshop.add("a", "1")
     (outcome,), _ = _render(workshop, _Lost())

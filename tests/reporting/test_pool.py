@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+import itertools
 import threading
 import time
 
 import pytest
 
 from cxstats.reporting import pool
+from cxstats.reporting.kernel import THREADS, environment
 from cxstats.reporting.progress import Progress
+from cxstats.survey.engine import Engine
 
 
 def test_results_come_in_the_order_of_the_tasks() -> None:
@@ -50,6 +53,35 @@ def test_a_task_waits_for_the_one_it_comes_after() -> None:
 
 def test_tasks_that_wait_for_each_other_still_run() -> None:
     assert pool.in_turn("ab", lambda number, task, stop: task, workers=2, after={0: 1, 1: 0}) == ["a", "b"]
+
+
+@pytest.mark.parametrize("cores", [1, 2, 3, 4, 7, 64])
+def test_threads_times_jobs_are_no_more_than_the_cores(monkeypatch, tmp_path, cores) -> None:
+    monkeypatch.setattr(pool, "cores", lambda: cores)
+    for wanted, tasks in itertools.product((1, 2, 3, 5, 64, 100), (1, 2, 3, 9, 500)):
+        workers, threads = pool.at_a_time(wanted, tasks)
+        assert 1 <= workers <= min(wanted, tasks)
+        if workers > 1:
+            assert threads is not None
+            assert workers * threads <= cores < workers * (threads + 1)
+            assert {environment(tmp_path, threads)[name] for name in THREADS} <= {
+                str(n) for n in (1, threads)
+            }
+
+
+def test_a_surveys_engine_keeps_to_the_threads_it_is_given(monkeypatch, tmp_path) -> None:
+    def threads(given: int | None) -> int:
+        for name, value in environment(tmp_path, given).items():
+            monkeypatch.setenv(name, value)
+        return Engine().run("select current_setting('threads')")[0][0]
+
+    monkeypatch.delenv("CXSTATS_THREADS", raising=False)
+    assert threads(None) == pool.cores()
+    monkeypatch.delenv("CXSTATS_THREADS", raising=False)
+    assert threads(1) == 1
+    monkeypatch.setenv("CXSTATS_THREADS", "2")  # the user's own wish, where there is room for it
+    assert threads(3) == 2
+    assert threads(1) == 1
 
 
 def test_what_a_task_raises_ends_the_others_and_is_raised() -> None:

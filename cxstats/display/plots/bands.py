@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cxstats.display.picture import Canvas
-from cxstats.display.plots.sheet import LABEL_PT, SMALL_LEADING, SMALL_PT, Sheet, measure, within, wrap
+from cxstats.display.plots.sheet import (
+    LABEL_PT,
+    SMALL_LEADING,
+    SMALL_PT,
+    Sheet,
+    measure,
+    verticals,
+    within,
+    wrap,
+)
 from cxstats.display.theme import BAND, OBSERVED, SECONDARY, STEPS
 from cxstats.words import percent
 
@@ -52,7 +61,7 @@ def _wide_strip(canvas: Canvas, bands: Sequence[Band]) -> MplFigure:
         stop = start + band.probability
         if band.probability > 0:
             plot.axes.fill_between([start, stop], top, bottom, color=fill, linewidth=0, zorder=1)
-            plot.axes.vlines([start, stop], top, bottom, colors="white", linewidth=1.2, zorder=2)
+            verticals(plot.axes, [start, stop], top, bottom, colors="white", linewidth=1.2, zorder=2)
         text = percent(100 * band.probability)
         middle = (plot.x(start) + plot.x(stop)) / 2
         width = max(measure(band.label, LABEL_PT, bold=True), measure(band.range_text, SMALL_PT))

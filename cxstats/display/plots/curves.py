@@ -20,6 +20,7 @@ from cxstats.display.plots.sheet import (
     padded,
     plain_tick,
     round_ticks,
+    verticals,
     within,
     wrap,
 )
@@ -286,8 +287,15 @@ def _curve_end(plot: Plot, s: Series, y_span: tuple[float, float]) -> float:
 def _draw_spot(
     sheet: Sheet, plot: Plot, spot: Spot, y_span: tuple[float, float], taken: Sequence[_Box]
 ) -> _Box:
-    plot.axes.vlines(
-        [spot.x], y_span[0], spot.y, colors=OBSERVED, linewidth=0.9, linestyles=(0, (1, 1.6)), zorder=2
+    verticals(
+        plot.axes,
+        [spot.x],
+        y_span[0],
+        spot.y,
+        colors=OBSERVED,
+        linewidth=0.9,
+        linestyles=(0, (1, 1.6)),
+        zorder=2,
     )
     draw_points(plot.axes, [(spot.x, spot.y)], "observed")
     lines = wrap(spot.label, 170.0 if sheet.width > 400 else 120.0, SMALL_PT, bold=True)

@@ -16,12 +16,12 @@ from cxstats.display.plots.sheet import (
     SMALL_PT,
     Plot,
     Sheet,
-    draw_points,
     known,
     measure,
     padded,
     plain_tick,
     scale,
+    verticals,
     within,
     wrap,
 )
@@ -285,14 +285,14 @@ class _Race:
         tops, bottoms = [a for a, _ in blocks], [b for _, b in blocks]
 
         def lines(plot: Plot, at: float, **style: object) -> None:
-            plot.axes.vlines([at] * len(blocks), tops, bottoms, **style)
+            verticals(plot.axes, [at] * len(blocks), tops, bottoms, **style)
 
         if alone is not None:
             for tick in _ticks(self.alone_span, 3):
                 lines(alone, tick, colors=GRID, linewidth=0.75, zorder=0.8)
             if self.reference is not None:
                 style = {"colors": INK, "linewidth": 1.2, "linestyles": (0, (1, 1.6)), "zorder": 1.4}
-                alone.axes.vlines([self.reference], [start], bottoms[-1:], **style)
+                verticals(alone.axes, [self.reference], [start], bottoms[-1:], **style)
         if gain is None:
             return
         low, high = max(-self.margin, self.gain_span[0]), min(self.margin, self.gain_span[1])
@@ -311,7 +311,7 @@ class _Race:
         draw_span(plot, mark, y, plot.x_span)
         if not known(mark.value):
             return
-        draw_points(plot.axes, [(mark.value, y)], mark.role)
+        sheet.point(plot, mark.value, y, mark.role)
         if text:
             width = measure(text, SMALL_PT)
             x = within(plot.x(mark.value), width, plot.left - 14, plot.right + 14)

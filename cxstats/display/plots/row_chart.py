@@ -17,9 +17,11 @@ from cxstats.display.plots.sheet import (
     Sheet,
     axis_label_below,
     draw_points,
+    horizontals,
     known,
     measure,
     scale,
+    verticals,
     within,
     wrap,
 )
@@ -523,7 +525,8 @@ class RowChart:
                 for top, bottom in blocks:
                     axes.fill_between([low, high], top, bottom, color=BAND, linewidth=0, zorder=0.5)
             for edge in edges:
-                axes.vlines(
+                verticals(
+                    axes,
                     [edge] * len(blocks),
                     [b[0] for b in blocks],
                     [b[1] for b in blocks],
@@ -534,9 +537,10 @@ class RowChart:
                 )
         for tick in self.ticks:
             tops, bottoms = [b[0] for b in blocks], [b[1] for b in blocks]
-            axes.vlines([tick] * len(blocks), tops, bottoms, colors=GRID, linewidth=0.75, zorder=0.8)
+            verticals(axes, [tick] * len(blocks), tops, bottoms, colors=GRID, linewidth=0.75, zorder=0.8)
         if self.reference is not None and self.limits[0] <= self.reference <= self.limits[1]:
-            axes.vlines(
+            verticals(
+                axes,
                 [self.reference] * len(blocks),
                 [b[0] for b in blocks],
                 [b[1] for b in blocks],
@@ -580,13 +584,13 @@ def pictogram(sheet: Sheet, left: float, y: float, kind: str) -> None:
     plot = sheet.plot(left, left + PICTOGRAM, y - 10, y + 10, (0.0, PICTOGRAM))
     axes, top, bottom = plot.axes, y - 8, y + 8
     axes.fill_between([9, 22], top, bottom, color=SPREAD, linewidth=0, zorder=0.5)
-    axes.vlines([9, 22], top, bottom, colors=INK, linewidth=1.1, zorder=1)
+    verticals(axes, [9, 22], top, bottom, colors=INK, linewidth=1.1, zorder=1)
     if kind in _PICTOGRAMS:
         low, high, dot = _PICTOGRAMS[kind]
-        axes.hlines([y], low, high, colors=INK, linewidth=1.9, zorder=2)
+        horizontals(axes, [y], low, high, colors=INK, linewidth=1.9, zorder=2)
         axes.plot([dot], [y], marker="o", color=INK, markersize=5.2, linestyle="none", zorder=3)
     else:
-        axes.hlines([y], 0, 36, colors=INK, linewidth=1.5, linestyles=(0, (1.6, 1.6)), zorder=2)
+        horizontals(axes, [y], 0, 36, colors=INK, linewidth=1.5, linestyles=(0, (1.6, 1.6)), zorder=2)
 
 
 def draw_span(plot: Plot, mark: Mark, y: float, limits: tuple[float, float]) -> None:
@@ -599,13 +603,13 @@ def draw_span(plot: Plot, mark: Mark, y: float, limits: tuple[float, float]) -> 
     if known(mark.low) and known(mark.high):
         first, last = max(mark.low, limits[0]), min(mark.high, limits[1])
         if first <= last:
-            axes.hlines([y], first, last, colors=colour, linewidth=2.0, zorder=2.2)
+            horizontals(axes, [y], first, last, colors=colour, linewidth=2.0, zorder=2.2)
         for end, inside, arrow in (
             (mark.low, mark.low >= limits[0], "<"),
             (mark.high, mark.high <= limits[1], ">"),
         ):
             if inside and limits[0] <= end <= limits[1]:
-                axes.vlines([end], y - 4.2, y + 4.2, colors=colour, linewidth=1.5, zorder=2.2)
+                verticals(axes, [end], y - 4.2, y + 4.2, colors=colour, linewidth=1.5, zorder=2.2)
             elif not inside:
                 edge = limits[0] if arrow == "<" else limits[1]
                 axes.plot([edge], [y], marker=arrow, color=colour, markersize=6, clip_on=False, zorder=3)
@@ -640,4 +644,4 @@ def _draw_worst(plot: Plot, mark: Mark, y: float, limits: tuple[float, float]) -
             plot.axes.fill([tip, base, base], [y, y - 6.8, y + 6.8], color=WORST, linewidth=0, zorder=2.2)
     for inside, end in ((low >= limits[0], first), (high <= limits[1], last)):
         if inside:
-            plot.axes.vlines([end], y - 7, y + 7, colors=WORST, linewidth=1.8, zorder=2.2)
+            verticals(plot.axes, [end], y - 7, y + 7, colors=WORST, linewidth=1.8, zorder=2.2)

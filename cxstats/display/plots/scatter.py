@@ -18,6 +18,7 @@ from cxstats.display.plots.sheet import (
     padded,
     plain_tick,
     round_ticks,
+    verticals,
     within,
 )
 from cxstats.display.theme import GRID, OBSERVED, SECONDARY, WORST
@@ -78,7 +79,7 @@ def scatter(
     sheet.text(0, 10, y_label, colour=SECONDARY)
     for p in points:
         if known(p.low) and known(p.high):
-            plot.axes.vlines([p.x], p.low, p.high, colors=WORST, linewidth=1.1, zorder=1.5)
+            verticals(plot.axes, [p.x], p.low, p.high, colors=WORST, linewidth=1.1, zorder=1.5)
     draw_points(plot.axes, [(p.x, p.y) for p in points], "observed")
     _names(sheet, plot, points)
     return sheet.finish(axis_label_below(sheet, plot, bottom, x_label))

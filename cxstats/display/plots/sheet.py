@@ -37,6 +37,7 @@ class Sheet:
         self._texts: list[tuple[float, float, str, dict[str, Any]]] = []
         self._rules: list[float] = []
         self._plots: list[Plot] = []
+        self._points: dict[tuple[int, Role], list[tuple[float, float]]] = {}
 
     def text(
         self,
@@ -53,6 +54,10 @@ class Sheet:
         if text:
             style = {"fontsize": size, "fontweight": 700 if bold else 400, "color": colour, "ha": ha}
             self._texts.append((x, y + size * 96 / 72 * 0.36, text, style))
+
+    def point(self, plot: Plot, x: float, y: float, role: Role) -> None:
+        """A point of this role; a plot's points of one role are drawn together."""
+        self._points.setdefault((self._plots.index(plot), role), []).append((x, y))
 
     def rule(self, y: float) -> None:
         """A thin rule across the figure."""
@@ -84,6 +89,8 @@ class Sheet:
     def finish(self, height: float) -> MplFigure:
         """The figure at its final height."""
         height = math.ceil(height)
+        for (i, role), where in self._points.items():
+            draw_points(self._plots[i].axes, where, role)
         self.figure.set_size_inches(self.canvas.inches, height / 96)
         for plot in self._plots:
             plot.axes.set_position(
@@ -150,6 +157,45 @@ def axis_label_below(sheet: Sheet, plot: Plot, bottom: float, text: str) -> floa
         x = within((plot.left + plot.right) / 2, measure(line, SMALL_PT), 0, sheet.width)
         sheet.text(x, bottom + 33 + SMALL_LEADING * k, line, colour=SECONDARY, ha="center")
     return bottom + 42 + SMALL_LEADING * (len(texts) - 1)
+
+
+def verticals(
+    axes: Axes,
+    at: Sequence[float],
+    first: float | Sequence[float],
+    last: float | Sequence[float],
+    **look: Any,
+) -> None:
+    """Lines down at these x, as ``axes.vlines`` draws them, without its look at what the axes' limits might be."""
+    _lines(axes, at, first, last, look, swap=False)
+
+
+def horizontals(
+    axes: Axes,
+    at: Sequence[float],
+    first: float | Sequence[float],
+    last: float | Sequence[float],
+    **look: Any,
+) -> None:
+    """Lines across at these y, as ``axes.hlines`` draws them."""
+    _lines(axes, at, first, last, look, swap=True)
+
+
+def _lines(
+    axes: Axes,
+    at: Sequence[float],
+    first: float | Sequence[float],
+    last: float | Sequence[float],
+    look: dict[str, Any],
+    *,
+    swap: bool,
+) -> None:
+    import numpy as np
+    from matplotlib.collections import LineCollection
+
+    where, first, last = np.broadcast_arrays(np.asarray(at, float), first, last)
+    ends = np.stack([np.stack([where, first], axis=-1), np.stack([where, last], axis=-1)], axis=1)
+    axes.add_collection(LineCollection(ends[..., ::-1] if swap else ends, **look), autolim=False)
 
 
 def draw_points(

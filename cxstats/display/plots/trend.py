@@ -15,11 +15,13 @@ from cxstats.display.plots.sheet import (
     SMALL_PT,
     Sheet,
     draw_points,
+    horizontals,
     known,
     measure,
     padded,
     plain_tick,
     round_ticks,
+    verticals,
     within,
     wrap,
 )
@@ -146,8 +148,10 @@ def _wide_trend(
             continue
         if known(wave.low) and known(wave.high):
             cap = min(5.0, pitch / 5) / (right - left) * (n + 0.2)
-            axes.vlines([i], wave.low, wave.high, colors=OBSERVED, linewidth=2.0, zorder=2)
-            axes.hlines([wave.low, wave.high], i - cap, i + cap, colors=OBSERVED, linewidth=1.5, zorder=2)
+            verticals(axes, [i], wave.low, wave.high, colors=OBSERVED, linewidth=2.0, zorder=2)
+            horizontals(
+                axes, [wave.low, wave.high], i - cap, i + cap, colors=OBSERVED, linewidth=1.5, zorder=2
+            )
         if wave.value_text and measure(wave.value_text, SMALL_PT, bold=True) + 14 < pitch:
             sheet.text(x + 9, plot.y(wave.value), wave.value_text, bold=True)
         if i and _joinable(waves[i - 1], wave):

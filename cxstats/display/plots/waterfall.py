@@ -16,11 +16,13 @@ from cxstats.display.plots.sheet import (
     Plot,
     Sheet,
     axis_label_below,
+    horizontals,
     known,
     measure,
     padded,
     plain_tick,
     round_ticks,
+    verticals,
     within,
     wrap,
 )
@@ -103,7 +105,7 @@ def waterfall(
     blocks = [(top, bottom)] if canvas.wide else [(y - 12, y + 12) for y in places]
     tops, bottoms = [a for a, _ in blocks], [b for _, b in blocks]
     for tick in _apart(ticks, plot.x, text):
-        plot.axes.vlines([tick] * len(blocks), tops, bottoms, colors=GRID, linewidth=0.75, zorder=0.8)
+        verticals(plot.axes, [tick] * len(blocks), tops, bottoms, colors=GRID, linewidth=0.75, zorder=0.8)
         half = measure(text(tick), SMALL_PT) / 2
         at = min(max(plot.x(tick), half), sheet.width - half)
         sheet.text(at, bottom + 15, text(tick), colour=SECONDARY, ha="center")
@@ -111,7 +113,8 @@ def waterfall(
         for first, last in blocks:
             plot.axes.fill_between(list(band), first, last, color=BAND, linewidth=0, zorder=0.5)
         for edge in band:
-            plot.axes.vlines(
+            verticals(
+                plot.axes,
                 [edge] * len(blocks),
                 tops,
                 bottoms,
@@ -124,11 +127,12 @@ def waterfall(
             # not over the heads of the columns right of the plot
             at = within(plot.x(sum(band) / 2), measure(band_label, SMALL_PT), 0, right + 8)
             sheet.text(at, top - 10, band_label, colour=SECONDARY, ha="center")
-    plot.axes.vlines([0] * len(blocks), tops, bottoms, colors=INK, linewidth=1.1, zorder=1.5)
+    verticals(plot.axes, [0] * len(blocks), tops, bottoms, colors=INK, linewidth=1.1, zorder=1.5)
     for k, (step, y) in enumerate(zip(steps, places, strict=True)):
         _bar(plot, step, y)
         if canvas.wide and k + 1 < len(steps) and step.box is None:
-            plot.axes.vlines(
+            verticals(
+                plot.axes,
                 [step.stop],
                 y,
                 places[k + 1],
@@ -166,10 +170,10 @@ def _bar(plot: Plot, step: Step, y: float) -> None:
         axes.fill_between(
             [first, last], y - _HALF, y + _HALF, color=colour, linewidth=0, zorder=2, alpha=0.32
         )
-        axes.vlines([step.stop], y - _HALF, y + _HALF, colors=colour, linewidth=2.4, zorder=2.5)
+        verticals(axes, [step.stop], y - _HALF, y + _HALF, colors=colour, linewidth=2.4, zorder=2.5)
     if known(step.low) and known(step.high):
-        axes.hlines([y], step.low, step.high, colors=colour, linewidth=2.0, zorder=2.2)
-        axes.vlines([step.low, step.high], y - 4.2, y + 4.2, colors=colour, linewidth=1.5, zorder=2.2)
+        horizontals(axes, [y], step.low, step.high, colors=colour, linewidth=2.0, zorder=2.2)
+        verticals(axes, [step.low, step.high], y - 4.2, y + 4.2, colors=colour, linewidth=1.5, zorder=2.2)
 
 
 def _wide(

@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
-import nbformat
 import pytest
-from nbclient import NotebookClient
+
+from cxstats.reporting.execute import Limits, execute
+from cxstats.reporting.forked import ForkServer, available
+from cxstats.reporting.kernel import environment
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
 
 
+@pytest.fixture(scope="module")
+def server() -> Iterator[ForkServer | None]:
+    """One Python with everything imported, which every notebook's is forked from; None where none can be."""
+    if not available():
+        yield None
+        return
+    with tempfile.TemporaryDirectory() as folder, ForkServer(environment(Path(folder))) as one:
+        yield one
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_notebook_runs_with_its_defaults_from_any_folder(path: Path, tmp_path: Path) -> None:
-    notebook = nbformat.read(path, as_version=4)
-    NotebookClient(
-        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
-    ).execute()
+def test_notebook_runs_with_its_defaults_from_any_folder(
+    path: Path, tmp_path: Path, server: ForkServer | None
+) -> None:
+    done = execute(path, {}, tmp_path, limits=Limits(start=300, cell=300), server=server)
     parts = [
         output["data"]["application/vnd.cxstats.part+json"]["part"]
-        for cell in notebook.cells
+        for cell in done.notebook.cells
         if cell.cell_type == "code"
         for output in cell.outputs
         if "application/vnd.cxstats.part+json" in output.get("data", {})

@@ -32,9 +32,10 @@ class Cutpoints:
     ----------
     official : highest answer of each official group but the last, such as (6, 8).
     table : one row per partition, best first: ``cuts``, ``information`` (share of what the answers tell about the
-        outcome that the groups keep, 0 to 1), ``chosen`` (share of resamples in which it is the best) and ``official``.
+        outcome that the groups keep, 0 to 1, less what chance alone brings), ``chosen`` (share of resamples in which it
+        is the best) and ``official``.
     information_lost : share of the information that the official groups forget, with its percentile interval;
-        None where the answers tell nothing that could be lost.
+        None where the answers tell no more than chance brings, so that nothing could be lost.
     p_association : of the hypothesis that the score has nothing to do with the outcome, by permutation, with
         the best partition's statistic (so the choice is paid for).
     p_official : of the hypothesis that the official groups hold all there is: how often choosing among
@@ -126,8 +127,10 @@ def cutpoints(
 
     Notes
     -----
-    A partition is as good as the binomial likelihood of its groups' rates. p_association is the maximally selected
-    statistic of Lausen & Schumacher (1992), by permutation instead of their approximation. See
+    A partition is as good as the binomial likelihood of its groups' rates. Information is that likelihood above one common
+    rate, less half a unit for each further rate, which chance brings (as McFadden's adjusted R²): answers have more rates
+    than groups, and without it groups that hold all there is would seem to forget. p_association is the maximally
+    selected statistic of Lausen & Schumacher (1992), by permutation instead of their approximation. See
     ``docs/methods/prediction.md``.
     """
     level, replicates = checked("level", level, Level), checked("replicates", replicates, Count)
@@ -158,9 +161,13 @@ def cutpoints(
         rng.multinomial(n, observed.ravel() / n, size=replicates).reshape(replicates, 2, -1).astype(float)
     )
     again, again_full = _gains(resampled, every)
+    # chance alone brings half a unit of likelihood for each rate beyond the first; a resample brings that twice, once for
+    # these customers and once for drawing from them
+    chance, chance_of_all = len(places) / 2, (int((counts.n > 0).sum()) - 1) / 2
+    told, told_again = full[0] - chance_of_all, again_full - 2 * chance_of_all
+    kept = np.clip((gain[0] - chance) / told, 0, 1) if told > 0 else np.full(len(every), np.nan)
     with np.errstate(invalid="ignore", divide="ignore"):
-        kept = gain[0] / full[0]
-        lost = 1 - again[:, mine] / again_full
+        lost = np.where(told_again > 0, 1 - (again[:, mine] - 2 * chance) / told_again, np.nan)
     best = again == again.max(axis=1, keepdims=True)
     order = np.argsort(-gain[0], kind="stable")
     table = pd.DataFrame(
@@ -176,8 +183,11 @@ def cutpoints(
         official=official,
         table=table,
         information_lost=None
-        if not full[0] > 0
-        else (float(1 - kept[mine]), *(float(x) for x in np.nanpercentile(lost, [tail, 100 - tail]))),
+        if not told > 0 or np.isnan(lost).all()
+        else (
+            float(1 - kept[mine]),
+            *(float(x) for x in np.clip(np.nanpercentile(lost, [tail, 100 - tail]), 0, 1)),
+        ),
         p_association=_tail(_permuted(counts, every, replicates, rng), gain[0].max()),
         p_official=_tail(
             _under_official(counts, every, mine, replicates, rng), gain[0].max() - gain[0, mine]

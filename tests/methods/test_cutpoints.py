@@ -28,13 +28,15 @@ def test_all_45_partitions_are_judged_by_mutual_information():
     found = cutpoints(outcome(EVENTS, N), NPS, replicates=50)
     assert len(found.table) == len(partitions(11, 2)) == 45
     table = np.stack([EVENTS, N - EVENTS])
-    whole = mutual_information(table)
+    # twice the log-likelihood is 2n times the information, of which chance brings one for each rate beyond the first
+    whole = 2 * N.sum() * mutual_information(table) - 10
     for _, row in found.table.iterrows():
         a, b = row["cuts"]
         grouped = np.stack(
             [table[:, : a + 1].sum(1), table[:, a + 1 : b + 1].sum(1), table[:, b + 1 :].sum(1)], axis=1
         )
-        assert row["information"] == pytest.approx(mutual_information(grouped) / whole, abs=1e-10)
+        told = 2 * N.sum() * mutual_information(grouped) - 2
+        assert row["information"] == pytest.approx(min(told / whole, 1), abs=1e-10)
     assert found.table["information"].is_monotonic_decreasing
     official = found.table.set_index("official").loc[True]
     assert official["cuts"] == (6, 8) == found.official
@@ -93,3 +95,34 @@ def test_both_p_values_keep_their_level():
         )
     for what, number in rejected.items():
         assert stats.binomtest(number, runs, 0.05, alternative="greater").pvalue > 0.005, (what, number)
+
+
+def test_groups_that_hold_all_there_is_are_not_said_to_forget():
+    rng = np.random.default_rng(5)
+    rate = np.where(np.arange(11) <= 6, 0.25, np.where(np.arange(11) <= 8, 0.12, 0.05))
+    lost = [
+        cutpoints(outcome(rng.binomial(N // 4, rate), N // 4), NPS, replicates=100, seed=i).information_lost
+        for i in range(60)
+    ]
+    # without taking off what chance brings, the middle was 0.13, and no interval held 0
+    assert np.median([value for value, _, _ in lost]) < 0.03
+    assert np.mean([low <= 0 for _, low, _ in lost]) > 0.9
+
+
+@pytest.mark.simulation
+def test_interval_of_what_is_lost_holds_the_truth():
+    rng, runs = np.random.default_rng(9), 300
+    rate = 0.4 - 0.035 * np.arange(11)
+
+    def information(rate):
+        table = np.stack([N * rate, N * (1 - rate)])
+        grouped = np.stack([table[:, :7].sum(1), table[:, 7:9].sum(1), table[:, 9:].sum(1)], axis=1)
+        return 1 - mutual_information(grouped) / mutual_information(table)
+
+    truth, inside = information(rate), 0
+    for i in range(runs):
+        _, low, high = cutpoints(
+            outcome(rng.binomial(N // 2, rate), N // 2), NPS, replicates=300, seed=i
+        ).information_lost
+        inside += low <= truth <= high
+    assert abs(inside / runs - 0.95) < 2.5 * np.sqrt(0.95 * 0.05 / runs), inside / runs

@@ -15,14 +15,18 @@ from cxstats.methods.reliability import disattenuated_auc, retest_reliability
 from cxstats.methods.survival import (
     CoxFit,
     IncidenceCurves,
+    complementary_log_log,
     cox,
     cumulative_incidence,
+    date_grain,
     dynamic_auc,
     survival_curves,
+    whole_periods,
 )
 from cxstats.progress import step
 from cxstats.studies.predictive_validity.numbers import (
     Contender,
+    Grouped,
     Money,
     Settings,
     Silence,
@@ -215,17 +219,44 @@ def timing(
         if cause in answered.columns
         else (None, ())
     )
+    grouped = _grouped(survey, answered, frame, chosen)
     return Timing(
         metric=metric,
         curves=curves,
         # where fewer than so many leave after a day, nothing is shown of it
         warning=warning[warning["warning_cases"] >= FEWEST_EVENTS],
-        alone=_hazard(frame, answered, (), chosen),
-        beside=_hazard(frame, answered, chosen.known, chosen),
+        alone=None if grouped else _hazard(frame, answered, (), chosen),
+        beside=None if grouped else _hazard(frame, answered, chosen.known, chosen),
+        grouped=grouped,
         causes=causes,
         merged_causes=merged,
         hidden=small,
     )
+
+
+def _grouped(survey: Survey, answered: pd.DataFrame, frame: pd.DataFrame, chosen: Settings) -> Grouped | None:
+    """Grouped-time hazard ratio where the days of events are those of a month or week; None where they are true days."""
+    if "observed_days" not in answered.columns or survey.data_as_of is None:
+        return None
+    days = lambda numbers: pd.to_timedelta(np.asarray(numbers, dtype=float), unit="D")  # noqa: E731
+    asked = pd.Series(pd.Timestamp(survey.data_as_of) - days(answered["observed_days"]))
+    when = asked + days(answered[f"{chosen.outcome}_days"].astype("Float64").to_numpy(na_value=np.nan))
+    happened = pd.Series(when).where(frame["event"].to_numpy())
+    grain = date_grain(happened)
+    if grain is None:
+        return None
+    # who had the event is no longer watched, but was: until the window closed, or the data ends
+    watched = answered["observed_days"].astype(float).to_numpy()
+    last = watched if chosen.window_days is None else np.minimum(watched, chosen.window_days)
+    period, had, there = whole_periods(asked, happened, asked + days(last), grain)
+    table = pd.DataFrame({"period": period, "event": had, "score": frame["score"].to_numpy()})[there]
+    try:
+        ratio = complementary_log_log(
+            table, period="period", event="event", score="score", level=chosen.level
+        )
+    except ValueError:
+        return None
+    return Grouped(grain, ratio, len(table), int(table["event"].sum()))
 
 
 def _hazard(

@@ -539,7 +539,8 @@ def partitions_table(numbers: Numbers) -> Table | None:
             )
             for i, row in shown.iterrows()
         ),
-        notes="Kept: share of what the answers tell about the event that is left when they are put into these groups.",
+        notes="Kept: share of what the answers tell about the event, beyond chance, that is left when they are put into "
+        "these groups.",
     )
 
 
@@ -615,8 +616,9 @@ def _cuts(numbers: Numbers, source: Source) -> Figure:
                 "p",
             ),
             tuple(rows),
-            notes="p: how often the best of all ways to cut leads by as much when only the usual groups matter. Best in "
-            "resamples: of the partition that is best most often.",
+            notes="Kept: share of what the answers tell about the event, beyond chance. p: how often the best of all ways to "
+            "cut leads by as much when only the usual groups matter. Best in resamples: of the partition that is best most "
+            "often.",
         ),
         alt=alt_text(
             "Information kept by the usual and the best groups",

@@ -21,6 +21,7 @@ __all__ = [
     "Base",
     "Contender",
     "GivenAway",
+    "Grouped",
     "Money",
     "Numbers",
     "Settings",
@@ -169,6 +170,21 @@ class Silence:
 
 
 @dataclass(frozen=True, slots=True)
+class Grouped:
+    """Hazard ratio of one step of the scale where events are known by month or week only.
+
+    Attributes
+    ----------
+    grain : "month" or "week". ratio : with its limits. n, events : customers watched for a whole period, and events.
+    """
+
+    grain: str
+    ratio: Triple
+    n: int
+    events: int
+
+
+@dataclass(frozen=True, slots=True)
 class Timing:
     """When it happens, for the metric that adds most.
 
@@ -176,6 +192,7 @@ class Timing:
     ----------
     curves : by group of answers. warning : AUC for events after each lead time.
     alone, beside : Cox regression on the answer alone, and beside what was known (None where it could not be fitted).
+    grouped : takes their place where events are known by month or week only, read as whole periods.
     causes : incidence of each cause by group of answers, other causes at work; None where no causes are declared.
     merged_causes : causes with so few events that they stand together.
     hidden : groups of answers so small that they are not shown.
@@ -186,6 +203,7 @@ class Timing:
     warning: pd.DataFrame
     alone: CoxFit | None
     beside: CoxFit | None
+    grouped: Grouped | None
     causes: IncidenceCurves | None
     merged_causes: tuple[str, ...]
     hidden: tuple[str, ...]

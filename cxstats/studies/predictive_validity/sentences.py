@@ -702,6 +702,14 @@ def _rates_note(numbers: Numbers) -> str:
 def _hazard_note(numbers: Numbers) -> str:
     """Whether one hazard ratio for all days is a fair summary."""
     timing = numbers.timing
+    if timing is not None and timing.grouped is not None:
+        ratio, grain = timing.grouped.ratio, timing.grouped.grain
+        return (
+            f"**Dates are by {grain}.** All events are dated on one day of a {grain}, so they are read as {grain}s: one "
+            f"more on the scale of {timing.metric.short} goes with a hazard × {number(ratio[0], 2)} "
+            f"({interval(*ratio[1:], digits=2)}) in every {grain}. An event in the {grain} of the invitation may be dated "
+            "before it, and is then left out."
+        )
     if timing is None or timing.alone is None:
         return ""
     row = (timing.beside or timing.alone).table.loc["score"]

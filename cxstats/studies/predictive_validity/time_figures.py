@@ -24,7 +24,7 @@ ROLES = {0: "observed", 1: "plain", 2: "adjusted"}
 
 def _watched(numbers: Numbers) -> str:
     """Customers whose time is known, as far as they stand in the curves."""
-    fit = numbers.timing.alone
+    fit = numbers.timing.alone or numbers.timing.grouped
     return plural(fit.n if fit is not None else numbers.base.respondents, "customer")
 
 
@@ -75,7 +75,8 @@ def survival(numbers: Numbers, source: Source) -> Figure:
             if timing.curves.log_rank is not None and timing.curves.log_rank[2] < 0.05
             else f"by {timing.metric.short} not surely more in one group than in another"
         ),
-        subtitle=f"Share who {event}, by answer to {timing.metric.short}; those no longer watched count while they were",
+        subtitle=f"Share who {event}, by answer to {timing.metric.short}; those no longer watched count while they were"
+        + (f". The event is known by {timing.grouped.grain} only" if timing.grouped else ""),
         draw=draw,
         table=Table(
             f"By day {count(last)}",
@@ -236,8 +237,26 @@ def causes(numbers: Numbers, source: Source) -> Figure:
 def hazard_table(numbers: Numbers) -> Table | None:
     """Hazard ratio of one step of the scale, alone and beside what was known."""
     timing = numbers.timing
-    if timing is None or timing.alone is None:
+    if timing is None or (timing.alone is None and timing.grouped is None):
         return None
+    if timing.grouped is not None:
+        found = timing.grouped
+        return Table(
+            f"Hazard ratio of one more on the scale of {timing.metric.short}, by {found.grain}",
+            ("", "Ratio", f"{level_of(numbers)} interval", "Customers", "Events"),
+            (
+                (
+                    "Alone",
+                    number(found.ratio[0], 2),
+                    interval(*found.ratio[1:], digits=2),
+                    count(found.n),
+                    count(found.events),
+                ),
+            ),
+            notes=f"Grouped time: a complementary log-log model with a rate of its own for every {found.grain}, the form "
+            f"that Cox regression takes where events are known by {found.grain} only (Prentice and Gloeckler 1978). Counted "
+            f"are {found.grain}s watched to their end.",
+        )
     rows = []
     for name, fit in (("Alone", timing.alone), ("Beside what was known", timing.beside)):
         if fit is None:

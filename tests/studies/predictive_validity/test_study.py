@@ -285,6 +285,43 @@ def test_no_cause_of_a_few_customers_is_shown(
         assert (cause in shown) == (n >= 10)
 
 
+@pytest.mark.parametrize("grain", ["month", "week"])
+def test_dates_by_month_or_week_are_read_as_such(tmp_path: Path, grain: str) -> None:
+    import datetime as dt
+
+    rng, n = np.random.default_rng(8), 2500
+    score, use = rng.integers(0, 11, n), rng.integers(0, 30, n)
+    asked = dt.date(2024, 1, 31) if grain == "month" else dt.date(2024, 1, 7)  # ends of a month and of a week
+    # hazard × 0.8 for one more on the scale, in calendar time, whatever the day it is written down for
+    day = rng.exponential(400 * np.exp(-np.log(0.8) * (score - 5))).astype(int) + 1
+    lines = ["id,sent,ltr,use,left_on"]
+    for i in range(n):
+        left = asked + dt.timedelta(days=int(day[i]))
+        shown = left.replace(day=1) if grain == "month" else left - dt.timedelta(days=left.weekday())
+        lines.append(f"{i},{asked},{score[i]},{use[i]},{shown if day[i] <= 320 else ''}")
+    (tmp_path / "data.csv").write_text("\n".join(lines) + "\n")
+    (tmp_path / "survey.yml").write_text(
+        "title: Test\ndata_as_of: 2024-10-27\nresponses: {file: data.csv}\ncustomer: id\ninvited: sent\n"
+        "scores: {nps: {column: ltr, scale: 0-10}}\nbehaviour: {use: {column: use}}\n"
+        "outcomes: {left: {on: left_on, window_days: 240}}\n"
+    )
+    study = cx.predictive_validity(cx.open_survey(tmp_path / "survey.yml"))
+    timing = study.numbers.timing
+    assert timing.alone is None
+    assert timing.grouped.grain == grain
+    _, low, high = timing.grouped.ratio
+    assert low < 0.8 < high
+    assert high / low < 1.1
+    said = " ".join(part.to_text() for part in study.section("time").parts)
+    assert f"Dates are by {grain}" in said
+    assert f"known by {grain} only" in study.figures["survival"].subtitle
+
+
+def test_true_days_stay_days(leaving: cx.PredictiveValidityStudy) -> None:
+    assert leaving.numbers.timing.grouped is None
+    assert leaving.numbers.timing.alone is not None
+
+
 def test_another_window_counts_other_events(leavers: cx.Survey) -> None:
     study = cx.predictive_validity(leavers, window_days=60)
     days = leavers.rows(["left_days"])["left_days"]

@@ -34,7 +34,7 @@ SIZES = (100_000, 5_000, 500)
 RESPONSES = ("satisfaction", "the frame", "nothing", "both ends")
 FORETELLING = (0.7, 0.5, 0.3)
 LEVEL = 0.95
-GRID = Grid("response_rate_bias", ("response", "foretelling", "rate", "n", "effect"), rule=1)
+GRID = Grid("response_rate_bias", ("response", "foretelling", "rate", "n", "effect"), rule=2)
 SHARES = (0.15, 0.33, 0.52)  # detractors, passives, promoters of everyone invited
 # customers by four facts, and what each category adds to the satisfaction that can be foretold
 FACTS = {

@@ -25,6 +25,7 @@ from cxstats.methods.bounds import (
     tipping,
     worst_case,
 )
+from cxstats.methods.fact_directions import OPPOSED, FactDirections, fact_directions
 from cxstats.methods.limits import critical_value as normal_quantile
 from cxstats.methods.proxy import LARGEST_BATCH, ProxyData, proxy_data
 from cxstats.methods.proxy_measures import (
@@ -447,6 +448,7 @@ class NetScoreBias:
         direction, as a share of the overall rate.
     checks : one row per condition of trust: ``check``, ``found``, ``wanted``, ``holds``, ``sharp`` (could this many
         answers have shown a breach).
+    directions : which facts raise response and lower the score, or the reverse, against the others.
     trusted : all conditions hold.
     reasons : why not, in sentences; () if trusted.
     notes : what was merged or assumed on the way.
@@ -475,6 +477,7 @@ class NetScoreBias:
     monotone_p_value: float
     reversal: float
     checks: pd.DataFrame
+    directions: FactDirections
     trusted: bool
     reasons: tuple[str, ...]
     notes: tuple[str, ...]
@@ -551,7 +554,8 @@ def net_score_bias(
 
     Trusted if the proxy correlates with the latent score by 0.4 or more; its variance ratio lies in [0.9, 1.1], or
     outside by no more than chance; and response by decile of the proxy rises or falls throughout, or departs from that
-    by no more than chance, or by less than a tenth of the response rate. Tests at 5 %.
+    by no more than chance, or by less than a tenth of the response rate. And no facts raise response while they lower
+    the score (or the reverse) by a tenth or more of what the others do the other way. Tests at 5 %.
 
     Examples
     --------
@@ -629,7 +633,10 @@ def net_score_bias(
     excess = covariance[_EXCESS, _EXCESS]
     ratio, ratio_low, ratio_high = _limits(full[_EXCESS], excess, parts - 1, level, np.exp)
     deciles, p_value, direction, reversal = _deciles(data, metric, level, seed)
-    checks, reasons = _checks(rho, (rho_low, rho_high), ratio, excess, parts - 1, p_value, reversal, deciles)
+    directions = fact_directions(data, by)
+    checks, reasons = _checks(
+        rho, (rho_low, rho_high), ratio, excess, parts - 1, p_value, reversal, deciles, directions
+    )
     n_answered, n_silent = float(counts.sum()), float(data.totals[1].sum())
     return NetScoreBias(
         metric=metric,
@@ -654,6 +661,7 @@ def net_score_bias(
         monotone_p_value=p_value,
         reversal=reversal,
         checks=checks,
+        directions=directions,
         trusted=not reasons,
         reasons=reasons,
         notes=data.notes,
@@ -878,8 +886,9 @@ def _checks(
     p_value: float,
     reversal: float,
     deciles: pd.DataFrame,
+    directions: FactDirections,
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """The three conditions of trust, and a sentence for each that does not hold."""
+    """The conditions of trust, and a sentence for each that does not hold."""
     from scipy.special import stdtrit
 
     low, high = VARIANCE_RATIO
@@ -893,6 +902,8 @@ def _checks(
          rho_limits[1] - rho_limits[0] <= 0.4),
         ("variance ratio of the proxy", ratio, f"{low:g} to {high:g}", ratio_holds, chance <= np.log(high)),
         ("response by proxy decile", reversal, "rising or falling", monotone, noise <= 2 * REVERSAL),
+        # a region narrow enough for a firm verdict comes of answers enough to see a fact that matters to it
+        ("facts against one another", directions.opposition, f"under {OPPOSED:g}", directions.holds, True),
     ]  # fmt: skip
     checks = pd.DataFrame(rows, columns=["check", "found", "wanted", "holds", "sharp"])
     sentences = (
@@ -901,5 +912,7 @@ def _checks(
         f"(variance ratio {ratio:.2f}, expected {low:g} to {high:g}): response may favour both ends or the middle.",
         f"Response neither rises nor falls throughout with what the frame knows (a step back of {reversal:.0%} of the "
         "response rate).",
+        f"Facts pull response against the score: {', '.join(directions.against)} (a pull of {directions.opposition:.0%} of "
+        "that of the others), so that what satisfaction does may be hidden.",
     )
     return checks, tuple(text for text, holds in zip(sentences, checks["holds"], strict=True) if not holds)

@@ -19,7 +19,7 @@ from cxstats.metrics import Metric
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-__all__ = ["ProxyData", "proxy_data"]
+__all__ = ["ProxyData", "effects", "proxy_data"]
 
 LARGEST = 100
 """Categories of one variable that have an effect of their own; rarer ones share one."""
@@ -154,18 +154,19 @@ def proxy_data(
     np.add.at(answered, (frame[given], fold[position[given]], category[given]), n[given])
     np.add.at(silent, (frame[~given], fold[position[~given]]), n[~given])
     worth = values[category[given]]
-    slopes, centre = _slopes(indicators[frame[given]], position[given], n[given], worth, fold, folds)
+    slopes, centre = effects(indicators[frame[given]], position[given], n[given], worth, fold, folds)
     return ProxyData(
         indicators, slopes, centre, frame, position, category, n, fold, (answered, silent), notes
     )
 
 
-def _slopes(
+def effects(
     x: csr_array, part: np.ndarray, n: np.ndarray, worth: np.ndarray, fold: np.ndarray, folds: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Effects (R, F, p) and respondents' shares (p,), from answers' categories (m, p), parts (m,), customers and worth.
+    """Effects (R, F, p) and shares of the categories (p,), from their indicators (m, p), parts (m,), customers and worth.
 
-    Sums of squares are additive over parts, so leaving one out costs one small solve.
+    A fold's effects are learned from the parts of the others; with ``fold`` −1 throughout, all from all. Sums of squares are
+    additive over parts, so leaving one out costs one small solve.
     """
     parts, p = len(fold), x.shape[1]
     # every row of x has one category of each fact: columns[:, v] is that of fact v

@@ -268,7 +268,7 @@ def _introduction(notebook: Any, *, replaced: bool) -> str:
 
 
 def _gather_what_is_missing(notebook: Any) -> None:
-    """Sections that only say why there is nothing to show become lines of one section at the end."""
+    """Sections that only say why there is nothing to show become lines of one section at the end, one line a reason."""
     import nbformat
 
     sections: list[tuple[str, list[Any]]] = []
@@ -278,20 +278,23 @@ def _gather_what_is_missing(notebook: Any) -> None:
             sections.append((heading[1].strip(), []))
         if sections:
             sections[-1][1].append(cell)
-    missing = []
+    missing: dict[str, tuple[list[str], dict[str, Any]]] = {}
     for words, cells in sections:
         outputs = [output for cell in cells if cell.cell_type == "code" for output in cell.outputs]
         parts = [output.get("data", {}).get(PART_MIME, {}) for output in outputs]
         if parts and all(part.get("part") == "note" and part.get("instead") for part in parts):
-            missing += [(words, part) for part in parts]
+            for part in parts:
+                missing.setdefault(part["text"], ([], part))[0].append(words)
             gone = {id(cell) for cell in cells}
             notebook.cells = [cell for cell in notebook.cells if id(cell) not in gone]
     if not missing:
         return
     heading = nbformat.v4.new_markdown_cell("## What is left out, and why", id="left-out")
     shown = nbformat.v4.new_code_cell(id="left-out-notes")
-    for words, part in missing:
-        note = {**part, "text": f"**{words}.** {part['text']}"}
+    for headings, part in missing.values():
+        one = f"**{headings[0]}.** {part['text']}"
+        several = f"{part['text']} So nothing is said on: {'; '.join(headings)}."
+        note = {**part, "text": one if len(headings) == 1 else several}
         shown.outputs.append(nbformat.v4.new_output("display_data", {PART_MIME: note}))
     notebook.cells += [heading, shown]
 

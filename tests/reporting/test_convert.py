@@ -361,3 +361,21 @@ def test_sections_with_nothing_to_show_become_one() -> None:
     assert "<strong>Ranks.</strong> No two groups." in page
     assert "<strong>Label.</strong> No &lt;custom&gt; label." in page
     assert page.count("What is left out, and why") == 2  # the heading and the contents
+
+
+def test_sections_left_out_for_one_reason_share_a_line() -> None:
+    from cxstats.display.parts import Note
+    from cxstats.reporting.convert import PART_MIME, to_html
+
+    made = new_notebook()
+    for words, text in (
+        ("Ranks", "One row a hospital."),
+        ("Label", "No label."),
+        ("Score", "One row a hospital."),
+    ):
+        cell = new_code_cell("study.section()")
+        cell.outputs = [new_output("display_data", {PART_MIME: Note(text, instead=True).to_json()})]
+        made.cells += [new_markdown_cell(f"## {words}\n\nProse."), cell]
+    page = to_html(made)
+    assert page.count("One row a hospital.") == 1
+    assert "One row a hospital. So nothing is said on: Ranks; Score." in page

@@ -13,7 +13,7 @@ from cxstats.metrics import Metric
 from cxstats.studies.response_rate_bias.frame import ANSWERED, Frame
 from cxstats.studies.response_rate_bias.numbers import Choice, Rate, Region, Settings, Tipping, Trust, Unseen
 from cxstats.studies.response_rate_bias.tallies import as_customers, counts_of, mass_of
-from cxstats.words import number, share
+from cxstats.words import join_words, number, share
 
 PHI = np.linspace(0, 1, 11)
 
@@ -70,7 +70,7 @@ def unseen(
         bias=model.table["bias"].to_numpy(),
         bias_low=model.table["low"].to_numpy(),
         bias_high=model.table["high"].to_numpy(),
-        conditions=_conditions(model),
+        conditions=_conditions(model, frame.titles),
     )
     return {
         "region": region,
@@ -109,17 +109,25 @@ _WORDS = {
         "those who answered vary in it as much as the others (variance ratio 0.9 to 1.1)",
     ),
     "response by proxy decile": ("monotone", "response rises or falls with it throughout"),
+    "facts against one another": (
+        "facts",
+        "no fact draws answers from the unhappier where the others do from the happier",
+    ),
 }
 
 
-def _conditions(model: nonignorable.NetScoreBias) -> tuple[Trust, ...]:
+def _conditions(model: nonignorable.NetScoreBias, titles: dict[str, str]) -> tuple[Trust, ...]:
     made = []
+    opposed = join_words([f"“{titles[name]}”" for name in model.directions.against])
     for row in model.checks.itertuples():
         key, condition = _WORDS[row.check]
         found = {
             "correlation": number(row.found, 2),
             "variance": number(row.found, 2),
             "monotone": f"largest step back {share(row.found)} of the response rate",
+            "facts": f"{opposed}: {share(row.found)} of the others’ pull"
+            if opposed
+            else "none beyond chance",
         }[key]
         fails = {
             "correlation": "what is known of customers goes too little with the score (correlation "
@@ -129,6 +137,8 @@ def _conditions(model: nonignorable.NetScoreBias) -> tuple[Trust, ...]:
             + f" in what is known of them than the others (variance ratio {number(row.found, 2)}): both ends, or "
             "the middle, seem to answer more",
             "monotone": "response neither rises nor falls throughout with what is known of customers",
+            "facts": f"answers go with {opposed} the other way than with the rest of what is known, so that what "
+            "satisfaction itself does may be hidden",
         }[key]
         holds, blunt = bool(row.holds), not row.sharp
         if holds and blunt:

@@ -17,8 +17,9 @@ weighted estimate and of the proxy pattern-mixture estimate at every φ, each wi
   there are too few answers to estimate anything.
 * *This data cannot say*: the range over φ alone crosses the margin; or it cannot be trusted: nothing is known of those who
   did not answer, the facts go too little with the score (correlation under 0.4), the variance ratio of the proxy leaves
-  [0.9, 1.1] by more than chance, response neither rises nor falls with the proxy, or there are too few answers to
-  see any of that. The page names the follow-up that could say.
+  [0.9, 1.1] by more than chance, response neither rises nor falls with the proxy, some facts draw answers the other
+  way than the rest (by a tenth of what the rest does, so that what satisfaction does may be hidden), or there are too few
+  answers to see any of that. The page names the follow-up that could say.
 
 Where everyone answered there is no bias. Where a random part of the silent was followed up, the Hansen–Hurwitz
 estimate is judged instead: firm where its interval is on one side and stays there whatever those who stayed silent again

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
+
+# As in a report's own process (cxstats.reporting.kernel): one thread of linear algebra, before numpy is imported.
+# Two workers with a thread per core each wait for one another most of the time.
+for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
 
 ROOT = Path(__file__).resolve().parents[1]
 LONG = ("tests/test_notebooks.py", "tests/studies/", "tests/reporting/")

@@ -164,13 +164,31 @@ def _ask(question: Any) -> str | None:
 @app.command()
 def check(
     survey: Annotated[str, typer.Argument(metavar="SURVEY.YML", help="The survey's description.")],
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write the same as a page.")
+    ] = None,
 ) -> None:
-    """Read a survey, and print every row's fate, every score's distribution and every problem."""
-    from cxstats.survey import SurveyError
+    """Read a survey: every row's fate, every score's answers, every problem, and what the studies can say."""
+    from cxstats.studies.requirements import Readiness, readiness, told
+    from cxstats.survey import Survey, SurveyError
     from cxstats.survey import check as check_survey
+    from cxstats.survey.description import printable
+
+    studies: list[Readiness] = []
+
+    def ask_studies(opened: Survey) -> str:
+        studies.extend(readiness(opened))
+        return told(studies)
 
     try:
-        report = check_survey(survey if survey == "demo" else Path(survey))
+        report = check_survey(survey if survey == "demo" else Path(survey), studies=ask_studies)
+        if html is not None:
+            from cxstats.check_page import check_page
+
+            html.write_text(check_page(report, printable(survey), studies), encoding="utf-8")
+    except OSError as error:
+        _complain(f"{html}: the page cannot be written ({error.strerror})")
+        raise typer.Exit(REFUSED) from error
     except SurveyError as error:
         _complain(str(error))
         raise typer.Exit(FAILED) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,11 +26,13 @@ class CheckReport:
     text : the whole report.
     problems : everything that is wrong; () if the survey can be used.
     ledger : what became of every row; None where the data could not be used.
+    survey : the survey as far as it could be opened; None where the description could not be read.
     """
 
     text: str
     problems: tuple[Problem, ...]
     ledger: Ledger | None
+    survey: Survey | None = None
 
     @property
     def ok(self) -> bool:
@@ -40,12 +43,13 @@ class CheckReport:
         return self.text
 
 
-def check(source: str | Path) -> CheckReport:
+def check(source: str | Path, *, studies: Callable[[Survey], str] | None = None) -> CheckReport:
     """Read a survey and report on it; problems of description and data are reported, not raised.
 
     Parameters
     ----------
     source : path of a ``survey.yml``, or ``"demo"``.
+    studies : what the studies will be able to say about the survey, in plain text; left out without it.
 
     >>> check("demo").ok
     True
@@ -61,7 +65,7 @@ def check(source: str | Path) -> CheckReport:
         blocks.append(_about(survey))
     if problems:
         blocks.append(str(SurveyError(problems)))
-        return CheckReport("\n\n".join(blocks) + "\n", problems, None)
+        return CheckReport("\n\n".join(blocks) + "\n", problems, None, survey)
     assert survey is not None
     blocks.append("What became of every row\n" + _inset(str(survey.ledger)))
     if survey.units is None:
@@ -71,8 +75,10 @@ def check(source: str | Path) -> CheckReport:
     if survey.groups or survey.instruments:
         blocks.append(_groups(survey))
     blocks += [block for block in (_later(survey),) if block]
+    if studies is not None:
+        blocks.append(studies(survey))
     blocks.append("No problems: this survey can be used.")
-    return CheckReport("\n\n".join(blocks) + "\n", (), survey.ledger)
+    return CheckReport("\n\n".join(blocks) + "\n", (), survey.ledger, survey)
 
 
 def _opened(path: Path) -> Survey:

@@ -26,7 +26,7 @@ from .errors import Problem, SurveyError, quoted, refuse
 from .files import is_gzip
 from .model import Source
 
-__all__ = ["CsvReader", "duplicate_names", "escaped"]
+__all__ = ["CsvReader", "duplicate_names", "escaped", "unnamed_note"]
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 _BOMS = {b"\xff\xfe\x00\x00": "utf-32", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
@@ -36,6 +36,10 @@ _FAULTS = {
     "short": (
         "fewer than the header's {width} fields, or a quote that is never closed",
         "export the file again, with quotes around texts that hold line breaks",
+    ),
+    "cut": (
+        "fewer than the header's {width} fields and is the last one: the file breaks off there",
+        "wait until it is completely written or copied, or export it again",
     ),
     "long": (
         "more than the header's {width} fields",
@@ -69,6 +73,7 @@ class CsvReader:
     columnar = False
 
     def __post_init__(self) -> None:
+        self._size = self.path.stat().st_size
         self.encoding = (self.source.encoding or "utf-8").lower().replace("_", "-")
         head = self._head()
         records = self._records(head, self.source.delimiter or self._propose(head))
@@ -78,6 +83,7 @@ class CsvReader:
         self.columns = tuple(records[at])
         if self.names is not None and len(self.names) == len(self.columns):
             self.columns = tuple(self.names)
+        self.notes += unnamed_note(self.columns)
         self._check_names()
 
     # ---------------------------------------------------------------- what the header says
@@ -214,6 +220,12 @@ class CsvReader:
             for copy in engine.folder.glob("*.csv"):
                 copy.unlink()  # it holds what customers wrote
         problems += self._row_problems(engine, name)
+        if self.path.stat().st_size != self._size:
+            refuse(
+                "the file has changed while it was read: another program is still writing it",
+                where=self.where,
+                fix="wait until it is complete",
+            )
         self.n_rows = engine.one(f"SELECT count(*) FROM {name}")
         return {column: f"c{self.columns.index(column)}" for column in columns}
 
@@ -265,6 +277,9 @@ class CsvReader:
         # what stands above the names need not have their number of fields
         for kind in ("short", "long", "quotes"):
             faults[kind] = [row for row in faults[kind] if row > head]
+        last = _numbered(engine.one(f"SELECT coalesce(max(_row), 0) FROM {name}"), gone)
+        faults["cut"] = [row for row in faults["short"] if row == last and len(faults["short"]) == 1]
+        faults["short"] = [] if faults["cut"] else faults["short"]
         engine.run(f"DELETE FROM {name} WHERE _short OR _long OR _row <= {kept_head}")
         width = len(self.columns)
         return [
@@ -354,6 +369,19 @@ def _rows(rows: Sequence[int]) -> str:
     shown = ", ".join(f"{r:,}" for r in rows[:_SHOWN])
     more = len(rows) - _SHOWN
     return f"rows {shown} have" if more <= 0 else f"rows {shown} and {more:,} others have"
+
+
+def unnamed_note(columns: Sequence[str]) -> list[str]:
+    """Columns without a name, to which nothing can refer: often those of merged cells."""
+    at = [str(i + 1) for i, name in enumerate(columns) if not name.strip()]
+    if not at:
+        return []
+    which = (
+        f"column {at[0]} has" if len(at) == 1 else f"columns {', '.join(at[:8])}{', …' * (len(at) > 8)} have"
+    )
+    return [
+        f"{which} no name and cannot be used (merged cells in the header? give every column a name of its own)"
+    ]
 
 
 def duplicate_names(columns: Sequence[str], where: str) -> list[Problem]:

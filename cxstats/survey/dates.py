@@ -8,6 +8,7 @@ refused unless the source says what to do.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -208,6 +209,11 @@ def _unreadable(
         if n == filled
     ]
     fix = "declare the values that mean nothing under missing:, or say date_format:"
+    if all(re.fullmatch(r"[2-6]\d{4}([.,]\d+)?", value) for _, value in samples):
+        fix = (
+            "these are Excel's day numbers: export the file again, or format the column as yyyy-mm-dd hh:mm:ss in "
+            "Excel before saving it as CSV"
+        )
     if fitting:
         fix = "say date_format: " + " or ".join(quoted(f) for f in fitting[:3])
         if len(fitting) > 1:

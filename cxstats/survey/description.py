@@ -20,6 +20,7 @@ from .model import (
     Cause,
     Column,
     Completed,
+    Customer,
     Description,
     Group,
     GroupFacts,
@@ -293,6 +294,7 @@ def _model_at(path: tuple[str | int, ...]) -> type[BaseModel]:
     if path[:1] == ("units",):
         return _unit_model_at(path[1:])
     models = {
+        "customer": Customer,
         "responses": Source,
         "frame": Source,
         "outcomes_from": Source,
@@ -434,6 +436,9 @@ def _check_roles(d: Description, problems: _Problems) -> None:
                 "needs invited: or responded:, from which the days are counted",
             )
     beside = {"units": d.units, "group_facts": d.group_facts}
+    for role, source in beside.items():
+        if source is not None and source.preset is not None:
+            problems.add((role, "preset"), "has no meaning here", "a preset under responses: or frame:")
     for role, source in {**d.sources(), **{role: s for role, s in beside.items() if s is not None}}.items():
         if source.time_zone is not None:
             _check_zone((role, "time_zone"), source.time_zone, problems)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .csv_text import duplicate_names
+from .csv_text import duplicate_names, unnamed_note
 from .engine import Engine
 from .errors import Problem, SurveyError, did_you_mean, quoted, refuse
 from .model import Source
@@ -133,6 +133,9 @@ class ExcelReader:
         elif self.names is not None:
             self.columns = tuple(self.names[: len(names)])
         self.n_rows = len(self._rows)
+        self.notes += unnamed_note(self.columns)
+        if self.path.suffix.lower() == ".xlsm":
+            self.notes.append("the workbook's macros are not run")
         problems = duplicate_names(self.columns, self.where)
         problems += self._check_rows()
         if problems:

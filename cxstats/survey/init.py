@@ -312,7 +312,13 @@ class _Draft:
         for role, file in self.files.items():
             self.source(role, file, [look for r, look in times.values() if r == role], keys.get(role))
         if "customer" in keys:
-            self.say("customer", _quoted(keys["customer"][0]), keys["customer"][1])
+            column, reason = keys["customer"]
+            look = next(look for look in self.files["responses"].columns if look.name == column)
+            if sum("@" in value for value in look.values) > 0.5 * len(look.values):
+                told = f"{reason}; e-mail addresses are the same whatever their capital letters"
+                self.say("customer", f"{{column: {_quoted(column)}, ignore_case: true}}", told)
+            else:
+                self.say("customer", _quoted(column), reason)
         else:
             self.lines.append(
                 "# customer: no column tells customers apart; without one, no files can be joined"

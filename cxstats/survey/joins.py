@@ -227,7 +227,17 @@ def join_frame(
         f"SELECT count(*) FILTER (_status IS NULL OR _status = 'not matched'), count(*) FILTER (_status IS NULL) "
         f"FROM {answers.table}"
     )[0]
-    if matched == 0 and tried >= _STRANGERS:
+    alike = _alike_but_for_case(engine, d, answers, frame)
+    if alike and (alike >= _STRANGERS or matched == 0):
+        problems.append(
+            Problem(
+                f"{alike:,} of {tried:,} answers belong to somebody on the frame ({frame.reader.where}) but for capital "
+                "letters or spaces in the id",
+                answers.reader.where,
+                fix=f"say customer: {{column: {quoted(d.customer.column) if d.customer else ''}, ignore_case: true}}",
+            )
+        )
+    elif matched == 0 and tried >= _STRANGERS:
         problems.append(
             Problem(
                 f"not one of the {tried:,} answers belongs to anyone on the frame ({frame.reader.where})",
@@ -250,6 +260,16 @@ def join_frame(
         (read_label("responses", answers.reader), count_rows(engine, answers.table)),
         parts(engine, d, answers.table),
         "Answers matched to the frame",
+    )
+
+
+def _alike_but_for_case(engine: Engine, d: Description, answers: Stage, frame: Stage) -> int:
+    """Answers of nobody on the frame, which somebody on it would have if capital letters did not count."""
+    if d.customer is not None and d.customer.ignore_case:
+        return 0
+    return engine.one(
+        f"""SELECT count(*) FROM {answers.table} a WHERE a._status = 'not matched' AND lower(trim(a._customer)) IN
+            (SELECT lower(trim(f._customer)) FROM {frame.table} f WHERE f._status IS NULL)"""
     )
 
 

@@ -30,6 +30,7 @@ __all__ = [
     "Cause",
     "Column",
     "Completed",
+    "Customer",
     "Description",
     "Group",
     "GroupFacts",
@@ -378,6 +379,12 @@ class Column(_Part):
     column: Text
 
 
+class Customer(Column):
+    """The column with the customer's id; e-mail addresses are the same whatever their capital letters."""
+
+    ignore_case: bool = False
+
+
 class Mark(_Part):
     """Rows that a column marks, by one of ``values`` or by anything but no."""
 
@@ -531,6 +538,7 @@ class Period(_Part):
         return self
 
 
+CustomerRole = Annotated[Customer, BeforeValidator(_as_column)]
 ColumnRole = Annotated[Column, BeforeValidator(_as_column)]
 GroupRole = Annotated[Group, BeforeValidator(_as_column)]
 WaveRole = Annotated[Wave, BeforeValidator(_as_column)]
@@ -554,7 +562,7 @@ class Description(_Part):
     simulated: bool = False
     frame: Source | None = None
     outcomes_from: Source | None = None
-    customer: ColumnRole | None = None
+    customer: CustomerRole | None = None
     invited: ColumnRole | None = None
     responded: ColumnRole | None = None
     groups: dict[Name, GroupRole] = {}

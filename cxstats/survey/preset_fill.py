@@ -86,7 +86,7 @@ def fill_from_file(
             continue
         preset = PRESETS[source.preset]
         try:
-            d = _fill_source(d, role, source, preset, folder, headers, notes)
+            d = _fill_source(d, role, source, preset, folder, headers, notes, problems)
         except SurveyError:
             continue  # the file cannot be opened; the reader says why
         problems += _identifiers(d, role, preset, headers.get(role))
@@ -101,11 +101,20 @@ def _fill_source(
     folder: Path,
     headers: dict[str, Header],
     notes: list[str],
+    problems: list[Problem],
 ) -> Description:
-    if source.file is None:
+    files = find_files(source, folder, role) if source.file is not None else []
+    seen = peek(files[0], source, files[0].name) if files else Peek("database")
+    if seen.kind not in ("csv", "excel"):
+        if preset.asides or preset.times or preset.time_zone:
+            problems.append(
+                Problem(
+                    f"{preset.name} is for the tool's own exports, and this is no text file or workbook",
+                    d.where((role, "preset")),
+                    fix="leave it out, and say what it would fill: time_zone:, set_aside:, invited:, responded:",
+                )
+            )
         return d
-    files = find_files(source, folder, role)
-    seen = peek(files[0], source, files[0].name)
     if not seen.rows:
         return d
     header = preset.header(seen.rows)

@@ -86,7 +86,26 @@ def make_stage(
             stage.numbers[key] = NumberColumn.of(entry.column, identifier(key), codes, source.decimal)
     problems += numbers_problems(engine, table, stage.numbers, reader.where, numbered=True)
     _set_aside(engine, stage, d)
+    if stage.has("_customer"):
+        problems += _damaged_ids(engine, stage)
     return stage
+
+
+def _damaged_ids(engine: Engine, stage: Stage) -> list[Problem]:
+    """Ids that a spreadsheet has turned into numbers: their digits are gone, and different people look the same."""
+    damaged = r"regexp_full_match(trim(_customer), '\d([.,]\d+)?[eE]\+\d+')"
+    number, row = engine.run(f"SELECT count(*), min(_row) FROM {stage.table} WHERE {damaged}")[0]
+    if not number:
+        return []
+    ids = "1 id has" if number == 1 else f"{number:,} ids have"
+    return [
+        Problem(
+            f"{ids} a form such as 1.23E+15 (first: row {row:,}): a spreadsheet has cut off their digits",
+            stage.reader.where,
+            expected="ids as the survey tool wrote them",
+            fix="export the file again and do not save it in Excel; or bring the ids in as text there",
+        )
+    ]
 
 
 def _is_table(engine: Engine, name: str) -> bool:
@@ -117,7 +136,10 @@ def _columns(
                     fix="store ids as text",
                 )
             )
-        out["_customer"] = f"nullif({idents[column]}::VARCHAR, '')"
+        text = f"{idents[column]}::VARCHAR"
+        if d.customer is not None and d.customer.ignore_case:
+            text = f"lower(trim({text}))"
+        out["_customer"] = f"nullif({text}, '')"
     for path, place in roles.places.items():
         if place.source != role:
             continue

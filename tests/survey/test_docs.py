@@ -13,6 +13,7 @@ from cxstats.survey.yaml_text import load
     [
         model.Description,
         model.Source,
+        model.Customer,
         model.Score,
         model.Group,
         model.Wave,

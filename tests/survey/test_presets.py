@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import duckdb
 import pandas as pd
 import pytest
 
@@ -140,6 +141,8 @@ def test_blank_answers_are_no_header():
     found = qualtrics_header([names, labels, imports])
     assert (found.rows, found.time_zones, found.texts["Q1"]) == (3, ("Europe/Oslo",), "How likely?")
     assert qualtrics_header([names, labels, ["", "", "", "R_1", ""]]).rows == 2
+    # without a column that shows where the answers begin, they begin below the import ids
+    assert qualtrics_header([["Q1"], ["How likely?"], ['{"ImportId":"QID1"}'], ["9"], ["8"], ["7"]]).rows == 3
 
 
 def test_surveymonkey_gives_the_companys_cells(exports, answered):
@@ -285,6 +288,16 @@ def test_a_preset_that_does_not_exist_is_refused(folder):
     said = folder.refused(responses="{file: data.csv, preset: qualtrix}")
     assert "qualtrix" in said
     assert "qualtrics" in said
+
+
+def test_a_preset_needs_the_tools_own_export(folder):
+    folder.file("data.csv", "ltr\n9\n8\n")
+    duckdb.sql(f"COPY (FROM read_csv('{folder.path / 'data.csv'}')) TO '{folder.path / 'data.parquet'}'")
+    said = folder.refused(responses="{file: data.parquet, preset: qualtrics}")
+    assert "qualtrics is for the tool's own exports" in said
+    units = "units: {file: a.csv, preset: generic, unit: u, response_rate: r, bands: {low: l, top: t}}\n"
+    with pytest.raises(SurveyError, match="has no meaning here"):
+        open_survey(folder.file("units.yml", "title: T\n" + units))
 
 
 def test_check_says_what_the_preset_filled(exports):

@@ -51,8 +51,10 @@ def header(rows: Rows) -> Header:
     while above < min(len(rows), _MOST_HEADER_ROWS) and not _is_data(tuple(rows[above]), names):
         above += 1
     found = [i for i in range(1, min(len(rows), _MOST_HEADER_ROWS)) if _imports(rows[i])]
-    # a blank answer or two must not pass for a header: below the import ids only rows of words do
-    number = max(above if above < len(rows) else 0, max(found, default=0) + 1, 2 if not found else 1)
+    ended = above < len(rows) and _is_data(tuple(rows[above]), names)
+    if not ended:  # no row shows where the answers begin: the import ids are the last thing above them
+        above = max(found) + 1 if found else 2
+    number = max(above, max(found, default=0) + 1)
     zones: list[str] = []
     for i in found:
         zones += [cell["timeZone"] for cell in _imports(rows[i]) if isinstance(cell.get("timeZone"), str)]

@@ -1,0 +1,142 @@
+"""What ``cxstats check`` says, as a page: offline, in the look of the reports."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from cxstats import __version__
+from cxstats.display.parts import Header, LedgerTable, Note, Table
+from cxstats.words import count, share, signed
+
+if TYPE_CHECKING:
+    from cxstats.studies.requirements import Readiness
+    from cxstats.survey import CheckReport, Survey
+
+__all__ = ["check_page"]
+
+
+def check_page(report: CheckReport, source: str, studies: Sequence[Readiness]) -> str:
+    """A complete HTML document with what was read, every row's fate, and what each study will be able to say.
+
+    Parameters
+    ----------
+    report : as ``cxstats.survey.check`` returns it.
+    source : the description that was checked, as it may be printed.
+    studies : what each study will be able to say; () where the data cannot be used.
+    """
+    from cxstats.reporting.convert import to_html
+
+    survey = report.survey
+    cells: list[tuple[str, list[Any]]] = []
+    if report.problems:
+        rows = tuple((p.where or "–", p.what, p.expected or "–", p.fix or "–") for p in report.problems)
+        number = "One problem" if len(rows) == 1 else f"{count(len(rows))} problems"
+        table = Table(f"{number} to put right", ("Where", "What is wrong", "Expected", "To fix it"), rows)
+        cells.append(("What is wrong", [table]))
+    if studies:
+        cells.append(("What each study will be able to answer", _studies(studies)))
+    if survey is not None:
+        cells.append(("What was read", _read(survey)))
+        if not report.problems and survey.units is None:
+            cells += [(survey.metric(name).label, [_distribution(survey, name)]) for name in survey.metrics]
+    first = [_header(survey, report, source)]
+    last = [LedgerTable(report.ledger)] if report.ledger is not None else []
+    return to_html(
+        _notebook(first, cells, last),
+        title=f"Check of {source}",
+        index_href=None,
+        footer=f"Made by cxstats check, version {__version__}. It holds counts, and no customer's answer.",
+    )
+
+
+def _header(survey: Survey | None, report: CheckReport, source: str) -> Header:
+    verdict = "can be used" if report.ok else "cannot be used yet"
+    return Header(
+        study="Check",
+        measure=source,
+        survey_title="The description" if survey is None else survey.title,
+        period_text=verdict
+        if survey is None or survey.period_text == "period not stated"
+        else survey.period_text,
+        population="" if survey is None else survey.population,
+        facts=(),
+        data_as_of_text="not known"
+        if survey is None or not report.ok
+        else str(survey.data_as_of or "not stated"),
+        simulated=survey is not None and survey.simulated,
+        n_text=f"This survey {verdict}",
+    )
+
+
+def _studies(studies: Sequence[Readiness]) -> list[Any]:
+    rows = tuple(
+        (s.study, s.question, s.says if s.answers else f"This data cannot say, because {s.lacks[0].why}")
+        for s in studies
+    )
+    lacks = tuple(
+        (s.study, f"{lack.what or 'its question'}, because {lack.why}", lack.cure)
+        for s in studies
+        for lack in s.lacks
+    )
+    parts: list[Any] = [
+        Table("What each study will say about this survey", ("Study", "Question", "Answer"), rows)
+    ]
+    if lacks:
+        parts.append(
+            Table("What is missing, and what would help", ("Study", "It cannot say", "What to add"), lacks)
+        )
+    return parts
+
+
+def _read(survey: Survey) -> list[Any]:
+    rows = tuple(
+        (
+            role,
+            reader.where,
+            "not counted" if reader.n_rows is None else count(reader.n_rows),
+            len(reader.columns),
+        )
+        for role, reader in survey.readers.items()
+    )
+    notes = [note for reader in survey.readers.values() for note in reader.notes]
+    notes += survey.notes
+    parts: list[Any] = [Table("Files and tables", ("Part", "Where", "Rows", "Columns"), rows)]
+    if notes:
+        told = tuple((note,) for note in notes)
+        parts.append(Table("What was chosen or noticed where the description was silent", ("Note",), told))
+    return parts
+
+
+def _distribution(survey: Survey, name: str) -> Any:
+    metric, counts = survey.metric(name), survey.counts(name)
+    total = int(counts.sum())
+    if not total:
+        return Note("Nobody answered.")
+    value = metric.value(counts)
+    shown = signed(value, 1) if metric.unit == "points" else f"{value:.2f} {metric.unit}"
+    rows = tuple(
+        (str(category), count(int(n)), share(int(n) / total, 1))
+        for category, n in zip(metric.scale.categories, counts, strict=True)
+    )
+    rate = survey.response_rate(name)
+    notes = f"{count(total)} answers, {metric.short} {shown}" + (
+        f", response rate {share(rate, 1)}" if rate is not None else ""
+    )
+    return Table(f"Answers to {metric.short}", ("Answer", "Number", "Share"), rows, notes=f"{notes}.")
+
+
+def _notebook(first: list[Any], cells: list[tuple[str, list[Any]]], last: list[Any]) -> Any:
+    """The parts as an executed notebook, of which the reports' pages are made."""
+    from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+    def shown(parts: list[Any]) -> Any:
+        outputs = [new_output("display_data", data=part._repr_mimebundle_()) for part in parts]
+        return new_code_cell("", outputs=outputs, execution_count=1)
+
+    out = [shown([*first, *last])]
+    for i, (title, parts) in enumerate(cells):
+        out += [new_markdown_cell(f"## {title}", id=f"head{i}"), shown(parts)]
+    for i, cell in enumerate(out):
+        cell["id"] = f"cell{i}"
+    return new_notebook(cells=out)

@@ -7,9 +7,9 @@ is scale use? The answers come from latent values that each group stretches arou
 thresholds are those of the demo company, heaped at 10, 8 and 5.
 
 Inside the assumptions: groups that differ in nothing, in style only, in satisfaction only, in both, and in true spread
-(half of the difference in spread is style). Outside, printed without a target: a uniform leniency; true spreads
-that hide the style (the one wider, the other narrower); and people who differ in style within each group too, which
-hides a tenth of the difference between groups. True effects of 0, ½, 0.9, 1.1 and 2 margins, the same for
+(half of the difference in spread is style); and people who differ in style within each group too, which hides a
+tenth of the difference between groups. Outside, printed without a target: a uniform leniency, and true spreads that
+hide the style (the one wider, the other narrower). True effects of 0, ½, 0.9, 1.1 and 2 margins, the same for
 every group, alternately up and down.
 
 A company is wrong if *any* of its verdicts is: "negligible" when the true effect is above the margin, or
@@ -44,7 +44,7 @@ ANSWERS_EACH = (100, 500, 2_000, 5_000, 50_000)
 SCENARIOS = (
     "neither", "style", "substance", "both", "true spread", "leniency", "hidden style", "people differ",
 )  # fmt: skip
-INSIDE = SCENARIOS[:5]
+INSIDE = (*SCENARIOS[:5], "people differ")
 STRETCH = (0.24, -0.28, 0.11, 0.02, -0.15)  # log stretch of the groups beside the reference, over and over
 LENIENCY = 0.2
 PEOPLE = 0.20  # standard deviation of log stretch between persons, where people differ
@@ -251,8 +251,8 @@ Question, per group against the reference: does it differ by the margin or more,
 scale use? Companies of known truth through the study's own path from counts to verdict, at the 95 % level. A company is
 wrong if any of its verdicts is; target: the Clopper–Pearson 95 % upper limit at most 5 % in every row inside the
 assumptions. "Width of range" is how far the answer moves over the assumptions alone. Outside the assumptions, without a
-target: leniency of {LENIENCY:g} standard deviations up or down; true spreads that hide the style; people who differ in
-style within each group too (standard deviation {PEOPLE:g} of the log-stretch).
+target: leniency of {LENIENCY:g} standard deviations up or down; true spreads that hide the style. Where people differ,
+their log-stretch has a standard deviation of {PEOPLE:g} within each group.
 {len(rows)} of the grid's {len(grid())} rows."""
     rendered = table(header, body)
     GRID.publish("Verdicts of the response-style study", said, rendered, broken(rows))

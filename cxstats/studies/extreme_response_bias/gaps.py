@@ -22,6 +22,8 @@ __all__ = ["FEWEST", "LEAST_CATEGORIES", "LENIENCY", "Gaps", "critical_value"]
 
 FEWEST = 30  # answers from which on a group's spread is estimated
 LEAST_CATEGORIES = 3  # categories a group must use for its spread to be told from its level
+PEOPLE = 0.2  # standard deviation of log-stretch between persons of a group, up to which the regions hold
+HIDDEN = 1.12  # people who differ by so much hide up to a ninth of the difference between groups; see docs
 STEPS = 11  # values of λ looked at, from the lowest to the highest
 LEAST_BEYOND = 10  # answers on either side of a neutral point, without which nothing shows where it lies
 LEAST_SETTLED = 0.95  # share of bootstrap replicates in which the model must have a maximum
@@ -108,6 +110,8 @@ class Gaps:
             self.fitted = np.empty(0, dtype=int)
         shape = (len(self.shares), len(self.neutral), len(self.labels))
         self.grid, self.grid_low, self.grid_high = (np.full(shape, np.nan) for _ in range(3))
+        # gap and limits where people within groups hide a part of the difference between them
+        self.farther = np.full((3, 1, *shape[1:]), np.nan)
         self.again: np.ndarray | None = None
         self.unsettled = False
         if len(self.fitted) < 2:
@@ -128,6 +132,13 @@ class Gaps:
         self.grid[..., self.fitted] = self.values_fitted - self.values_fitted[..., :1]
         limits = self._limits(self.values_fitted, self.again, self.fitted, self.critical)
         self.grid_low[..., self.fitted], self.grid_high[..., self.fitted] = limits
+        over["shares"] = HIDDEN * self.shares[-1:]
+        farther = self._within(style.values(self.model, table.survey[self.fitted], **over))
+        again = self._within(style.values(self.models, table.replicates[:, self.fitted], **over))
+        self.farther[..., self.fitted] = (
+            farther - farther[..., :1],
+            *self._limits(farther, again, self.fitted, self.critical),
+        )
 
     def _fit(self, fitted: np.ndarray | None = None) -> bool:
         """The model of the groups at these positions; whether it has a maximum in nearly all replicates."""
@@ -305,7 +316,7 @@ class Gaps:
         return Gap(float(value[i] - value[self.ref]), float(low[1]), float(high[1]))
 
     def _styled(self, i: int) -> Styled:
-        gap, low, high = (grid[..., i] for grid in (self.grid, self.grid_low, self.grid_high))
+        gap, low, high = self._over_assumptions(i)
         # what scale use adds to the gap: gap at no style minus gap at this share of it
         step = self._unstyled(i) - gap
         return Styled(
@@ -313,10 +324,17 @@ class Gaps:
             high=float(gap.max()),
             region_low=float(low.min()),
             region_high=float(high.max()),
-            all_style=tuple(gap[-1].tolist()),
+            all_style=tuple(self.grid[-1, :, i].tolist()),
             step_low=float(step.min()),
             step_high=float(step.max()),
         )
+
+    def _over_assumptions(self, i: int) -> list[np.ndarray]:
+        """Gap and limits of a group at every assumption, what people within groups hide among them, (L + 1, C) each."""
+        grids = (self.grid, self.grid_low, self.grid_high)
+        return [
+            np.concatenate([grid[..., i], far[..., i]]) for grid, far in zip(grids, self.farther, strict=True)
+        ]
 
     def _unstyled(self, i: int) -> float:
         """The gap before any of it is taken for scale use."""
@@ -335,7 +353,7 @@ class Gaps:
     def _needed(self, i: int) -> int | None:
         """Answers in all with which the verdict would be firm if estimates and their errors' proportions stay."""
         margin = self.chosen.margin
-        gap, low, high = (grid[..., i].ravel() for grid in (self.grid, self.grid_low, self.grid_high))
+        gap, low, high = (x.ravel() for x in self._over_assumptions(i))
         if np.all(np.abs(gap) < margin):
             room, reach = np.stack([gap + margin, margin - gap]), np.stack([gap - low, high - gap])
         elif np.all(gap > margin):

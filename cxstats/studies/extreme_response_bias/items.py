@@ -252,7 +252,7 @@ def spread_in_items(
         able = np.flatnonzero(enough)
         if not enough[0] or len(able) < 2:
             continue
-        model, models = style.fit(table[able], without[:, able], scale)
+        model, models = style.fit(table[able], without[:, able])
         if np.isfinite(models.log_scale).all():
             own[k, able], again[:, k, able] = model.log_scale, models.log_scale
     served = np.isfinite(own)

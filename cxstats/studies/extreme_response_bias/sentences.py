@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cxstats.studies.extreme_response_bias.gaps import LENIENCY
+from cxstats.studies.extreme_response_bias.gaps import HIDDEN, LENIENCY, PEOPLE
 from cxstats.studies.extreme_response_bias.notes import notes
 from cxstats.studies.extreme_response_bias.numbers import Numbers
 from cxstats.studies.extreme_response_bias.phrases import (
@@ -126,8 +126,9 @@ def limits(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...]:
             (
                 "What part of the difference in spread is scale use.",
                 f"With one question per person it cannot be known; {style_share_text(numbers)} is assumed, and every "
-                "statement holds for all of that range. Where people of one group differ in it too, groups look a little "
-                "more alike in spread than they are.",
+                "statement holds for all of that range. Where people of one group differ in it too, groups look more "
+                f"alike in spread than they are; ranges reach {share(HIDDEN - 1)} farther, which covers people whose "
+                f"stretch varies by up to about {share(PEOPLE)}. People who differ more are not covered.",
             ),
             (
                 "Around which point people stretch their answers.",
@@ -201,7 +202,8 @@ def method(numbers: Numbers, survey: Survey) -> tuple[str, ...]:
             "value. "
             f"λ runs over {len(numbers.style_shares)} values from {chosen.style_share[0]:g} to "
             f"{chosen.style_share[1]:g}, c over "
-            f"{neutral_text(numbers, 'and')}."
+            f"{neutral_text(numbers, 'and')}. The range reaches to {HIDDEN:g} times the highest λ, for people within a "
+            "group who differ in style, which makes groups look more alike in spread than they are."
         )
         said.append(
             f"Errors: {numbers.how_replicated}; critical value {number(numbers.critical, 3)} (Šidák over "

@@ -9,7 +9,9 @@ as the reference does.
 
 With one item per person and no anchor that effect is not identified. It is stated over assumptions: a share λ of the
 difference in (log) spread is scale use, λ anywhere in ``style_share``, [0, 1] by default; answers are stretched
-around the scale's neutral point, which is any of ``neutral``. At each assumption the effect has an interval that
+around the scale's neutral point, which is any of ``neutral``; people of one group may differ in style too, by a standard
+deviation of the log-stretch of up to 0.2 (``gaps.PEOPLE``), which hides up to a ninth of the difference between
+groups, so that λ reaches 12 % beyond its highest value. At each assumption the effect has an interval that
 holds for all groups together (Šidák 1967, valid whatever their correlation and even if λ differs from group to group;
 Student's t with the replicates' degrees of freedom). The region is the union of these intervals over the
 assumptions, so it contains the truth wherever in the class it lies. Intervals keep to the ends of the metric (score limits

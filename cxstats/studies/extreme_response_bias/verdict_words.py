@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cxstats.findings import Finding, Verdict
-from cxstats.studies.extreme_response_bias.gaps import FEWEST
+from cxstats.studies.extreme_response_bias.gaps import FEWEST, HIDDEN
 from cxstats.studies.extreme_response_bias.numbers import Numbers, Pair
 from cxstats.studies.extreme_response_bias.phrases import (
     from_to,
@@ -19,6 +19,7 @@ from cxstats.words import (
     count,
     join_words,
     level_text,
+    share,
 )
 
 __all__ = ["findings"]
@@ -81,7 +82,8 @@ def _finding(numbers: Numbers, pair: Pair) -> Finding:
         verdict=pair.verdict,
         answer=_answer(numbers, pair),
         rule=f"With {steps_text(numbers, pair)}, {style_share_text(numbers)} of the difference in spread counted as "
-        f"scale use, and {neutral_text(numbers)} as the scale’s neutral point, the {level_text(chosen.level)} region"
+        f"scale use (and {share(HIDDEN - 1)} beyond, for people who differ within a group), and "
+        f"{neutral_text(numbers)} as the scale’s neutral point, the {level_text(chosen.level)} region"
         f"{together}, is {span}: {_where(numbers, pair)} the {margin_text(numbers)} set as the smallest difference that "
         "matters.",
         margin=chosen.margin,

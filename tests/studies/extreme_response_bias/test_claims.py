@@ -156,3 +156,39 @@ def test_the_grid_has_every_row_once_and_starts_with_the_telling_ones() -> None:
 
 def test_study_is_public() -> None:
     assert cx.extreme_response_bias.__name__ == "extreme_response_bias"
+
+
+@pytest.mark.parametrize("key", ["nps", "csat"])
+def test_people_who_differ_within_their_group_make_no_verdict_firm_and_wrong(key: str) -> None:
+    """Log-stretch of persons varies by 0.2 in every group; no sampling error: the limit of ever more answers."""
+    from scipy.optimize import brentq
+    from scipy.special import ndtr, ndtri
+
+    from cxstats.simulation import METRICS
+    from cxstats.simulation.model import ANSWERS
+    from cxstats.studies.extreme_response_bias.study import verdicts_of_counts
+
+    metric = METRICS[key]
+    worth = np.asarray(metric.values, dtype=float)
+    cuts = ndtri(np.cumsum(ANSWERS[key])[:-1])
+    middle = (metric.scale.size - 1) // 2
+    neutral = (cuts[middle - 1] + cuts[middle]) / 2
+    nodes, weights = np.polynomial.hermite_e.hermegauss(9)
+
+    def shares(substance: float, stretch: float) -> np.ndarray:
+        s = np.exp(stretch + 0.2 * nodes)[:, None]
+        below = ndtr((cuts - neutral - s * (substance - neutral)) / s)
+        ends = np.zeros((9, 1)), np.ones((9, 1))
+        return weights / weights.sum() @ np.diff(np.hstack([ends[0], below, ends[1]]), axis=1)
+
+    base, effects, groups = shares(0.0, 0.0), [], []
+    # where the step beyond λ = 1 decides: the true gap is just inside the margin, or just outside it
+    cases = {"nps": [(-0.9, -0.15), (0.9, 0.24), (-0.9, -0.28)], "csat": [(-0.9, -0.28), (1.1, -0.28)]}[key]
+    for size, stretch in cases:
+        effects.append(size * metric.margin)
+        level = brentq(lambda x, want=effects[-1]: (shares(x, 0.0) - base) @ worth - want, -4, 4)
+        groups.append(shares(level, stretch))
+    counts = np.rint(3e6 * np.stack([base, *groups])).astype(int)
+    for effect, (verdict, _) in zip(effects, verdicts_of_counts(counts, metric, replicates=8), strict=True):
+        large = abs(effect) > metric.margin
+        assert verdict is not (Verdict.NEGLIGIBLE if large else Verdict.MATERIAL)

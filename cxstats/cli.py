@@ -150,15 +150,18 @@ def init(
 
 def _ask(question: Any) -> str | None:
     """Ask in the terminal; an empty answer leaves the question open."""
+    from cxstats.survey.init import complaint
+
     known = question.known if len(question.known) <= 6 else ()
     shown = f" ({', '.join(known)})" if known else ""
     while True:
         answer = typer.prompt(
             f"{question.text}{shown}\n  {question.where}", default="", show_default=False
         ).strip()
-        if not answer or not question.known or answer in question.known:
+        wrong = complaint(question, answer) if answer else ""
+        if not wrong:
             return answer or None
-        typer.echo(f"  Not one of {', '.join(question.known[:12])}. Leave it empty to decide later.")
+        typer.echo(f"  {wrong} Leave it empty to decide later.")
 
 
 @app.command()
@@ -174,6 +177,10 @@ def check(
     from cxstats.survey import check as check_survey
     from cxstats.survey.description import printable
 
+    if html is not None and html.suffix.lower() not in (".html", ".htm"):
+        # a slip must not write over the description itself
+        _complain(f"--html {html}: name a file that ends in .html")
+        raise typer.Exit(REFUSED)
     studies: list[Readiness] = []
 
     def ask_studies(opened: Survey) -> str:

@@ -13,11 +13,12 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
-from .errors import Problem, SurveyError
+from .errors import Problem, SurveyError, quoted
 from .init_columns import Look, LookedAt, look_at
 
-__all__ = ["OPEN", "Question", "Written", "init", "propose"]
+__all__ = ["OPEN", "Question", "Written", "complaint", "init", "propose"]
 
 OPEN = "?"
 """Stands where a value is still to be filled in."""
@@ -86,6 +87,25 @@ class Question:
     where: str
     text: str
     known: tuple[str, ...] = ()
+
+
+def complaint(question: Question, answer: str) -> str:
+    """Why an answer cannot stand, in words; "" if it can.
+
+    >>> complaint(Question("scores.csat.scale", "The scale?"), "five")
+    'A scale is two whole numbers, such as 1-5.'
+    """
+    last = question.where.rpartition(".")[2]
+    if question.known and answer not in question.known:
+        return f"Not one of {', '.join(question.known[:12])}."
+    if last == "scale" and not re.fullmatch(r"-?\d{1,4}\s*(-|–|to)\s*-?\d{1,4}", answer):
+        return "A scale is two whole numbers, such as 1-5."
+    if last == "time_zone":
+        try:
+            ZoneInfo(answer)
+        except (KeyError, ValueError, OSError):
+            return f"There is no time zone {quoted(answer)}; its name is like Europe/Berlin, America/New_York or UTC."
+    return ""
 
 
 @dataclass(frozen=True, slots=True)

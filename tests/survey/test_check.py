@@ -167,3 +167,8 @@ def test_a_page_that_cannot_be_written_is_said(folder, monkeypatch, capsys):
     )
     assert code == 2
     assert "cannot be written" in complaint
+    kept = path.read_text(encoding="utf-8")
+    code, _, complaint = run(monkeypatch, capsys, "check", str(path), "--html", str(path))
+    assert code == 2
+    assert "ends in .html" in complaint
+    assert path.read_text(encoding="utf-8") == kept

@@ -233,3 +233,9 @@ def test_the_dialogue_asks_again_until_an_answer_fits(monkeypatch, capsys):
     monkeypatch.setattr(cli.typer, "prompt", lambda *a, **k: next(answers))
     assert cli._ask(Question("scores.ces.high_is", "easy or effort?", ("easy", "effort"))) == "effort"
     assert "Not one of easy, effort" in capsys.readouterr().out
+    answers = iter(["five", "1-5", "CET-ish", "Europe/Berlin"])
+    assert cli._ask(Question("scores.csat.scale", "scale?")) == "1-5"
+    assert cli._ask(Question("responses.time_zone", "zone?")) == "Europe/Berlin"
+    told = capsys.readouterr().out
+    assert "A scale is two whole numbers" in told
+    assert 'There is no time zone "CET-ish"' in told

@@ -8,7 +8,7 @@ from cxstats.display import plots
 from cxstats.display.parts import Figure, Table
 from cxstats.studies.pictures import Source, alt_text, level_of
 from cxstats.studies.predictive_validity.numbers import Numbers
-from cxstats.studies.predictive_validity.sentences import KNOWN, customers, money_text
+from cxstats.studies.predictive_validity.sentences import KNOWN, customers, money_span, money_text
 from cxstats.words import interval, number, percent, share, signed
 
 __all__ = ["decision", "lists_table", "profit"]
@@ -117,8 +117,9 @@ def lists_table(numbers: Numbers) -> Table | None:
         notes="Lift: how many times more events than by chance in the top tenth of the list; ties count in part. "
         + ("Lift in value: the same of the recorded value of those customers. " if valued else "")
         + f"Average precision: share with the event among those listed, averaged over the events; by chance "
-        f"{number(first.base_rate, 3)}, the base rate. Intervals: of the customers judged, one rule at a time, the rules as "
-        "they were trained.",
+        f"{number(first.base_rate, 3)}, the base rate. Intervals are of "
+        "other customers in the order of these same rules, one rule at a time; rules trained on other customers are not in "
+        "them.",
     )
 
 
@@ -137,7 +138,10 @@ def profit(numbers: Numbers, source: Source) -> Figure:
     key, name, _, low, high = entries[-1]  # all scores; what is judged is not chosen by its profit
     what = "All scores earn" if key == "all" else f"{name.removeprefix('With ')} earns"
     if low > 0:
-        headline = f"{what} {money_text(low)} to {money_text(high)} more per 1,000 customers than what was known does"
+        headline = (
+            f"{what} {money_text(low)} to {money_text(high)} more per 1,000 customers than what was known does, by these "
+            "rules"
+        )
     else:
         headline = "Whether asking earns more than what was known is not sure at these costs"
     rows = [("Contacting nobody", "0", "", "")]
@@ -148,7 +152,7 @@ def profit(numbers: Numbers, source: Source) -> Figure:
             name,
             money_text(money.profit[key]),
             money_text(v, sign=True),
-            f"{money_text(a, sign=True)} to {money_text(b, sign=True)}",
+            money_span(a, b),
         )
         for key, name, v, a, b in entries
     ]
@@ -185,8 +189,9 @@ def profit(numbers: Numbers, source: Source) -> Figure:
             "Profit per 1,000 customers",
             ("Whom to contact", "Profit", "More than what was known", f"{level_of(numbers)} interval"),
             tuple(rows),
-            notes="In the unit of the recorded value. Intervals: of the customers judged, the rules as they were trained. "
-            "What asking costs is not in it.",
+            notes="In the unit of the recorded value. Intervals are of other customers acted on by these same rules. Rules "
+            "trained on other customers would earn something else; that is not in the intervals, which are too narrow for "
+            "a rule still to be trained. What asking costs is not in it.",
         ),
         alt=alt_text(
             "Profit above that of what was known",

@@ -616,9 +616,9 @@ def _cuts(numbers: Numbers, source: Source) -> Figure:
                 "p",
             ),
             tuple(rows),
-            notes="Kept: share of what the answers tell about the event, beyond chance. p: how often the best of all ways to "
-            "cut leads by as much when only the usual groups matter. Best in resamples: of the partition that is best most "
-            "often.",
+            notes="Kept: share of what the answers tell about the event, beyond chance. p: how often the best of all ways "
+            "to cut leads by as much when only the usual groups matter. Best in resamples: of the partition that is best "
+            "most often.",
         ),
         alt=alt_text(
             "Information kept by the usual and the best groups",

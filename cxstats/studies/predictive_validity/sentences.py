@@ -39,6 +39,7 @@ __all__ = [
     "main_points",
     "margin_text",
     "method",
+    "money_span",
     "money_text",
     "n_text",
     "need_to_know",
@@ -91,6 +92,27 @@ def money_text(value: float, *, sign: bool = False) -> str:
     """
     digits = 0 if abs(value) >= 20 else enough_digits(0, lambda d: abs(round(value, d) - value) < 0.005)
     return (signed if sign else number)(value, min(digits, 2))
+
+
+def money_span(low: float, high: float) -> str:
+    """Two amounts of money, as whole as the larger of them.
+
+    >>> money_span(-13.58, 530.2), money_span(-1.5, 2.25)
+    ('−14 to +530', '−1.5 to +2.25')
+    """
+    if max(abs(low), abs(high)) >= 20:
+        return interval(low, high, digits=0, sign=True)
+    return f"{money_text(low, sign=True)} to {money_text(high, sign=True)}"
+
+
+def about(n: int) -> str:
+    """A number of customers that is itself an estimate: two digits of it, rounded up.
+
+    >>> about(15392), about(812), about(40)
+    ('16,000', '820', '40')
+    """
+    unit = 10 ** max(len(str(n)) - 2, 0)
+    return count(-(-n // unit) * unit)
 
 
 def tick_text(value: float, *, sign: bool = False) -> str:
@@ -209,14 +231,14 @@ def _needed(numbers: Numbers, margin: str) -> str:
         return f"More than a hundred times as many customers with an answer as the {count(n)} here."
     if least > n:
         return (
-            f"About {count(least)} customers with an answer, {number(least / n, 1)} times as many, would tell a gain of "
+            f"About {about(least)} customers with an answer, {number(least / n, 1)} times as many, would tell a gain of "
             f"nothing from {margin} in 80 of 100 surveys."
         )
     best = f"{numbers.best.metric.short}'s gain, if it is {gain_text(numbers.best.gain)},"
     if gap is None or gap <= n:
         return f"{best} is too close to {margin} for any number of answers in reach."
     return (
-        f"About {count(gap)} customers with an answer, {number(gap / n, 1)} times as many, would tell {best} from {margin} "
+        f"About {about(gap)} customers with an answer, {number(gap / n, 1)} times as many, would tell {best} from {margin} "
         "in 80 of 100 surveys."
     )
 
@@ -521,11 +543,12 @@ def _money_point(numbers: Numbers) -> MainPoint | None:
     cost = money_text(numbers.settings.contact_cost)
     return MainPoint(
         number=money_text(value, sign=True),
-        interval=f"{money_text(low, sign=True)} to {money_text(high, sign=True)}, per 1,000 customers",
-        headline=f"At {cost} a contact, acting on {names[best]} too earns more than acting on what was known"
+        interval=f"{money_span(low, high)}, per 1,000 customers",
+        headline=f"At {cost} a contact, acting on {names[best]} too earns more than acting on what was known, by these rules"
         if low > 0
         else f"At {cost} a contact, that acting on the scores earns more is not sure",
-        sentence=f"Contacting pays from a chance of {share(money.threshold, 1)} on. What asking costs is not in it.",
+        sentence=f"Contacting pays from a chance of {share(money.threshold, 1)} on. What asking costs is not in it, "
+        "nor that rules trained on other customers would be others.",
         figure="profit",
     )
 

@@ -1,8 +1,8 @@
-"""Selection models and what randomised or staggered reminders say about those who did not answer.
+"""Selection models and what randomised reminders say about those who did not answer.
 
 A selection model reads the score of those who did not answer out of something that moves response and not the score. Such
 a thing must be *declared*, and randomised: without it, what identifies the model is the shape of the normal
-distribution. Early against late answers need no such thing, and say correspondingly little.
+distribution.
 """
 
 from __future__ import annotations
@@ -19,11 +19,9 @@ from cxstats.parameters import Level, checked
 from cxstats.show import definition_html
 
 __all__ = [
-    "EarlyLate",
     "Heckman",
     "InstrumentContrast",
     "SelectionModel",
-    "early_late",
     "heckman",
     "instrument_contrast",
     "selection_model",
@@ -31,12 +29,6 @@ __all__ = [
 
 WEAK = 10.0
 """Below this χ² per degree of freedom an instrument moves response too little (Staiger & Stock 1997's rule for F)."""
-
-LATE_IS_NOT_NEVER = (
-    "Late answers are not the answers of those who never answer: in studies that could check, extrapolating from "
-    "late respondents was wrong in direction as often as it helped (Lin & Schaeffer 1995). A trend is a warning, its "
-    "absence no clearance."
-)
 
 
 # -------------------------------------------------------------------------------------- Heckman two-step
@@ -308,8 +300,8 @@ def _selection_data(
         raise ValueError(
             f"{metric.short}: a selection model needs customers who answered and customers who did not"
         )
-    blocks = [_reference_coded(cells[column], n) for column in by]
-    arms = _reference_coded(cells[instrument], n)
+    blocks = [reference_coded(cells[column], n) for column in by]
+    arms = reference_coded(cells[instrument], n)
     if arms.shape[1] == 0:
         raise ValueError(f"the instrument {instrument!r} has one arm only: nothing was varied")
     x = np.hstack(blocks) if blocks else np.zeros((len(cells), 0))
@@ -342,7 +334,7 @@ def _selection_data(
     )
 
 
-def _reference_coded(column: pd.Series, n: np.ndarray) -> np.ndarray:
+def reference_coded(column: pd.Series, n: np.ndarray) -> np.ndarray:
     """Indicators of all categories but the largest; a missing one is a category."""
     code, labels = pd.factorize(column, sort=True, use_na_sentinel=False)
     size = np.bincount(code, weights=n, minlength=len(labels))
@@ -511,7 +503,7 @@ def _summary(
     influence = np.column_stack(
         [to_everyone, to_value - to_everyone, to_theta[:, -1], to_theta[:, q - data.arms : q]]
     )
-    covariance = _clustered(influence, n, data.part)
+    covariance = clustered(influence, n, data.part)
     z = critical_value(level)
     se, bias_se, angle_se = np.sqrt(np.diag(covariance)[:3])
     gamma = theta[q - data.arms : q]
@@ -554,7 +546,7 @@ def _summary(
     )
 
 
-def _clustered(influence: np.ndarray, n: np.ndarray, part: np.ndarray | None) -> np.ndarray:
+def clustered(influence: np.ndarray, n: np.ndarray, part: np.ndarray | None) -> np.ndarray:
     """Covariance of sums of influences: independent answers, or parts of customers as clusters."""
     if part is None:
         return (influence * n[:, None]).T @ influence
@@ -681,7 +673,7 @@ def instrument_contrast(
     value = np.bincount(arm[used], weights=(n * worth)[used], minlength=len(labels)) / answered
 
     others = (arm[:, None] == np.arange(1, len(labels))).astype(float)
-    frame = np.hstack([_reference_coded(cells[c], n) for c in by]) if by else np.zeros((len(cells), 0))
+    frame = np.hstack([reference_coded(cells[c], n) for c in by]) if by else np.zeros((len(cells), 0))
     k = len(labels) - 1
 
     def contrasts(outcome: np.ndarray, where: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -691,7 +683,7 @@ def instrument_contrast(
         bread = np.linalg.pinv((design * mass[:, None]).T @ design)
         beta = bread @ design.T @ (mass * y)
         influence = (design @ bread)[:, :k] * (y - design @ beta)[:, None]
-        return beta[:k], _clustered(influence, mass, None if clusters is None else clusters[where])
+        return beta[:k], clustered(influence, mass, None if clusters is None else clusters[where])
 
     difference, covariance = contrasts(worth, used)
     response, response_covariance = contrasts(given.astype(float), known)
@@ -753,7 +745,7 @@ def _marginal(
     influence = np.column_stack(
         [sign * (np.where(given, worth, 0.0) - own[0]), sign * (given.astype(float) - own[1])]
     )
-    covariance = _clustered(influence, n, clusters)
+    covariance = clustered(influence, n, clusters)
     a, b = total[high] - total[low], rate[high] - rate[low]
     # {t : (a − tb)² ≤ z²(v₁₁ − 2t·v₁₂ + t²·v₂₂)}
     square = b**2 - z**2 * covariance[1, 1]
@@ -781,175 +773,3 @@ def _balance(
         if degrees > 0:
             smallest = min(smallest, float(chdtrc(degrees, ((table - expected) ** 2 / expected).sum())))
     return min(1.0, smallest * max(len(by), 1))
-
-
-# ------------------------------------------------------------------------------------- early and late
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class EarlyLate:
-    """Scores by how late they came.
-
-    Attributes
-    ----------
-    metric : the metric.
-    table : one row per step (reminder, or group of days): ``step``, ``answered``, ``value`` with ``low``, ``high``,
-        ``cumulative_share`` (of those invited who had answered by then; NaN without ``n_invited``) and
-        ``cumulative_value`` (what would have been published then).
-    trend, trend_low, trend_high : change per step, within facts of the frame where given.
-    p_value : of no trend.
-    next_value, next_low, next_high : the trend carried one step beyond the last.
-    warning : why this is no estimate of those who never answered.
-    level : of intervals.
-    """
-
-    metric: Metric
-    table: pd.DataFrame
-    trend: float
-    trend_low: float
-    trend_high: float
-    p_value: float
-    next_value: float
-    next_low: float
-    next_high: float
-    warning: str
-    level: float
-
-    def _repr_html_(self) -> str:
-        return definition_html(
-            f"{self.metric.short} of early and late answers",
-            [
-                *((f"step {r.step}", f"{r.value:.1f} (n {r.answered:,})") for r in self.table.itertuples()),
-                (
-                    "per step",
-                    f"{self.trend:+.2f} {self.metric.unit} ({self.trend_low:+.2f} to {self.trend_high:+.2f})",
-                ),
-                ("beware", self.warning),
-            ],
-        )
-
-
-def early_late(
-    cells: pd.DataFrame,
-    metric: Metric,
-    *,
-    score: str,
-    order: str,
-    by: Sequence[str] = (),
-    part: str = "part",
-    steps: int = 6,
-    level: float = 0.95,
-) -> EarlyLate:
-    """Early against late answers: the continuum of resistance, with its warning.
-
-    Parameters
-    ----------
-    cells : rows with ``n``, ``score``, ``order`` and, where customers repeat, ``part``; customers who did not answer may
-        be among them (then the share answered by each step is known).
-    metric : what an answer is worth.
-    order : number of reminders before the answer, or days to it: whole numbers, missing where not answered.
-    by : facts of the frame to hold fixed in the trend (main effects).
-    steps : more values of ``order`` than so many are put in groups of equal numbers of answers.
-    level : of intervals.
-
-    Raises
-    ------
-    ValueError : fewer than two steps with answers.
-
-    Notes
-    -----
-    Least squares of the score on the step number, robust covariance with customers (``part``) as clusters; for a share
-    without ``by`` the same hypothesis as Cochran & Armitage's test. Extrapolation: Armstrong & Overton 1977, *J. Marketing
-    Research* 14; against it Lin & Schaeffer 1995, *Public Opinion Quarterly* 59.
-
-    Examples
-    --------
-    >>> from cxstats.metrics import NPS
-    >>> cells = pd.DataFrame({
-    ...     "reminders": [0, 0, 0, 1, 1, 1], "nps": [10, 8, 3, 10, 8, 3], "n": [300, 150, 50, 100, 60, 40]})
-    >>> result = early_late(cells, NPS, score="nps", order="reminders")
-    >>> round(result.trend, 1), round(result.next_value, 1)
-    (-20.0, 10.0)
-    """
-    from scipy.special import ndtr
-
-    from cxstats.methods.proxy import _category, _require
-
-    level = checked("level", level, Level)
-    by = list(by)
-    _require(cells, ["n", score, order, *by])
-    n_all = cells["n"].to_numpy(dtype=float)
-    category = _category(cells[score], metric)
-    when = pd.to_numeric(cells[order]).astype("Float64").to_numpy(dtype=float, na_value=np.nan)
-    used = (category >= 0) & np.isfinite(when)
-    n, when = n_all[used], when[used]
-    worth = metric.distinct_values[category[used]]
-    if not used.any() or len(np.unique(when)) < 2:
-        raise ValueError(
-            f"{order!r} tells fewer than two moments of answering apart: early and late cannot be compared"
-        )
-    step, names = _steps(when, n, steps)
-    size = np.bincount(step, weights=n)
-    value = np.bincount(step, weights=n * worth) / size
-    clusters = (
-        pd.factorize(cells.loc[used, part])[0]
-        if part in cells.columns and cells[part].nunique() >= 10
-        else None
-    )
-    member = (step[:, None] == np.arange(len(size))).astype(float)
-    errors = np.sqrt(np.diag(_clustered(member * (worth - value[step])[:, None] / size, n, clusters)))
-    frame = np.hstack([_reference_coded(cells.loc[used, c], n) for c in by]) if by else np.zeros((len(n), 0))
-    frame = frame - n @ frame / n.sum()
-    # facts are centred, so the constant is the value at step 0 of the customers who answered
-    design = np.column_stack([step.astype(float), np.ones(len(n)), frame])
-    bread = np.linalg.pinv((design * n[:, None]).T @ design)
-    beta = bread @ design.T @ (n * worth)
-    influence = (design @ bread) * (worth - design @ beta)[:, None]
-    covariance = _clustered(influence, n, clusters)
-    ahead = np.zeros(len(beta))
-    ahead[:2] = len(size), 1.0
-    z = critical_value(level)
-    trend, error = float(beta[0]), float(np.sqrt(covariance[0, 0]))
-    beyond, beyond_error = float(ahead @ beta), float(np.sqrt(ahead @ covariance @ ahead))
-    everyone = n_all.sum()
-    table = pd.DataFrame(
-        {
-            "step": names,
-            "answered": size.astype(int),
-            "value": value,
-            "low": np.maximum(value - z * errors, metric.low),
-            "high": np.minimum(value + z * errors, metric.high),
-            "cumulative_share": np.cumsum(size) / everyone if (~used).any() else np.nan,
-            "cumulative_value": np.cumsum(size * value) / np.cumsum(size),
-        }
-    )
-    return EarlyLate(
-        metric=metric,
-        table=table,
-        trend=trend,
-        trend_low=trend - z * error,
-        trend_high=trend + z * error,
-        p_value=float(2 * ndtr(-abs(trend) / error)) if error > 0 else float(trend == 0),
-        next_value=beyond,
-        next_low=max(beyond - z * beyond_error, metric.low),
-        next_high=min(beyond + z * beyond_error, metric.high),
-        warning=LATE_IS_NOT_NEVER,
-        level=level,
-    )
-
-
-def _steps(when: np.ndarray, n: np.ndarray, steps: int) -> tuple[np.ndarray, list[str]]:
-    """Step of each row, 0, 1, …, and the steps' names."""
-    values, code = np.unique(when, return_inverse=True)
-    if len(values) > steps:
-        size = np.bincount(code, weights=n)
-        middle = (np.cumsum(size) - size / 2) / size.sum()
-        group = np.unique((middle * steps).astype(int), return_inverse=True)[1]
-        code = group[code]
-    else:
-        group = np.arange(len(values))
-    names = []
-    for g in range(group.max() + 1):
-        first, last = values[group == g][[0, -1]]
-        names.append(f"{first:g}" if first == last else f"{first:g}–{last:g}")
-    return code, names

@@ -12,20 +12,10 @@ import pytest
 from scipy import optimize, stats
 from scipy.special import expit, ndtri
 
-from cxstats.methods.nonignorable import (
-    _GRID,
-    MIN_CORRELATION,
-    _bias_over,
-    _measured,
-    _silent_shares,
-    mubp,
-    net_score_bias,
-    smab,
-    smub,
-    smub_posterior,
-)
+from cxstats.methods.nonignorable import _GRID, MIN_CORRELATION, _bias_over, _measured, net_score_bias
 from cxstats.methods.proxy import proxy_data
 from cxstats.methods.proxy_measures import polyserial_correlation
+from cxstats.methods.smub import mubp, silent_shares, smab, smub, smub_posterior
 from cxstats.metrics import NPS, Scale, ces, csat, net_score
 
 # Little et al. 2020, Tables 1 and 2 (×1000): r, proxy mean and sd of the selected, population mean, SMUB(0, .5, 1),
@@ -156,12 +146,12 @@ def test_shares_of_the_silent_are_those_of_the_model(phi: float) -> None:
     cuts = np.array([-0.8, 0.3])
     below = stats.norm.cdf(cuts, mean[1], np.sqrt(covariance[1, 1]))
     wanted = np.diff(below, prepend=0, append=1)
-    found = _silent_shares(cuts, rho, mean[0], covariance[0, 0], np.array([phi]))
+    found = silent_shares(cuts, rho, mean[0], covariance[0, 0], np.array([phi]))
     np.testing.assert_allclose(found[0], wanted, rtol=1e-10)
 
 
 def test_shares_are_coherent_at_every_phi() -> None:
-    shares = _silent_shares(np.array([-1.0, 0.2, 0.9]), 0.15, -0.7, 0.4, _GRID)
+    shares = silent_shares(np.array([-1.0, 0.2, 0.9]), 0.15, -0.7, 0.4, _GRID)
     np.testing.assert_allclose(shares.sum(axis=1), 1, rtol=1e-12)
     assert (shares >= 0).all()
 

@@ -12,7 +12,8 @@ from scipy import optimize, stats
 from statsmodels.stats.contingency_tables import Table
 
 from cxstats.methods import selection
-from cxstats.methods.selection import early_late, heckman, instrument_contrast, selection_model
+from cxstats.methods.early_late import early_late
+from cxstats.methods.selection import heckman, instrument_contrast, selection_model
 from cxstats.metrics import NPS, csat
 
 REFERENCE = Path(__file__).resolve().parents[1] / "reference"

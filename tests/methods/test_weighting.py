@@ -8,15 +8,9 @@ import pytest
 from test_calibration import ROW_MARGINS, reference_rows
 
 from cxstats.methods.calibration import calibrate, margins_of, weighted_estimate
+from cxstats.methods.multiverse import merge_small, multiverse
 from cxstats.methods.replicates import multinomial
-from cxstats.methods.weighting import (
-    held_out,
-    merge_small,
-    multiverse,
-    potter_limit,
-    propensity_weights,
-    trim,
-)
+from cxstats.methods.weighting import held_out, potter_limit, propensity_weights, trim
 from cxstats.metrics import NPS
 
 

@@ -10,6 +10,7 @@ from cxstats.studies.article import Article, Sections, compose
 from cxstats.studies.pictures import Source
 from cxstats.studies.response_rate_bias.numbers import Numbers, Settings
 from cxstats.studies.response_rate_bias.study import SMALLEST_GROUP, measure, settings
+from cxstats.words import capitalised
 
 if TYPE_CHECKING:
     from cxstats.survey import Survey
@@ -139,7 +140,8 @@ def response_rate_bias(
 
 def _missing(numbers: Numbers) -> dict[str, str]:
     if numbers.units is None:
-        return numbers.missing
+        # a reason is part of a sentence in the answer, and a sentence of its own here
+        return {name: f"{capitalised(why).rstrip('.')}." for name, why in numbers.missing.items()}
     why = (
         f"There is one row for each of the {numbers.units.noun}, and nothing on single people who were asked."
     )

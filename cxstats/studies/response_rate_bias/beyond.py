@@ -137,8 +137,8 @@ def _conditions(model: nonignorable.NetScoreBias, titles: dict[str, str]) -> tup
             + f" in what is known of them than the others (variance ratio {number(row.found, 2)}): both ends, or "
             "the middle, seem to answer more",
             "monotone": "response neither rises nor falls throughout with what is known of customers",
-            "facts": f"answers go with {opposed} the other way than with the rest of what is known, so that what "
-            "satisfaction itself does may be hidden",
+            "facts": f"answers go with {opposed} the other way than with the rest of what is known, which can "
+            "hide what satisfaction itself does",
         }[key]
         holds, blunt = bool(row.holds), not row.sharp
         if holds and blunt:

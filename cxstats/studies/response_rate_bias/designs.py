@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from statsmodels.stats.proportion import proportion_confint
 
-from cxstats.methods import follow_up, selection
+from cxstats.methods import early_late, follow_up, selection
 from cxstats.methods import robustness as robust
 from cxstats.methods.intervals import Estimate, estimate
 from cxstats.metrics import Metric
@@ -124,7 +124,7 @@ def _early_late(
     held = cells[cells[metric.key].notna() & cells["days_to_answer"].notna()]
     if held["n"].sum() < 5 * chosen.smallest_group or len(held["days_to_answer"].unique()) < 2:
         return None
-    found = selection.early_late(
+    found = early_late.early_late(
         cells, metric, score=metric.key, order="days_to_answer", by=facts, steps=5, level=chosen.level
     )
     if (found.table["answered"] < chosen.smallest_group).any():

@@ -208,7 +208,13 @@ def partials_figure(numbers: Numbers, source: Source) -> Figure:
             (f"{partial.title}: {c.label}", signed(100 * c.unconditional, 2), number(100 * c.conditional, 2))
             for c in partial.categories
         ]
-    say = Speech(numbers.metric)
+    # answers that are all alike have no spread for a bias to come of
+    largest = (
+        f"Largest bias that a score could have which follows exactly this probability: "
+        f"{Speech(numbers.metric).rough_gap(reach.largest, 1)}; not a bound on the whole bias. "
+        if reach.largest > 0
+        else ""
+    )
     return Figure(
         key="partials",
         headline=headlines.partials_headline(numbers),
@@ -236,10 +242,8 @@ def partials_figure(numbers: Numbers, source: Source) -> Figure:
             tuple(rows),
             notes=f"R-indicator {number(reach.r, 3)} ({number(reach.r_low, 3)} to {number(reach.r_high, 3)}; 1: "
             f"everyone equally likely to answer). Coefficient of variation {number(reach.cv, 3)} "
-            f"({number(reach.cv_low, 3)} to {number(reach.cv_high, 3)}). Largest bias that a score could have "
-            f"which follows exactly this probability: {say.rough_gap(reach.largest, 1)}; not a bound on the whole "
-            f"bias. AUC of the model {number(reach.auc, 3)}. A category’s sign says whether it answers more (+) or "
-            "less (−).",
+            f"({number(reach.cv_low, 3)} to {number(reach.cv_high, 3)}). {largest}AUC of the model "
+            f"{number(reach.auc, 3)}. A category’s sign says whether it answers more (+) or less (−).",
         ),
         source=source.line(answers_of(numbers)),
         key_marks=(("observed_hollow", "alone"), ("adjusted", "with the other facts held equal")),

@@ -171,7 +171,10 @@ def test_all_answers_alike(make_survey, invitations) -> None:
     assert "strip" not in study.figures
     assert "balance" in study.figures
     # a spread of answers that is 0 bounds nothing
-    assert "could be off by more than" not in page(study)
+    text = page(study)
+    assert "could be off by more than" not in text
+    assert "Largest bias that a score could have" not in text
+    assert "All answers are alike, so that nothing can be learned about who answers what." in text
 
 
 def test_small_groups_are_not_shown(make_survey, invitations) -> None:

@@ -6,8 +6,12 @@ import numpy as np
 import pytest
 
 from cxstats.findings import Verdict
+from cxstats.methods.nonignorable import net_score_bias
+from cxstats.metrics import NPS
+from cxstats.studies.response_rate_bias.beyond import _conditions
 from cxstats.studies.response_rate_bias.numbers import FollowUp, Region, Tipping, Trust, Unseen
 from cxstats.studies.response_rate_bias.study import followed_up, verdict
+from tests.methods.test_fact_directions import FACTS, invitations
 
 
 def region(low: float, lowest: float, highest: float, high: float) -> Region:
@@ -64,3 +68,16 @@ def test_a_follow_up_is_firm_only_whatever_the_rest_would_say() -> None:
     assert followed_up(follow_up(11, 17, 1, 27), 5) is Verdict.NOT_ANSWERABLE
     assert followed_up(follow_up(-2, 2, -4, 4), 5) is Verdict.NEGLIGIBLE
     assert followed_up(follow_up(-3, 12, -13, 27), 5) is Verdict.INCONCLUSIVE
+
+
+def test_a_fact_that_hides_what_satisfaction_does_is_named() -> None:
+    cells = invitations(40_000, 2, slope=0.5, against=0.4)
+    model = net_score_bias(cells, NPS, FACTS, score="nps", draws=200)
+    conditions = _conditions(model, {"plan": "Kind of plan"})
+    (facts,) = (one for one in conditions if one.key == "facts")
+    assert not facts.holds
+    assert "answers go with “Kind of plan” the other way than with the rest" in facts.fails
+    assert "Kind of plan" in facts.found
+    seen = Unseen(0.6, 1.0, (), np.empty(0), np.empty(0), np.empty(0), np.empty(0), conditions)
+    firm = region(-3, -1, 2, 4)
+    assert verdict(firm, seen, tipping(True), margin=5, worst=WORST) is Verdict.NOT_ANSWERABLE

@@ -413,17 +413,19 @@ def _race_point(numbers: Numbers) -> MainPoint:
         place = f"It comes first in {share(best.first)} of resamples of customers. "
     others = [c for c in numbers.contenders if c is not best]
     rest = "; ".join(f"{c.metric.short} {gain_text(c.gain)} ({span_text(c.low, c.high)})" for c in others)
+    event, alone = event_text(numbers), not others
+    if best.low <= 0:
+        what = best.metric.short if alone else "any score"
+        headline = f"Whether {what} adds to what was known about who {event} is not sure"
+    elif alone or best.places[1] > 1:
+        headline = f"{best.metric.short} adds {gain_text(best.gain)} to what was known about who {event}"
+        headline += "" if alone else "; which score adds most cannot be told"
+    else:
+        headline = f"{best.metric.short} adds most to what was known about who {event}"
     return MainPoint(
         number=gain_text(best.gain),
         interval=f"{span_text(best.low, best.high, edge=numbers.settings.margin)} in AUC",
-        headline=(
-            f"{best.metric.short} adds {gain_text(best.gain)} to what was known about who {event_text(numbers)}"
-            if len(numbers.contenders) == 1
-            else f"{best.metric.short} adds most to what was known about who {event_text(numbers)}"
-            if best.places[1] == 1
-            else f"{best.metric.short} adds {gain_text(best.gain)} to what was known about who {event_text(numbers)}; "
-            "which score adds most cannot be told"
-        ),
+        headline=headline,
         sentence=place + (f"The others: {rest}." if rest else ""),
         figure="race",
     )

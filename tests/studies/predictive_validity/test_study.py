@@ -403,6 +403,14 @@ def test_scores_that_point_in_opposite_ways_are_named(tmp_path: Path) -> None:
         assert ("opposite ways" in said) == (name == "wrong")
 
 
+def test_a_gain_that_may_be_none_is_not_said_to_be_one(tmp_path: Path) -> None:
+    left = np.random.default_rng(5).random(500) < 0.2
+    study = cx.predictive_validity(survey_of(tmp_path, 500, left=left))
+    best = study.numbers.best
+    assert best.low <= 0
+    assert study.main_points.points[0].headline.startswith("Whether NPS adds to what was known")
+
+
 def test_three_events_are_too_few(tmp_path: Path) -> None:
     study = cx.predictive_validity(survey_of(tmp_path, 300, left=np.arange(300) < 3))
     assert study.findings[0].verdict is Verdict.INCONCLUSIVE

@@ -38,7 +38,8 @@ _FAULTS = {
         "export the file again, with quotes around texts that hold line breaks",
     ),
     "cut": (
-        "fewer than the header's {width} fields and is the last one: the file breaks off there, or holds a quote that is never closed",
+        "fewer than the header's {width} fields and is the last one: the file breaks off there, "
+        "or holds a quote that is never closed",
         "wait until it is completely written or copied, or export it again",
     ),
     "long": (

@@ -126,9 +126,9 @@ def test_customers_never_invited_are_those_of_the_part(folder):
 
 
 def test_unknown_labels_and_groups_are_refused_with_what_there_is(path):
-    with pytest.raises(SurveyError, match='(?s)country has no "Germani".*Did you mean "Germany"'):
+    with pytest.raises(SurveyError, match=r'(?s)country has no "Germani".*Did you mean "Germany"'):
         cx.open_survey(path, where={"country": "Germani"})
-    with pytest.raises(ValueError, match='no group "contry". Did you mean "country"'):
+    with pytest.raises(ValueError, match=r'no group "contry"\. Did you mean "country"'):
         cx.open_survey(path, where={"contry": "Germany"})
     with pytest.raises(ValueError, match="expected a group and its label"):
         cx.open_survey(path, where="Germany")

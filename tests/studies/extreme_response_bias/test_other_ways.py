@@ -62,7 +62,14 @@ def test_answers_needed_look_as_far_as_the_region_does() -> None:
         grid=grid, grid_low=grid - 4.0, grid_high=grid + 4.0,
         chosen=SimpleNamespace(margin=5.0), means=SimpleNamespace(n=np.array([100, 100])),
     )  # fmt: skip
-    # what chance adds, 4, has to shrink to the 1 point between the farthest estimate and the margin
+    # beyond the highest share, for people who differ: half a point farther
+    beyond = np.array([[[0.0, -5.5]]])
+    made.farther = (beyond, beyond - 4.0, beyond + 4.0)
+    made._over_assumptions = lambda i: gaps.Gaps._over_assumptions(made, i)
+    # what chance adds, 4, has to shrink to the half point between the farthest estimate and the margin; there are
+    # too few answers for that within 25 times as many
+    assert gaps.Gaps._needed(made, 1) is None
+    made.farther = tuple(x - 0.5 for x in made.farther)
     assert gaps.Gaps._needed(made, 1) == 200 * 4**2
     made.grid = made.grid + 1.1
     assert gaps.Gaps._needed(made, 1) is None  # no number of answers leads beyond the margin
@@ -261,7 +268,9 @@ def test_comparisons_are_counted_as_the_critical_value_counts_them(tmp_path: Pat
     frame = pd.concat([answers(200, ("A", "B", "C")), answers(20, ("D",))])
     made = study_of(survey_of(tmp_path, frame), reference="A")
     assert not made.numbers.pair("D").fitted
-    assert made.numbers.critical == pytest.approx(gaps.critical_value(0.95, 3, np.inf))
+    assert made.numbers.critical == pytest.approx(
+        gaps.critical_value(0.95, 3, made.numbers.settings.replicates - 1)
+    )
     assert "3 comparisons together" in made.findings[0].rule
 
 

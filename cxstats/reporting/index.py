@@ -46,7 +46,11 @@ def render_index(records: Sequence[Mapping[str, Any]], *, title: str = TITLE, fo
         groups.setdefault(str(record.get("survey", "")), []).append(record)
     style = css("parts", "page", "index")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii")
-    macros = environment().get_template("parts.html.j2").make_module({"figure_numbers": {}, "on_page": True, "ids": True})
+    macros = (
+        environment()
+        .get_template("parts.html.j2")
+        .make_module({"figure_numbers": {}, "on_page": True, "ids": True})
+    )
     simulated = any(record.get("simulated") for record in records)
     page = _template().render(
         title=title,

@@ -34,7 +34,9 @@ _SECRET_NAME = re.compile(
     re.IGNORECASE,
 )
 # a scheme starts where no letter stands before it, and is short: or one long word would be searched forever
-_URL_PASSWORD = re.compile(r"(?<![a-z0-9+.-])[a-z][a-z0-9+.-]{0,30}://[^\s:/@]+:([^\s@/]{3,})@", re.IGNORECASE)
+_URL_PASSWORD = re.compile(
+    r"(?<![a-z0-9+.-])[a-z][a-z0-9+.-]{0,30}://[^\s:/@]+:([^\s@/]{3,})@", re.IGNORECASE
+)
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{2,63})+", re.ASCII)
 # International form only, with its separators: scores, intervals and dates must not look like telephones.
 _PHONE = re.compile(r"(?<![\w.,])\+\d{1,3}[ \-/]?\(?\d{2,5}\)?(?:[ \-/]\d{2,8}){1,4}(?![\w.,]\d)", re.ASCII)

@@ -464,6 +464,7 @@ def held_out(
 
     Examples
     --------
+    >>> from cxstats.methods.calibration import calibrate, margins_of
     >>> cells = pd.DataFrame({
     ...     "use": ["low"] * 4 + ["high"] * 4, "responded": [True, True, False, False] * 2,
     ...     "left": [True, False] * 4, "n": [20, 80, 180, 720, 20, 380, 30, 570]})

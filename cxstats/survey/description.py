@@ -45,7 +45,7 @@ from .model import (
 from .preset_fill import fill_known
 from .yaml_text import Place, load
 
-__all__ = ["Description", "parse_description", "printable", "read_description"]
+__all__ = ["OPEN", "Description", "parse_description", "printable", "read_description"]
 
 
 _DATA = frozenset(
@@ -171,9 +171,13 @@ def parse_description(
     return description
 
 
+OPEN = "FILL IN"
+"""What `cxstats init` writes where only the user knows; no sign such as "?", which exports use for missing values."""
+
+
 def _open_entries(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
     """Entries that cxstats init left open."""
-    if value == "?":
+    if value == OPEN:
         yield path
     elif isinstance(value, Mapping):
         for key, entry in value.items():

@@ -1,7 +1,7 @@
 """``cxstats init FILE…``: look at files, and propose a survey.yml in which every guess is marked.
 
 What cannot be seen in data is never guessed: whether much effort is a high or a low answer, how far the scale of a
-satisfaction question runs, which clock a time was written by. It is asked for; what stays open is written as "?",
+satisfaction question runs, which clock a time was written by. It is asked for; what stays open is written as "FILL IN",
 which ``cxstats check`` refuses until it is filled.
 """
 
@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from .description import OPEN
 from .errors import Problem, SurveyError, quoted
 from .init_columns import Look, LookedAt, look_at
 
 __all__ = ["OPEN", "Question", "Written", "complaint", "init", "propose"]
 
-OPEN = "?"
 """Stands where a value is still to be filled in."""
 
 _NPS = ("nps", "recommend", "ltr", "weiterempfehl", "recomm", "promoter")
@@ -321,7 +321,7 @@ class _Draft:
         self.lines += [
             f"# Proposed by cxstats init from {_line(names)}.",
             '# Every line with "guess:" is a guess with its reason: correct it, or delete it.',
-            '# A line with "?" is open: only you know what belongs there, and cxstats check refuses it until then.',
+            '# A line with "FILL IN" is open: only you know what belongs there; cxstats check refuses it until then.',
             "# Every key is explained in docs/own_data.md.",
             "",
         ]

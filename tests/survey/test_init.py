@@ -42,7 +42,9 @@ def fill(path: Path, left: tuple[Question, ...]) -> None:
     text = path.read_text(encoding="utf-8")
     for question in left:
         last = question.where.split(".")[-1]
-        text, n = re.subn(rf'(\b{last}: )"\?"', lambda m, q=question: f'{m[1]}"{answer(q)}"', text, count=1)
+        text, n = re.subn(
+            rf'(\b{last}: )"{OPEN}"', lambda m, q=question: f'{m[1]}"{answer(q)}"', text, count=1
+        )
         assert n == 1
     path.write_text(text, encoding="utf-8")
 

@@ -93,7 +93,8 @@ def test_a_handful_of_units_says_nothing(tmp_path: Path) -> None:
 def test_hospitals(shared_data: Path, root: Path, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     source = shared_data / "hcahps_2017" / "hcahps_2017.csv.gz"
-    (tmp_path / "data" / source.name).write_bytes(source.read_bytes())
+    for file in source.parent.glob("*.csv.gz"):
+        (tmp_path / "data" / file.name).write_bytes(file.read_bytes())
     text = (root / "examples" / "hcahps_2017" / "survey.yml").read_text(encoding="utf-8")
     (tmp_path / "survey.yml").write_text(text, encoding="utf-8")
     units = cx.response_rate_bias(cx.open_survey(tmp_path / "survey.yml"), metric="nps").numbers.units

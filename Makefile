@@ -34,7 +34,7 @@ $(READY): requirements.lock pyproject.toml
 reports: $(READY)  ## render every report of reports/catalog.yml on the demo company
 	@$(BIN)/cxstats render --jobs $(JOBS)
 
-test: $(READY)  ## run the tests (under five minutes)
+test: $(READY)  ## run the tests (eight minutes on two cores)
 	@$(ONE_THREAD) $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 simulation: $(READY)  ## run the long simulations from known truth (coverage, error rates)

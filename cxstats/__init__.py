@@ -6,8 +6,7 @@ needs them is first used, so the import itself is quick.
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from cxstats._rooms import on_demand
 
 __version__ = "0.1.0"
 
@@ -91,17 +90,9 @@ _ROOMS = {
     "studies.sample_size": ["SampleSizeStudy", "sample_size"],
     "studies.response_rate_bias": ["ResponseRateBiasStudy", "response_rate_bias"],
 }
-_HOME = {name: room for room, names in _ROOMS.items() for name in names}
+__all__ = sorted(["__version__", *(name for names in _ROOMS.values() for name in names)])
 
-__all__ = sorted(["__version__", *_HOME])
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'cxstats' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"cxstats.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = on_demand(__name__, _ROOMS)
 
 
 def __dir__() -> list[str]:

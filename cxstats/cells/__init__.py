@@ -17,8 +17,7 @@ This module knows tables (ibis) and frames (pandas); it knows no ``survey.yml``.
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from cxstats._rooms import on_demand
 
 # loaded when asked for: counting starts before pandas is there
 _ROOMS = {
@@ -27,17 +26,9 @@ _ROOMS = {
     "customers": ["LeastSquares", "cluster_variance", "least_squares", "mean_scores"],
     "suppression": ["Suppressed", "suppress"],
 }
-_HOME = {name: room for room, names in _ROOMS.items() for name in names}
+__all__ = sorted(name for names in _ROOMS.values() for name in names)
 
-__all__ = sorted(_HOME)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'cxstats.cells' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"cxstats.cells.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = on_demand(__name__, _ROOMS)
 
 
 def __dir__() -> list[str]:

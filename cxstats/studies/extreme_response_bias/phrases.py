@@ -77,8 +77,11 @@ def range_words(numbers: Numbers, low: float, high: float, reference: str, fine:
 
 
 def from_to(numbers: Numbers, low: float, high: float) -> str:
-    """Both ends of a range of gaps, the nearer to 0 first: "level to 35 points below"."""
+    """Both ends of a range of gaps, the nearer to 0 first: "level to 35 points below", "2 to 17 points below"."""
     near, far = sorted((low, high), key=abs)
+    sizes = [plain(numbers, end) for end in (near, far)]
+    if near * far > 0 and float(sizes[0].replace(",", "")):
+        return f"{sizes[0]} to {sizes[1]} {_unit(numbers, far)} {'above' if far > 0 else 'below'}"
     words = []
     for end in (near, far):
         size = plain(numbers, end)

@@ -57,6 +57,14 @@ def test_ranges_are_said_in_words_that_hold() -> None:
     )
 
 
+def test_ends_on_one_side_name_the_side_once() -> None:
+    n = SimpleNamespace(metric=NPS)
+    assert phrases.from_to(n, -17.0, -2.3) == "2 to 17 points below"
+    assert phrases.from_to(n, 1.2, 8.0) == "1 to 8 points above"
+    assert phrases.from_to(n, -35.3, -0.3) == "level to 35 points below"
+    assert phrases.from_to(n, -35.3, 2.4) == "2 points above to 35 points below"
+
+
 def test_an_answer_that_depends_on_the_assumption_is_not_blamed_on_few_answers() -> None:
     finding = sentences.findings(numbers_of(pair(-20, -1, (-24, 3), Verdict.NOT_ANSWERABLE)))[0]
     assert "these answers alone cannot tell" in finding.answer

@@ -14,6 +14,7 @@ import argparse
 import csv
 import datetime
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ __all__ = ["TARGET", "Grid", "parser", "wrong_limit"]
 FOLDER = Path(__file__).resolve().parent / "verdicts"
 TARGET = 0.05
 """The 95 % upper limit of P(wrong) may be at most this, in every row inside the assumptions."""
+DOCS = FOLDER.parents[1] / "docs" / "studies"
 SEED = 20250401
 
 Row = dict[str, Any]
@@ -131,8 +133,13 @@ class Grid:
                 writer.fieldnames = header
             writer.writerow(row)
 
-    def publish(self, title: str, said: str, table: str, broken: Sequence[str]) -> None:
-        """Put the section into RESULTS.md and print it: what was asked, the rows, what broke."""
+    def publish(
+        self, title: str, said: str, table: str, broken: Sequence[str], *, inside: pd.DataFrame
+    ) -> None:
+        """Put the section into RESULTS.md and print it: what was asked, the rows, what broke; a summary into docs/studies.
+
+        ``inside``: the rows that the promise is made for, with what was counted "wrong" and its "limit".
+        """
         dates = sorted(set(self.rows()["date"]))
         when = " to ".join(dict.fromkeys([dates[0], dates[-1]])) if dates else "never"
         verdict = (
@@ -153,6 +160,31 @@ class Grid:
         else:
             new = f"{old.rstrip()}\n\n{text}\n"
         RESULTS.write_text(new, encoding="utf-8")
+        self._summarise(inside, broken)
+
+    def _summarise(self, inside: pd.DataFrame, broken: Sequence[str]) -> None:
+        page = DOCS / f"{self.name}.md"
+        text = page.read_text(encoding="utf-8")
+        mark, end = f"<!-- error-rates {self.name} -->", "<!-- /error-rates -->"
+        begin = text.index(mark) + len(mark)
+        fewest, most = int(inside["companies"].min()), int(inside["companies"].max())
+        each = f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
+        none = int((inside["wrong"] == 0).sum())
+        near = int(inside["effect"].astype(float).between(0.85, 1.15).sum())
+        worst = inside.loc[inside["limit"].idxmax()]
+        where = ", ".join(f"{name} {worst[name]}" for name in self.settings)
+        kept = "Every row keeps it" if not broken else f"{len(broken)} do not, and are named there"
+        said = (
+            f"Companies whose truth is known went through the report's own path from counts to verdict: {len(inside)} "
+            f"kinds of company inside the assumptions, {each} of each kind. A verdict is wrong if it says "
+            '"no difference" where the true effect is above the margin, or "a difference" where it is at most the '
+            f"margin; in {near} of the kinds the truth lies within a tenth of the margin's edge, where that is easiest. "
+            f"In {none} of the {len(inside)} kinds no company was wrong; in the worst {int(worst['wrong'])} of "
+            f"{int(worst['companies']):,} ({where}). The promise is a 95 % upper limit of at most 5 % for every kind. "
+            f"{kept}: all rows, those outside the assumptions too, are in [the results](../../benchmarks/RESULTS.md)."
+        )
+        said = "\n" + textwrap.fill(said, 120, break_long_words=False, break_on_hyphens=False) + "\n"
+        page.write_text(text[:begin] + said + text[text.index(end, begin) :], encoding="utf-8")
 
 
 def _text(value: Any) -> str:

@@ -255,7 +255,13 @@ target: leniency of {LENIENCY:g} standard deviations up or down; true spreads th
 their log-stretch has a standard deviation of {PEOPLE:g} within each group.
 {len(rows)} of the grid's {len(grid())} rows."""
     rendered = table(header, body)
-    GRID.publish("Verdicts of the response-style study", said, rendered, broken(rows))
+    GRID.publish(
+        "Verdicts of the response-style study",
+        said,
+        rendered,
+        broken(rows),
+        inside=rows[rows["differ"].isin(INSIDE)],
+    )
     text = DOCS.read_text(encoding="utf-8")
     begin, end = (text.index(mark) for mark in ("<!-- verdicts -->", "<!-- /verdicts -->"))
     DOCS.write_text(f"{text[:begin]}<!-- verdicts -->\n{rendered.strip()}\n{text[end:]}", encoding="utf-8")

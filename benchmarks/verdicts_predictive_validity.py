@@ -304,7 +304,9 @@ above; "largest n" is where they were measured:
 {needed}
 
 Every row:"""
-    GRID.publish("Verdicts of the predictive-validity study", said, table(header, body), broken(rows))
+    GRID.publish(
+        "Verdicts of the predictive-validity study", said, table(header, body), broken(rows), inside=rows
+    )
     page = DOCS.read_text(encoding="utf-8")
     start, end = page.index("<!-- power -->"), page.index("<!-- /power -->")
     DOCS.write_text(f"{page[:start]}<!-- power -->\n{needed}\n{page[end:]}", encoding="utf-8")

@@ -263,7 +263,13 @@ known of customers. Wrong is "no difference" when the true bias is above the mar
 margin; target: the Clopper–Pearson 95 % upper limit at most 5 % in every row, but those where both ends of the scale answer
 more, which the range does not assume. Error is that of the end of the range nearest to the margin. {len(rows)} rows; a bias
 that no such company can have has none."""
-    GRID.publish("Verdicts of the response-rate study", said, table(HEADER, body), broken(rows))
+    GRID.publish(
+        "Verdicts of the response-rate study",
+        said,
+        table(HEADER, body),
+        broken(rows),
+        inside=rows[rows["response"] != "both ends"],
+    )
 
 
 def main() -> None:

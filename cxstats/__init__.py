@@ -12,7 +12,19 @@ __version__ = "0.1.0"
 
 # public name -> the room it lives in
 _ROOMS = {
-    "metrics": ["NPS", "Metric", "Scale", "ces", "csat", "mean_score", "net_score", "top_box"],
+    "metrics": [
+        "NPS",
+        "SENTIMENT",
+        "Metric",
+        "Scale",
+        "ces",
+        "csat",
+        "event_rate",
+        "mean_score",
+        "net_score",
+        "stars",
+        "top_box",
+    ],
     "findings": ["Finding", "MainPoint", "Verdict", "judge"],
     "parameters": ["Count", "Level", "Margin", "Power", "Seed", "Share"],
     "survey": ["Survey", "SurveyError", "open_survey"],

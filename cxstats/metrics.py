@@ -14,7 +14,19 @@ from typing import Literal
 
 import numpy as np
 
-__all__ = ["NPS", "Metric", "Scale", "ces", "csat", "mean_score", "net_score", "top_box"]
+__all__ = [
+    "NPS",
+    "SENTIMENT",
+    "Metric",
+    "Scale",
+    "ces",
+    "csat",
+    "event_rate",
+    "mean_score",
+    "net_score",
+    "stars",
+    "top_box",
+]
 
 CsatPoints = Literal[2, 3, 5, 7, 10]
 CesPoints = Literal[5, 7]
@@ -362,4 +374,57 @@ def ces(points: CesPoints = 7, *, high_is: Direction) -> Metric:
         short="CES",
         margin=0.15 if points == 7 else 0.1,
         high_is=high_is,
+    )
+
+
+SENTIMENT = net_score(
+    Scale(1, 3),
+    top=(3,),
+    bottom=(1,),
+    key="sentiment",
+    label="Net sentiment",
+    short="Net sentiment",
+    margin=5.0,
+    groups=("negative", "neutral", "positive"),
+)
+"""Share of messages classed positive minus share classed negative, in points from −100 to 100."""
+
+
+def stars(scale: Scale = Scale(1, 5)) -> Metric:
+    """The star rating as review sites publish it: the mean number of stars.
+
+    >>> stars().value([1, 0, 0, 0, 3])
+    4.0
+    """
+    return mean_score(scale, key="stars", label=f"Star rating ({scale})", short="Stars")
+
+
+def event_rate(
+    *,
+    key: str = "event",
+    label: str = "Share with the event",
+    short: str = "event rate",
+    margin: float = 2.5,
+    counts: Literal["event", "rest"] = "event",
+) -> Metric:
+    """What customers did later as a share in percent: 0 did not happen, 1 happened.
+
+    Parameters
+    ----------
+    counts : "event": the share of customers to whom it happened (complaints, repeat purchases); "rest": of those to
+        whom it did not. The customer retention rate is the rest of those who left.
+
+    >>> event_rate(counts="rest").value([90, 10])       # 10 of 100 left
+    90.0
+    """
+    if counts not in ("event", "rest"):
+        raise ValueError(f'event_rate: counts must be "event" or "rest", but is {counts!r}')
+    return Metric(
+        key=key,
+        label=label,
+        short=short,
+        scale=Scale(0, 1),
+        values=(0.0, 100.0) if counts == "event" else (100.0, 0.0),
+        unit="%",
+        margin=margin,
     )

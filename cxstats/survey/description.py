@@ -38,6 +38,7 @@ from .model import (
     Source,
     UnitFact,
     Units,
+    Value,
     Vignette,
     Wave,
     place_text,
@@ -316,6 +317,7 @@ def _model_at(path: tuple[str | int, ...]) -> type[BaseModel]:
         "outcomes": Outcome,
         "period": Period,
         "set_aside": SetAside,
+        "value": Value,
     }
     return models.get(str(path[0]), Column) if path else Description
 

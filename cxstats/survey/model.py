@@ -9,18 +9,19 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import (
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     PrivateAttr,
     model_validator,
 )
 
-from ..metrics import NPS, Metric, Scale, ces, csat, mean_score, net_score, top_box
+from ..metrics import NPS, Metric, Scale, csat, event_rate, net_score, top_box
+from .entries import STRICT, Name, ScaleText, Text, Texts, as_column
+from .scores import Score
 from .yaml_text import Place
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "Source",
     "UnitFact",
     "Units",
+    "Value",
     "Vignette",
     "Wave",
     "columns_by_role",
@@ -62,51 +64,13 @@ RESERVED = (
 STAGES = ("delivered", "opened", "clicked", "started", "completed")
 """How far an invitation can get, in this order."""
 
-Name = Annotated[
-    str,
-    Field(
-        pattern=r"^[A-Za-z][A-Za-z0-9_]*$",
-        description="a name of letters, digits and _ that starts with a letter",
-    ),
-]
-Text = Annotated[str, Field(min_length=1, description="a text")]
-
-
-def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
-def _as_column(value: Any) -> Any:
-    return {"column": value} if isinstance(value, str) else value
-
-
-def _scale(value: Any) -> Any:
-    if isinstance(value, Scale):
-        return value
-    match = re.fullmatch(
-        r"\s*(-?\d{1,4})\s*(?:-|–|to|\.\.)\s*(-?\d{1,4})\s*", value if isinstance(value, str) else ""
-    )
-    if not match:
-        raise ValueError("must be two whole numbers such as 0-10 or 1-5")
-    low, high = int(match[1]), int(match[2])
-    if not low < high:
-        raise ValueError(f"must run from low to high, such as {high}-{low}")
-    if high - low > 1000:
-        raise ValueError("has more than 1,000 categories")
-    return Scale(low, high)
-
-
-Texts = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
 Preset = Literal[
     "qualtrics", "surveymonkey", "typeform", "zendesk", "medallia_agent_connect", "hubspot", "generic"
 ]
-ScaleText = Annotated[Scale, BeforeValidator(_scale)]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, arbitrary_types_allowed=True, populate_by_name=True
-    )
+    model_config = STRICT
 
 
 class Source(_Part):
@@ -154,111 +118,6 @@ class Source(_Part):
         if self.shape == "wide" and (self.metric or self.score):
             raise ValueError("has metric: or score:, which belong to shape: long")
         return self
-
-
-class Score(_Part):
-    """A question with a score: its column, its scale and what its answers are worth."""
-
-    column: Text | None = None
-    scale: ScaleText | None = None
-    kind: Literal["nps", "csat", "ces", "mean", "top_box", "net"] | None = None
-    top: tuple[int, ...] | None = None
-    bottom: tuple[int, ...] | None = None
-    high_is: Literal["easy", "effort"] | None = None
-    missing: Texts = ()
-    codes: dict[str, int] = {}
-    label: Text | None = None
-    short: Text | None = None
-    margin: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-
-    def kind_for(self, key: str) -> str:
-        """What kind of metric this is, from ``kind``, else from its name, else from its top and bottom."""
-        if self.kind:
-            return self.kind
-        start = key.split("_")[0].lower()
-        if start in ("nps", "csat", "ces"):
-            return start
-        return "net" if self.top and self.bottom else "top_box" if self.top else "mean"
-
-    def metric(self, key: str) -> Metric:
-        """The metric; raises ValueError in the user's terms where the description cannot be one."""
-        metric = _METRICS[self.kind_for(key)](self)
-        named = {"key": key, "label": self.label, "short": self.short, "margin": self.margin}
-        if self.label and not self.short:
-            named["short"] = self.label
-        elif not self.label and key != metric.key and self.kind is None:
-            # "csat_food" and "csat_shops" must not both read "CSAT"
-            rest = key.partition("_")[2].replace("_", " ")
-            named["short"] = self.short or (f"{metric.short} ({rest})" if rest else metric.short)
-            named["label"] = f"{metric.label}, {rest}" if rest else metric.label
-        return replace(metric, **{name: value for name, value in named.items() if value is not None})
-
-
-def _nps(score: Score) -> Metric:
-    if score.scale and score.scale != Scale(0, 10):
-        raise ValueError(
-            f"NPS is asked on 0-10, but scale is {score.scale}. For another scale say kind: mean, or kind: net "
-            "with top: and bottom:"
-        )
-    _unused(score, "NPS", "top", "bottom", "high_is")
-    return NPS
-
-
-def _csat(score: Score) -> Metric:
-    scale = _needed_scale(score, "CSAT", "1-5")
-    _unused(score, "CSAT", "bottom", "high_is")
-    return csat(scale.size, score.top, lowest=scale.low)
-
-
-def _ces(score: Score) -> Metric:
-    if score.high_is is None:
-        raise ValueError(
-            "CES needs high_is: easy or high_is: effort; no default is safe: does a high answer mean "
-            "that it was easy, or that it took much effort?"
-        )
-    scale = _needed_scale(score, "CES", "1-7")
-    _unused(score, "CES", "top", "bottom")
-    if scale in (Scale(1, 5), Scale(1, 7)):
-        return ces(scale.high, high_is=score.high_is)
-    meaning = "high is easy" if score.high_is == "easy" else "high is effort"
-    label = f"Customer effort score (CES, {scale}, {meaning})"
-    return mean_score(scale, key="ces", label=label, short="CES", high_is=score.high_is)
-
-
-def _mean(score: Score) -> Metric:
-    _unused(score, "a mean", "top", "bottom")
-    return mean_score(_needed_scale(score, "a mean", "1-5"), high_is=score.high_is or "good")
-
-
-def _top_box(score: Score) -> Metric:
-    _unused(score, "a top-box share", "bottom", "high_is")
-    if not score.top:
-        raise ValueError("a top-box share needs top:, the answers that count, such as [4, 5]")
-    return top_box(_needed_scale(score, "a top-box share", "1-5"), score.top)
-
-
-def _net(score: Score) -> Metric:
-    _unused(score, "a net score", "high_is")
-    if not (score.top and score.bottom):
-        raise ValueError("a net score needs top: and bottom:, such as [9, 10] and [0, 1, 2]")
-    return net_score(_needed_scale(score, "a net score", "1-5"), score.top, score.bottom)
-
-
-_METRICS = {"nps": _nps, "csat": _csat, "ces": _ces, "mean": _mean, "top_box": _top_box, "net": _net}
-
-
-def _needed_scale(score: Score, kind: str, example: str) -> Scale:
-    if score.scale is None:
-        raise ValueError(f"{kind} needs scale:, such as {example}")
-    return score.scale
-
-
-def _unused(score: Score, kind: str, *names: str) -> None:
-    given = [name for name in names if getattr(score, name) is not None]
-    if given:
-        raise ValueError(
-            f"{' and '.join(given)} {'has' if len(given) == 1 else 'have'} no meaning for {kind}"
-        )
 
 
 class Group(_Part):
@@ -359,8 +218,30 @@ class Outcome(_Part):
     missing: Texts = ()
     on: Text | None = None
     window_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
-    cause: Annotated[Cause, BeforeValidator(_as_column)] | None = None
+    cause: Annotated[Cause, BeforeValidator(as_column)] | None = None
+    kind: Literal["churn", "retention", "complaint", "event"] | None = None
     label: Text | None = None
+    margin: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+
+    def kind_for(self, key: str) -> str:
+        """What kind of event this is, from ``kind``, else from its name."""
+        start = key.split("_")[0].lower()
+        return self.kind or next((kind for kind, names in _EVENTS.items() if start in names), "event")
+
+    def metric(self, key: str) -> Metric:
+        """The outcome as a metric of 0 (did not happen) and 1 (did): the retention rate counts those who stayed."""
+        kind, name = self.kind_for(key), self.label or key.replace("_", " ").capitalize()
+        within = f" within {self.window_days} days" if self.window_days else ""
+        if kind in ("churn", "retention"):
+            label, short = f"Customer retention rate (CRR){within}", "Retention (CRR)"
+        elif kind == "complaint":
+            label, short = f"Complaint rate{within}", "Complaint rate"
+        else:
+            label, short = f"{name}, share of customers", name
+        margin = 2.5 if self.margin is None else self.margin
+        return event_rate(
+            key=key, label=label, short=short, margin=margin, counts="rest" if kind == "churn" else "event"
+        )
 
     @model_validator(mode="after")
     def _dated(self) -> Outcome:
@@ -373,6 +254,14 @@ class Outcome(_Part):
         return self
 
 
+_EVENTS = {
+    "churn": ("churn", "churned", "left", "lapsed", "cancelled", "canceled", "attrition"),
+    "retention": ("retained", "retention", "stayed", "renewed", "crr"),
+    "complaint": ("complaint", "complaints", "complained"),
+}
+"""Names by which an outcome is known for what it is."""
+
+
 class Column(_Part):
     """A role that one column plays."""
 
@@ -383,6 +272,13 @@ class Customer(Column):
     """The column with the customer's id; e-mail addresses are the same whatever their capital letters."""
 
     ignore_case: bool = False
+
+
+class Value(Column):
+    """The column with what a customer is worth: lifetime value (CLV), yearly revenue."""
+
+    label: Text | None = None
+    unit: Text | None = None
 
 
 class Mark(_Part):
@@ -463,7 +359,7 @@ class UnitFact(_Part):
         return self
 
 
-UnitFactRole = Annotated[UnitFact, BeforeValidator(_as_column)]
+UnitFactRole = Annotated[UnitFact, BeforeValidator(as_column)]
 
 
 class Units(Source):
@@ -471,9 +367,9 @@ class Units(Source):
 
     unit: Text
     called: Text = "units"
-    response_rate: Annotated[Rate, BeforeValidator(_as_column)]
-    completed: Annotated[Completed, BeforeValidator(_as_column)] | None = None
-    sampled: Annotated[Column, BeforeValidator(_as_column)] | None = None
+    response_rate: Annotated[Rate, BeforeValidator(as_column)]
+    completed: Annotated[Completed, BeforeValidator(as_column)] | None = None
+    sampled: Annotated[Column, BeforeValidator(as_column)] | None = None
     bands: Bands
     measure: Measure = Measure()
     adjust: dict[Name, UnitFactRole] = {}
@@ -538,14 +434,15 @@ class Period(_Part):
         return self
 
 
-CustomerRole = Annotated[Customer, BeforeValidator(_as_column)]
-ColumnRole = Annotated[Column, BeforeValidator(_as_column)]
-GroupRole = Annotated[Group, BeforeValidator(_as_column)]
-WaveRole = Annotated[Wave, BeforeValidator(_as_column)]
-ReachedRole = Annotated[Reached, BeforeValidator(_as_column)]
-InstrumentRole = Annotated[Instrument, BeforeValidator(_as_column)]
-MarkRole = Annotated[Mark, BeforeValidator(_as_column)]
-BehaviourRole = Annotated[Behaviour, BeforeValidator(_as_column)]
+CustomerRole = Annotated[Customer, BeforeValidator(as_column)]
+ColumnRole = Annotated[Column, BeforeValidator(as_column)]
+ValueRole = Annotated[Value, BeforeValidator(as_column)]
+GroupRole = Annotated[Group, BeforeValidator(as_column)]
+WaveRole = Annotated[Wave, BeforeValidator(as_column)]
+ReachedRole = Annotated[Reached, BeforeValidator(as_column)]
+InstrumentRole = Annotated[Instrument, BeforeValidator(as_column)]
+MarkRole = Annotated[Mark, BeforeValidator(as_column)]
+BehaviourRole = Annotated[Behaviour, BeforeValidator(as_column)]
 
 
 class Description(_Part):
@@ -572,11 +469,11 @@ class Description(_Part):
     behaviour: dict[Name, BehaviourRole] = {}
     follow_up: MarkRole | None = None
     recovery: MarkRole | None = None
-    items: tuple[Annotated[Item, BeforeValidator(_as_column)], ...] = ()
+    items: tuple[Annotated[Item, BeforeValidator(as_column)], ...] = ()
     vignettes: tuple[Vignette, ...] = ()
     group_facts: GroupFacts | None = None
     outcomes: dict[Name, Outcome] = {}
-    value: ColumnRole | None = None
+    value: ValueRole | None = None
     weight: ColumnRole | None = None
     set_aside: tuple[SetAside, ...] = ()
 

@@ -176,7 +176,11 @@ class Recoder:
         if name in self.d.scores:
             score = self.d.scores[name]
             return judge_answers(
-                texts, score.metric(name).scale, self.codes(name, score.missing), score.codes, decimal
+                texts,
+                score.metric(name).scale,
+                self.codes(name, score.missing),
+                score.codes_for(name),
+                decimal,
             )
         item = self._rated[name]
         return judge_answers(texts, item.scale, self.codes(name, item.missing), {}, decimal)

@@ -321,6 +321,31 @@ class Survey:
             )
         return self.metrics[name]
 
+    def outcome_metric(self, name: str) -> Metric:
+        """The outcome ``name`` as a metric: the share of customers, in percent, to whom it happened.
+
+        Of customers who left, the share who did not: the retention rate (CRR).
+
+        Raises
+        ------
+        ValueError : there is no outcome of that name.
+
+        >>> open_survey("demo").outcome_metric("churned").short
+        'Retention (CRR)'
+        """
+        d = self.description
+        if name not in d.outcomes:
+            raise ValueError(
+                f"this survey has no outcome {quoted(name)}. {did_you_mean(name, list(d.outcomes))}"
+            )
+        return d.outcomes[name].metric(name)
+
+    def was_asked(self, metric: str) -> bool:
+        """Whether customers were asked for this score; reviews and sentiment nobody was invited to."""
+        self.metric(metric)
+        score = self.description.scores.get(metric)
+        return score is None or score.asked
+
     @property
     def groups(self) -> tuple[str, ...]:
         """Names of the groups known for everyone; of a part, without those that are the same for all."""
@@ -348,6 +373,28 @@ class Survey:
         if self.wave is None:
             return ()
         return tuple(self._all_waves(self._recoded(["wave"])["wave"]))
+
+    @cached_property
+    def wave_windows(self) -> dict[str, tuple[dt.date, dt.date]]:
+        """First and last day on which each wave's customers were asked (without invitations: answered).
+
+        Waves whose days are not known are left out; {} where there are no waves, or no days.
+        """
+        if self.wave is None or self.description.units is not None:
+            return {}
+        table = self._rows.table
+        day = next((name for name in ("_invited_day", "_answered_day") if name in table.columns), None)
+        if day is None:
+            return {}
+        found = table.group_by("wave").agg(first=table[day].min(), last=table[day].max())
+        raw = self._guarded(lambda: found.to_pyarrow().to_pandas())
+        windows: dict[str, tuple[dt.date, dt.date]] = {}
+        labels = self._recoder.column("wave", raw["wave"]).tolist()
+        for label, first, last in zip(labels, raw["first"].tolist(), raw["last"].tolist(), strict=True):
+            if isinstance(label, str) and isinstance(first, dt.date) and isinstance(last, dt.date):
+                before = windows.get(label, (first, last))  # several values may have one label
+                windows[label] = (min(before[0], first), max(before[1], last))
+        return {wave: windows[wave] for wave in self.wave_order if wave in windows}
 
     @property
     def outcomes(self) -> tuple[str, ...]:
@@ -529,8 +576,8 @@ class Survey:
         return int(self.counts(metric).sum())
 
     def response_rate(self, metric: str) -> float | None:
-        """Answers to the metric per invitation, in [0, 1]; None where there is no record of invitations."""
-        if not self.n_invited:
+        """Answers to the metric per invitation, in [0, 1]; None without a record of them, or where nobody was asked."""
+        if not self.n_invited or not self.was_asked(metric):
             return None
         return self.n_answered(metric) / self.n_invited
 

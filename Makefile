@@ -7,6 +7,8 @@ READY := $(VENV)/.ready
 BIN := $(VENV)/bin
 # Tests run side by side: linear algebra with threads of its own would only get in their way.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+# pytest keeps the tests it has prepared, even where Python is told to keep nothing: seconds a worker.
+KEEP := PYTHONDONTWRITEBYTECODE=
 
 # The first Python of these that runs and is 3.11 or newer; `make reports PYTHON=...` overrides it.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
@@ -35,10 +37,10 @@ reports: $(READY)  ## render every report of reports/catalog.yml on the demo com
 	@$(BIN)/cxstats render --jobs $(JOBS)
 
 test: $(READY)  ## run the tests (eight minutes on two cores)
-	@$(ONE_THREAD) $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	@$(ONE_THREAD) $(KEEP) $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 simulation: $(READY)  ## run the long simulations from known truth (coverage, error rates)
-	@$(ONE_THREAD) $(BIN)/python -m pytest -n auto --maxprocesses 4 -m simulation
+	@$(ONE_THREAD) $(KEEP) $(BIN)/python -m pytest -n auto --maxprocesses 4 -m simulation
 
 lab: $(READY)  ## open JupyterLab on the notebooks
 	@$(BIN)/jupyter lab --notebook-dir=. notebooks/sample_size.ipynb

@@ -17,6 +17,14 @@ LONG = ("tests/test_notebooks.py", "tests/studies/", "tests/reporting/")
 """Files that take longest, which start first: a long one that starts last keeps one worker busy alone."""
 
 
+def pytest_configure() -> None:
+    """Jupyter's libraries without the grammar of addresses that takes them seconds, as the package loads them."""
+    from cxstats.reporting.execute import quick_imports
+
+    with quick_imports():
+        import nbformat  # noqa: F401
+
+
 @pytest.hookimpl(optionalhook=True)  # of pytest-xdist, which may be absent or switched off
 def pytest_xdist_make_scheduler(config: pytest.Config, log):
     """With ``-n`` and no ``--dist``, a file stays with one worker: what its tests share is made once, not on each."""

@@ -503,6 +503,11 @@ def _assert_safe(frame: pd.DataFrame, columns: list[str], threshold: int = 10) -
     return shown
 
 
+def seeds(n: int, quick: int) -> list:
+    """Seeds 0 to n − 1; those from ``quick`` on with the long simulations."""
+    return [seed if seed < quick else pytest.param(seed, marks=pytest.mark.simulation) for seed in range(n)]
+
+
 @pytest.mark.parametrize("seed", range(40))
 def test_one_way_tables_withstand_an_attack(seed):
     random = np.random.default_rng(seed)
@@ -510,7 +515,7 @@ def test_one_way_tables_withstand_an_attack(seed):
     _assert_safe(_shown_with_totals(counts), ["a"])
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", seeds(60, quick=20))
 def test_two_way_tables_withstand_an_attack(seed):
     random = np.random.default_rng(1_000 + seed)
     size = random.integers(1, 7, size=2)
@@ -518,7 +523,7 @@ def test_two_way_tables_withstand_an_attack(seed):
     _assert_safe(_shown_with_totals(counts), ["a", "b"], threshold=int(random.choice([3, 5, 10, 20])))
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", seeds(12, quick=4))
 def test_three_way_tables_withstand_an_attack(seed):
     random = np.random.default_rng(2_000 + seed)
     counts = np.round(random.lognormal(2.0, 1.2, size=random.integers(2, 4, size=3))).astype(int)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
@@ -233,6 +233,7 @@ def test_shows_itself():
 counts = st.lists(st.integers(0, 50), min_size=3, max_size=3).filter(lambda c: sum(c) > 0)
 
 
+@settings(deadline=None)
 @given(counts, counts)
 def test_laws(first, second):
     result = compare(first, second, cx.NPS)

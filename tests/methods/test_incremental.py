@@ -9,8 +9,9 @@ from scipy import stats
 from scipy.special import expit
 
 from cxstats.methods.incremental import nested_test, race, temporal_race
+from cxstats.methods.part_fits import fit_penalties, logistic_fit
 from cxstats.methods.predictors import number_block, predictor_block, restricted_cubic_spline
-from cxstats.methods.splits import concordance, fit_penalties, judge_splits, logistic_fit, part_splits
+from cxstats.methods.splits import concordance, judge_splits, part_splits
 
 CUTS = [-1.8, -1.5, -1.2, -1.0, -0.8, -0.6, -0.3, 0.0, 0.5, 1.0]
 

@@ -307,6 +307,7 @@ def test_deciles_add_up_and_rise(found) -> None:
     assert found.reasons == ()
 
 
+@pytest.mark.simulation
 def test_standard_errors_equal_those_of_many_surveys() -> None:
     made = company()
     values = []

@@ -122,7 +122,7 @@ def test_both_keyings_count_half() -> None:
     assert (both.n, both.n_set_aside) == (1, 1)  # without an item of one keying there is no balance
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.lists(st.lists(st.integers(0, 6), min_size=4, max_size=4), min_size=2, max_size=12))
 def test_shares_are_coherent_and_blind_to_the_codes(table: list[list[int]]) -> None:
     rows = pd.DataFrame(table, columns=list("abcd"))

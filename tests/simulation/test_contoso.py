@@ -351,6 +351,7 @@ def test_response_rates_by_fact_are_the_expected_ones(demo):
             assert abs(seen.loc[name, "mean"] - rate) < 4 * error
 
 
+@pytest.mark.simulation
 def test_shapes_do_what_they_say():
     def by_fifth(response: Response) -> np.ndarray:
         hidden = company(30_000, seed=6, response=response, repeat_share=0).hidden
@@ -473,6 +474,7 @@ def test_a_customer_has_one_date_of_leaving(demo):
     assert rows.groupby("customer_id")["churn_date"].nunique(dropna=False).max() == 1
 
 
+@pytest.mark.simulation
 def test_outcome_dials_do_what_they_say():
     def slope(outcome: Outcome, by: str) -> np.ndarray:
         hidden = company(20_000, seed=3, churn=outcome, repeat_share=0).hidden

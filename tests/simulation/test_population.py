@@ -73,8 +73,10 @@ def test_a_change_beyond_the_scale_is_refused():
         population(Model(change=40, frame_effects=10, scale_use=ScaleUse(strength=-4, leniency=10)))
 
 
-@pytest.mark.parametrize("key", list(METRICS))
 @pytest.mark.parametrize("response", [Response(satisfaction=0.5), U_SHAPED], ids=["linear", "u-shaped"])
+@pytest.mark.parametrize(
+    "key", ["nps", *(pytest.param(key, marks=pytest.mark.simulation) for key in METRICS if key != "nps")]
+)
 def test_joint_probability_equals_adaptive_quadrature(key, response):
     """P(answers, and answers at most k) in one cell, integrated by scipy over the equations of the docs."""
     cell = {"nps": 2159, "csat": 7, "ces": 1203}[key]
@@ -113,6 +115,7 @@ def test_cell_effects_are_the_stated_ones():
     assert people.satisfaction - people.satisfaction[0] == pytest.approx(raw - raw[0], abs=1e-12)
 
 
+@pytest.mark.simulation
 def test_expected_values_equal_a_large_sample():
     """300,000 customers: realised values within four standard errors of the expected ones."""
     big = company(300_000, seed=11, response=U_SHAPED, scale_use=ScaleUse(leniency=1.0), repeat_share=0)

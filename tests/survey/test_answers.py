@@ -193,7 +193,7 @@ def test_no_locale_changes_what_is_read(folder):
             check=True,
             text=True,
         ).stdout
-        for locale in ("C", "POSIX", "de_DE.UTF-8", "tr_TR.UTF-8")
+        for locale in ("C", "tr_TR.UTF-8")  # ASCII by default; an i without a dot
     }
     assert said == {ascii([["Größe", 1], ["日本", 1]]) + "\n"}
 
@@ -203,7 +203,7 @@ TEXT = st.text(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     labels=st.lists(TEXT, min_size=1, max_size=8),
     delimiter=st.sampled_from([",", ";", "\t", "|"]),

@@ -22,9 +22,9 @@ from verdict_grid import TARGET, Grid, parser, wrong_limit
 import cxstats as cx
 from cxstats.findings import Verdict, judge
 from cxstats.methods.groups import group_means
+from cxstats.methods.waves import change_since
 from cxstats.simulation import METRICS, Model
 from cxstats.simulation.population import answer_shares
-from cxstats.studies.sample_size.study import change_since
 
 EFFECTS = (0.0, 0.5, 0.9, 1.1, 2.0)
 # standard error of the change, in margins: firm verdicts are wanted at a fifth; the rest shows the price of few answers

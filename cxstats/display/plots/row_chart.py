@@ -628,7 +628,7 @@ def draw_span(plot: Plot, mark: Mark, y: float, limits: tuple[float, float]) -> 
             facecolor=SPREAD if light else RANGE,
             edgecolor=OBSERVED if light else RANGE_EDGE,
             linewidth=0.0 if mark.role == "rank" else 1.1,
-            zorder=2.4,
+            zorder=2.1 if mark.role == "rank" else 2.4,  # below the interval that another mark may draw on it
         )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cxstats.display.picture import Canvas
-from cxstats.display.plots.items import Line, Row, row
+from cxstats.display.plots.items import Line, Mark, Row, row
 from cxstats.display.plots.rows import interval_rows
 from cxstats.display.plots.sheet import (
     SMALL_LEADING,
@@ -25,7 +25,7 @@ from cxstats.display.plots.sheet import (
     within,
     wrap,
 )
-from cxstats.display.theme import BAND, BAND_EDGE, GRID, INK, OBSERVED, SECONDARY, WORST
+from cxstats.display.theme import BAND, BAND_EDGE, GRID, INK, OBSERVED, SECONDARY, SPREAD, WORST
 
 if TYPE_CHECKING:
     from datetime import date
@@ -38,6 +38,7 @@ class Wave:
     """One wave of a tracker. ``value`` is None where the wave is missing.
 
     ``start`` and ``end`` are its window; waves whose windows overlap share answers and are not joined.
+    ``outer`` are wider limits behind the interval, such as those that hold for all waves together.
     """
 
     label: str
@@ -48,6 +49,7 @@ class Wave:
     n_text: str = ""
     start: date | None = None
     end: date | None = None
+    outer: tuple[float, float] | None = None
 
 
 def trend(
@@ -73,12 +75,7 @@ def trend(
     if not present:
         raise ValueError("a trend needs at least one wave with a value")
     if not canvas.wide:
-        rows = [
-            row(w.label, w.value, w.low, w.high, values=(w.value_text,))
-            if known(w.value)
-            else Row(w.label, (Line((), values=("×",)),))
-            for w in waves
-        ]
+        rows = [_row(w) if known(w.value) else Row(w.label, (Line((), values=("×",)),)) for w in waves]
         return interval_rows(
             canvas,
             rows,
@@ -101,7 +98,9 @@ def _wide_trend(
     limits: tuple[float, float] | None,
 ) -> MplFigure:
     present = [w for w in waves if known(w.value)]
-    bounds = [v for w in present for v in (w.value, w.low, w.high) if known(v)] + list(band or ())
+    bounds = [v for w in present for v in (w.value, w.low, w.high, *(w.outer or ())) if known(v)] + list(
+        band or ()
+    )
     span = limits or padded(min(bounds), max(bounds))
     ticks = round_ticks(span, 6)
     sheet = Sheet(canvas)
@@ -146,6 +145,9 @@ def _wide_trend(
         if not known(wave.value):
             sheet.text(x, (top + bottom) / 2, "×", colour=SECONDARY, ha="center")
             continue
+        if wave.outer:
+            half = min(7.0, pitch / 4) / (right - left) * (n + 0.2)
+            axes.fill_between([i - half, i + half], *wave.outer, color=SPREAD, linewidth=0, zorder=1.4)
         if known(wave.low) and known(wave.high):
             cap = min(5.0, pitch / 5) / (right - left) * (n + 0.2)
             verticals(axes, [i], wave.low, wave.high, colors=OBSERVED, linewidth=2.0, zorder=2)
@@ -158,6 +160,13 @@ def _wide_trend(
             axes.plot([i - 1, i], [waves[i - 1].value, wave.value], color=WORST, linewidth=0.9, zorder=1.5)
     draw_points(axes, [(i, w.value) for i, w in enumerate(waves) if known(w.value)], "observed")
     return sheet.finish(lowest + 4)
+
+
+def _row(wave: Wave) -> Row:
+    """A wave on a phone: its point and interval, on the wider limits where there are any."""
+    marks = (Mark("rank", box=wave.outer),) if wave.outer else ()
+    own = row(wave.label, wave.value, wave.low, wave.high).lines[0].marks
+    return Row(wave.label, (Line((*marks, *own), values=(wave.value_text,)),))
 
 
 def _joinable(before: Wave, after: Wave) -> bool:

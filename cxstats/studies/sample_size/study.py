@@ -25,11 +25,12 @@ import numpy as np
 
 from cxstats.findings import Verdict, judge
 from cxstats.methods import planning, sequential
-from cxstats.methods.comparisons import Comparison, compare
+from cxstats.methods.comparisons import Comparison
 from cxstats.methods.coverage import CoverageCard, coverage_card
 from cxstats.methods.groups import GroupMeans, group_means
 from cxstats.methods.intervals import Estimate, estimate
 from cxstats.methods.ranks import RankSets, rank_groups
+from cxstats.methods.waves import change_since
 from cxstats.metrics import Metric
 from cxstats.parameters import Count, Level, Margin, Power, Seed, Share, checked
 from cxstats.progress import step
@@ -49,7 +50,6 @@ __all__ = [
     "Numbers",
     "Settings",
     "Wave",
-    "change_since",
     "measure",
     "settings",
 ]
@@ -373,22 +373,6 @@ def _estimate(means: GroupMeans, i: int, metric: Metric, chosen: Settings) -> Es
     method = "exact" if plain and n < EXACT_BELOW and len(metric.distinct_values) <= 3 else "score"
     effective = None if plain else float(means.effective_n[i])
     return estimate(means.counts[i], metric, method=method, level=chosen.level, effective_n=effective)
-
-
-def change_since(means: GroupMeans, metric: Metric, level: float) -> Comparison:
-    """The last group (wave) of ``means`` against the one before: interval that the verdict judges.
-
-    Each wave counts with its effective number of answers, as its own interval does, and the correlation of the
-    two values is that of the customers they share.
-    """
-    pair = [len(means.n) - 2, len(means.n) - 1]
-    # scaled, so that a wave in which all agree, which has no variance to say so, still counts as what it is worth
-    before, now = (means.counts[i] * (means.effective_n[i] / means.n[i]) for i in pair)
-    variance = np.array([metric.variance(means.counts[i]) / means.effective_n[i] for i in pair])
-    shared = means.correlation(*pair) * np.sqrt(variance[0] * variance[1])
-    return compare(
-        before, now, metric, level=level, covariance=[[variance[0], shared], [shared, variance[1]]]
-    )
 
 
 def _verdict(change: Comparison | None, total: Estimate, margin: float) -> Verdict:

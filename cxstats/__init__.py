@@ -100,6 +100,7 @@ _ROOMS = {
     "methods.equating": ["BehaviourEquating", "equate_on_behaviour"],
     "studies.predictive_validity": ["PredictiveValidityStudy", "predictive_validity"],
     "studies.sample_size": ["SampleSizeStudy", "sample_size"],
+    "studies.what_is_missing": ["WhatIsMissing", "what_is_missing"],
     "studies.response_rate_bias": ["ResponseRateBiasStudy", "response_rate_bias"],
 }
 __all__ = sorted(["__version__", *(name for names in _ROOMS.values() for name in names)])

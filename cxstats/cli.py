@@ -392,11 +392,14 @@ def _render(asked: _Asked) -> int:
     for job in jobs:
         target(out, job.survey.name, job.report)
 
-    from cxstats.reporting.run import Limits, render
+    from cxstats.reporting.run import Limits, render, withdraw
 
     progress = Progress()
     for skip in skipped:
         progress.note(f"{skip.survey.name}/{skip.report} not rendered: {skip.reason}")
+    for job in jobs:
+        if job.lacks:
+            progress.note(f"{job.name}: this data cannot say, because {job.lacks}")
     if not jobs:
         _complain("nothing was rendered")
         return REFUSED
@@ -415,6 +418,9 @@ def _render(asked: _Asked) -> int:
                     force=asked.force,
                     executor=executor,
                 )
+            if asked.survey not in (None, "demo") and not asked.reports and not given and jobs:
+                # all that the survey can have is there now: what only said what was missing may be out of date
+                withdraw(out, jobs[0].survey.name, keep={job.report for job in jobs})
         except RenderError as error:
             _complain(str(error))
             return FAILED
@@ -487,18 +493,44 @@ def describe(survey: str) -> SurveyRef:
         description = read_description(path)
     except SurveyError as error:
         raise UsageError(str(error)) from error
+    outcomes = description.outcomes if description.units is None else description.units.outcomes
     return SurveyRef(
         name=description.slug,
         value=str(path.resolve()),
         shown=path.name if path.is_absolute() else path.as_posix(),
         title=description.title,
-        scores=frozenset(description.scores),
+        scores=frozenset(description.metrics()),
         groups=frozenset(description.groups),
-        outcomes=frozenset(description.outcomes),
+        outcomes=frozenset(outcomes),
+        names=_names(description, outcomes),
+        lacks=_lacks(description, outcomes),
         has_waves=description.wave is not None,
         period=(description.period.start, description.period.end),
         files=_files(path, description),
     )
+
+
+def _names(description: Any, outcomes: Any) -> dict[str, str]:
+    """How readers know scores and outcomes; a score of no known kind by the name that survey.yml gives it."""
+    names = {}
+    for key, metric in description.metrics().items():
+        score = description.scores.get(key)
+        told = score is None or score.label or score.short or score.kind_for(key) in ("nps", "csat", "ces")
+        names[key] = metric.short if told else key.replace("_", " ")
+    return names | {name: entry.label or name.replace("_", " ") for name, entry in outcomes.items()}
+
+
+def _lacks(description: Any, outcomes: Any) -> dict[tuple[str, str | None], str]:
+    """What each study lacks, by its name and the score or outcome it would be about."""
+    from cxstats.studies.requirements import STUDIES, missing
+
+    found = {}
+    for study in STUDIES:
+        measures = outcomes if study == "predictive_validity" else description.metrics()
+        for measure in (None, *measures):
+            if lack := missing(description, study, measure):
+                found[study, measure] = lack.why
+    return found
 
 
 def _files(path: Path, description: Any) -> tuple[Path, ...] | None:
@@ -549,7 +581,11 @@ def _report(outcomes: list[Outcome], out: Path) -> int:
     done = len(outcomes) - len(failed) - len(busy) - unchanged
     noun = "report" if len(outcomes) == 1 else "reports"
     same = f", {unchanged} unchanged" if unchanged else ""
-    typer.echo(f"{done} of {len(outcomes)} {noun} rendered{same}. Open {out / 'index.html'}")
+    lacking = sum(bool(outcome.job.lacks) for outcome in outcomes)
+    less = f" ({lacking} of them {'says' if lacking == 1 else 'say'} what this data cannot answer, and why)"
+    typer.echo(
+        f"{done} of {len(outcomes)} {noun} rendered{same}{less if lacking else ''}. Open {out / 'index.html'}"
+    )
     return FAILED if failed else BUSY if busy else OK
 
 

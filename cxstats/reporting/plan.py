@@ -12,6 +12,7 @@ from typing import Any
 from cxstats.reporting.catalog import Catalog, Entry, Keep, notebook_path
 from cxstats.reporting.downloads import Kind
 from cxstats.reporting.errors import UsageError, did_you_mean
+from cxstats.reporting.own import WHAT_IS_MISSING, OwnReports, own_reports
 from cxstats.reporting.parameters import declared, effective
 from cxstats.reporting.periods import Period, parse_period
 
@@ -30,6 +31,9 @@ class SurveyRef:
     title : the survey's title, for the index until a page has told it.
     scores : keys of the scores it declares; None when that is not known before it is read.
     outcomes : names of the outcomes it declares, likewise.
+    names : how readers know its scores and outcomes, in the order of its description.
+    lacks : (study, score or outcome) -> why its description does not allow the study; (study, None) where none
+        of its scores or outcomes does.
     groups : names of its groups, likewise.
     has_waves : whether its customers are asked in waves, likewise.
     period : first and last day that its answers come from; None where it does not say.
@@ -44,9 +48,16 @@ class SurveyRef:
     scores: frozenset[str] | None = None
     groups: frozenset[str] | None = None
     outcomes: frozenset[str] = frozenset()
+    names: Mapping[str, str] = field(default_factory=dict)
+    lacks: Mapping[tuple[str, str | None], str] = field(default_factory=dict)
     has_waves: bool | None = None
     period: tuple[dt.date | None, dt.date | None] = (None, None)
     files: tuple[Path, ...] | None = ()
+
+    @property
+    def measures(self) -> frozenset[str]:
+        """Names of its scores and outcomes."""
+        return (self.scores or frozenset()) | self.outcomes
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +92,7 @@ class Job:
     keep : how many records and failed notebooks are kept.
     downloads : which files lie beside the page.
     reads : files besides the survey's that the notebook reads; None where that is not known.
+    lacks : why its page only says what is missing; "" for a study.
     """
 
     report: str
@@ -97,6 +109,7 @@ class Job:
     keep: Keep = field(default_factory=Keep)
     downloads: tuple[Kind, ...] = ("tables", "findings")
     reads: tuple[Path, ...] | None = ()
+    lacks: str = ""
 
     @property
     def name(self) -> str:
@@ -125,7 +138,8 @@ def plan(
 
     Parameters
     ----------
-    survey : a survey in place of each entry's own: every study of the catalogue, once.
+    survey : a survey in place of each entry's own: every study of the catalogue once for each of its scores and
+        outcomes, or a page that says what the study would need (:func:`.own.own_reports`).
     given : ``-p`` values, over the catalogue's.
     describe : reads a survey's description ("demo", or a path) without its data; raises UsageError.
 
@@ -135,12 +149,16 @@ def plan(
         missing notebooks, surveys that cannot be described.
     """
     given = given or {}
-    problems = catalog.unknown(reports)
+    described: dict[str, SurveyRef | None] = {}
+    own = _own(catalog, survey, describe, described)
+    problems = _unknown(catalog, own.catalog, reports)
     jobs: list[Job] = []
     skipped: list[Skipped] = []
-    described: dict[str, SurveyRef | None] = {}
     seen: set[str] = set()
-    for report, entry in catalog.select(reports).items():
+    # a report that is asked for by name, and that the survey cannot have, is skipped and said below
+    absent = catalog.select(reports) if reports else {}
+    catalog = own.catalog
+    for report, entry in (absent | catalog.select(reports)).items():
         if survey is not None and not reports:
             # one study for two surveys is one study here
             key = f"{entry.notebook} {sorted(entry.parameters.items())}"
@@ -156,6 +174,7 @@ def plan(
         try:
             # parameters are looked at even where the survey cannot be described: all problems at once
             job = _job(catalog, report, entry, given, reference or SurveyRef("", named, named))
+            job = replace(job, lacks=own.lacks.get(report, ""))
             if reference is not None and entry.compare_with is not None:
                 job = replace(job, earlier=_earlier(catalog, job, entry, survey, describe, described))
         except UsageError as error:
@@ -172,6 +191,31 @@ def plan(
         raise UsageError(list(dict.fromkeys(problems)))
     _no_circle(jobs)
     return jobs, skipped
+
+
+def _own(
+    catalog: Catalog,
+    survey: str | None,
+    describe: Callable[[str], SurveyRef],
+    described: dict[str, SurveyRef | None],
+) -> OwnReports:
+    """The catalogue as a survey of one's own can have it; as it is where there is none, or none that can be read."""
+    if survey is None or survey == "demo":
+        return OwnReports(catalog)
+    try:
+        reference = _described(survey, describe, described)
+        if reference is None or reference.scores is None:
+            return OwnReports(catalog)
+        return own_reports(catalog, reference)
+    except UsageError:
+        described.pop(survey, None)  # told below, with everything else that is wrong
+        return OwnReports(catalog)
+
+
+def _unknown(catalog: Catalog, own: Catalog, names: Sequence[str]) -> list[str]:
+    """A problem for every name that neither the catalogue nor the survey's own reports have."""
+    everything = catalog.model_copy(update={"reports": {**catalog.reports, **own.reports}})
+    return everything.unknown(names)
 
 
 def _from(catalog: Catalog, survey: str) -> str:
@@ -277,13 +321,17 @@ def _job(catalog: Catalog, report: str, entry: Entry, given: Mapping[str, str], 
         raise UsageError(
             f"{where}: notebook {notebook.name} has no parameter survey, so it cannot read another"
         )
+    if notebook == WHAT_IS_MISSING:
+        values = {name: value for name, value in values.items() if name in parameters}
     checked = effective(parameters, values, where=where)
     if strange := [f"{where}: {what}" for what in _strange({name: checked[name] for name in given}, survey)]:
         raise UsageError(strange)
     shown = checked | ({"survey": survey.shown} if "survey" in checked else {})
     return Job(
         report=report,
-        position=list(catalog.reports).index(report),
+        position=list(catalog.reports).index(report)
+        if report in catalog.reports
+        else 0,  # else it is skipped
         survey=survey,
         notebook=notebook,
         title=entry.title + _departures(entry, given),

@@ -165,6 +165,15 @@ def tidy(goal: Target, keep: set[str]) -> None:
             path.unlink(missing_ok=True)
 
 
+def remove(goal: Target) -> None:
+    """Take a page and its companions away, the page first; other files in its folder stay, and it with them."""
+    goal.page.unlink(missing_ok=True)
+    tidy(goal, set())
+    shutil.rmtree(goal.failed, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        goal.folder.rmdir()
+
+
 def fresh_staging(goal: Target) -> Path:
     """An empty private folder; what a run that was cut off left there is removed."""
     shutil.rmtree(goal.staging, ignore_errors=True)

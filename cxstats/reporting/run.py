@@ -19,7 +19,7 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -36,10 +36,11 @@ from cxstats.reporting.fingerprint import Hashes, changed, inputs
 from cxstats.reporting.forked import ForkServer, available
 from cxstats.reporting.kernel import environment
 from cxstats.reporting.lock import held
+from cxstats.reporting.own import WHAT_IS_MISSING
 from cxstats.reporting.plan import Job
 from cxstats.reporting.progress import Progress, Turn
 
-__all__ = ["Limits", "Outcome", "rebuild_index", "render"]
+__all__ = ["Limits", "Outcome", "rebuild_index", "render", "withdraw"]
 
 _INDEX_WAIT = 30.0  # seconds to wait for another run that is writing the index
 
@@ -516,6 +517,29 @@ def rebuild_index(out: Path) -> Path:
     except Busy as error:
         raise RenderError("index", "The index could not be written: another run is writing it.") from error
     return page
+
+
+def withdraw(out: Path, survey: str, *, keep: Collection[str]) -> list[str]:
+    """Take away pages of ``survey`` that say what a study would need, where the study has come under another name.
+
+    Only pages that hold no finding go: reports of ``keep``, and whatever a study was made for, stay. Returns
+    the names of those withdrawn; one that another run holds is left to the next.
+    """
+    gone = []
+    for (_, report), records in record.load_all(out, survey).items():
+        if report in keep or any(one.get("notebook") != WHAT_IS_MISSING.stem for one in records):
+            continue
+        goal = publish.target(out, survey, report)
+        try:
+            with held(goal.lock):
+                publish.remove(goal)
+                shutil.rmtree(record.folder(out, survey, report), ignore_errors=True)
+        except (Busy, OSError):
+            continue
+        gone.append(report)
+    if gone:
+        rebuild_index(out)
+    return gone
 
 
 def _settle_unless_running(out: Path, survey: str, report: str) -> None:

@@ -196,7 +196,7 @@ def _no_list(d: Description) -> Lack:
         "# or, where the file of the answers has a row for everyone who was asked:",
         "# invited: sent_at",
     )
-    cure = "add one with frame:, or say invited: where the file holds everyone who was asked"
+    cure = "add that list with frame:, or say invited: where the file holds everyone who was asked"
     return Lack("", "there is no list of those invited", cure, lines)
 
 
@@ -204,7 +204,7 @@ def _no_outcomes(d: Description) -> Lack:
     if d.units is not None:
         cure = "add what was measured of each unit, under units: outcomes:"
         lines = ("units:  # is there already: add below it", "  outcomes:", "    complaints: n_complaints")
-        return Lack("", "it holds nothing that was measured of the units besides", cure, lines)
+        return Lack("", "nothing else is recorded of the units", cure, lines)
     lines = _with_customer(
         d,
         *_below("outcomes_from", False, "file: crm.csv  # what customers did after they were asked", _key(d)),
@@ -213,7 +213,7 @@ def _no_outcomes(d: Description) -> Lack:
         ),
     )
     cure = "add who left or bought again with outcomes: (from another file, with outcomes_from:)"
-    return Lack("", "it holds nothing that customers did later", cure, lines)
+    return Lack("", "nothing is recorded of what customers did later", cure, lines)
 
 
 _POINTS = (

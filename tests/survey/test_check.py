@@ -36,7 +36,7 @@ def test_without_a_list_of_those_invited_response_bias_cannot_be_told(folder):
     folder.file("data.csv", answers())
     said = line(folder.open("customer: id\n"), "Response-rate bias")
     assert said.startswith(
-        "Response-rate bias: This data cannot say, because there is no list of those invited: add one with frame:"
+        "Response-rate bias: This data cannot say, because there is no list of those invited: add that list with frame:"
     )
 
 
@@ -73,7 +73,7 @@ def test_the_other_studies_name_what_they_need(folder):
         survey, "Response style"
     )
     said = line(survey, "Predictive validity")
-    assert "This data cannot say, because it holds nothing that customers did later" in said
+    assert "This data cannot say, because nothing is recorded of what customers did later" in said
     with pytest.raises(ValueError, match="no outcomes"):  # the study itself says the same
         cx.predictive_validity(survey)
 

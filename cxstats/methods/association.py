@@ -346,8 +346,8 @@ def _forms(counts: ScoreOutcome, groups: np.ndarray, line) -> pd.DataFrame:
 def _spline(counts: ScoreOutcome) -> tuple[int, float] | None:
     from scipy.special import log_expit
 
+    from cxstats.methods.part_fits import logistic_fit
     from cxstats.methods.predictors import restricted_cubic_spline
-    from cxstats.methods.splits import logistic_fit
 
     seen = counts.n > 0
     cumulated = np.cumsum(counts.n) / counts.n.sum()

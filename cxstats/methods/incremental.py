@@ -22,14 +22,13 @@ import numpy as np
 import pandas as pd
 
 from cxstats.methods.clusters import require_columns
+from cxstats.methods.part_fits import PartFit, fit_penalties
 from cxstats.methods.predictors import Block, predictor_block
 from cxstats.methods.splits import (
     Judged,
-    PartFit,
     Split,
     best_penalty,
     concordance,
-    fit_penalties,
     judge_splits,
     linear_predictor,
     part_splits,

@@ -460,7 +460,7 @@ def _slope(logit: np.ndarray, y: np.ndarray, place: np.ndarray, clustered: bool)
     """Of the log-odds, with its error. Standardised, by steps that never lose likelihood: chances may be far out."""
     from scipy.special import expit
 
-    from cxstats.methods.splits import logistic_fit
+    from cxstats.methods.part_fits import logistic_fit
 
     spread = logit.std()
     design = np.column_stack([np.ones(len(y)), (logit - logit.mean()) / spread])

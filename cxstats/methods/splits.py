@@ -13,27 +13,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
+from cxstats.methods.part_fits import PartFit, Rows, fit_together, left_out_deviance
+
 __all__ = [
     "Judged",
-    "PartFit",
     "Split",
+    "best_penalty",
     "concordance",
-    "fit_penalties",
     "judge_splits",
-    "logistic_fit",
+    "linear_predictor",
     "part_splits",
 ]
 
-_SETTLED = 1e-16
-"""Newton's method ends where another step would raise the log-likelihood by less than half of this per unit of weight:
-far below what swaps any two predictions, and reached two steps from a start nearby."""
-
-_PENALTIES = (1e-4, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
-"""Ridge penalties on standardised columns that are tried where events are few; the first is none in effect."""
+_DIGITS = 1e10
+"""Predictions are equal where they agree to so many parts of one log-odds."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,153 +66,21 @@ class Judged:
     penalty: tuple[float, ...]
 
 
-def logistic_fit(
-    design: np.ndarray,
-    event: np.ndarray,
-    weight: np.ndarray,
-    *,
-    penalty: float = 1e-4,
-    start: np.ndarray | None = None,
-) -> np.ndarray:
-    """Coefficients of a ridge-penalised logistic regression by Newton's method; the first column is not penalised.
-
-    Parameters
-    ----------
-    design : shape (n, p), first column ones, the others standardised. event : shape (n,), 0 or 1.
-    weight : shape (n,), 0 or more. penalty : of the squared coefficients, on the scale of Σ weight · log-likelihood.
-    start : coefficients to start from; zeros by default. The solution does not depend on it.
-
-    Raises
-    ------
-    ValueError : no finite solution was found, which cannot happen with a penalty above 0.
-
-    Examples
-    --------
-    Of the customers with x = 0 one in four left, of those with x = 1 three in four: log-odds of ∓log 3.
-
-    >>> design = np.array([[1.0, 0.0], [1.0, 1.0]] * 2)
-    >>> fit = logistic_fit(design, np.array([1.0, 1.0, 0.0, 0.0]), np.array([1.0, 3.0, 3.0, 1.0]), penalty=1e-9)
-    >>> fit.round(4).tolist()
-    [-1.0986, 2.1972]
-    """
-    rows = _Rows(design, event, weight, np.array([0, len(event)]))
-    beta = np.zeros(design.shape[1]) if start is None else start
-    return _newton(rows, penalty, beta).beta
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Rows:
-    """Rows that train a rule, part after part: those of part j stand from ``ends[j]`` to ``ends[j + 1]``."""
-
-    design: np.ndarray
-    event: np.ndarray
-    weight: np.ndarray
-    ends: np.ndarray
-
-    @classmethod
-    def sorted(cls, design, event, weight, part, parts: int) -> _Rows:
-        ends = np.r_[0, np.cumsum(np.bincount(part, minlength=parts))]
-        if np.all(part[1:] >= part[:-1]):
-            return cls(design, event, weight, ends)
-        order = np.argsort(part, kind="stable")
-        return cls(design[order], event[order], weight[order], ends)
-
-    def at(self, beta: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-        """Minus the log-likelihood; the score (parts, p) and the information (parts, p, p) of each part."""
-        eta = self.design @ beta
-        small = np.exp(
-            -np.abs(eta)
-        )  # one exponential gives the chance, and the log-likelihood without overflow
-        chance = np.where(eta >= 0, 1.0, small) / (1.0 + small)
-        value = float(self.weight @ (np.maximum(eta, 0.0) + np.log1p(small) - self.event * eta))
-        residual = self.weight * (self.event - chance)
-        # the product of a matrix with its own transpose is half the work of a general one
-        root = self.design * np.sqrt(self.weight * chance * (1.0 - chance))[:, None]
-        parts, p = len(self.ends) - 1, len(beta)
-        gradient, information = np.empty((parts, p)), np.empty((parts, p, p))
-        for j, (a, b) in enumerate(pairwise(self.ends)):
-            gradient[j] = residual[a:b] @ self.design[a:b]
-            information[j] = root[a:b].T @ root[a:b]
-        return value, gradient, information
-
-
-def _newton(rows: _Rows, penalty: float, beta: np.ndarray) -> PartFit:
-    """Maximum of the penalised likelihood, with the score and the information of each part there."""
-    ridge = _ridge(len(beta), penalty)
-    enough = _SETTLED * float(rows.weight.sum())
-
-    def at(beta: np.ndarray):
-        value, gradient, information = rows.at(beta)
-        return value + 0.5 * float(ridge @ beta**2), gradient, information
-
-    value, gradient, information = at(beta)
-    if not value <= np.log(2) * rows.weight.sum():  # a start worse than no rule at all is no start
-        beta = np.zeros(len(beta))
-        value, gradient, information = at(beta)
-    for _ in range(60):
-        slope = gradient.sum(axis=0) - ridge * beta
-        step = np.linalg.solve(information.sum(axis=0) + np.diag(ridge + 1e-12), slope)
-        if not np.isfinite(value) or not np.all(np.isfinite(step)):
-            break
-        if slope @ step <= enough:  # what a whole step would gain, twice
-            return PartFit(beta, gradient, information, penalty)
-        size = 1.0
-        while True:
-            new = at(beta + size * step)
-            if new[0] <= value + 1e-12 * abs(value) or size < 1e-6:
-                break
-            size /= 2
-        beta = beta + size * step
-        value, gradient, information = new
-    raise ValueError("the logistic regression did not settle: some columns of the design are not finite")
-
-
-def _ridge(columns: int, penalty: float) -> np.ndarray:
-    """Of the squared coefficients; none of the first, which is the constant."""
-    ridge = np.full(columns, penalty)
-    ridge[0] = 0.0
-    return ridge
-
-
-def fit_penalties(
-    design: np.ndarray,
-    event: np.ndarray,
-    weight: np.ndarray,
-    part: np.ndarray,
-    parts: int,
-    *,
-    few_events: bool = False,
-) -> tuple[PartFit, ...]:
-    """One fit for each ridge penalty that is worth trying: several where events are few, else one."""
-    rows = _Rows.sorted(design, event, weight, part, parts)
-    return _fitted(rows, _penalties(few_events), ())
-
-
 def best_penalty(
     fits: Sequence[PartFit], design: np.ndarray, event: np.ndarray, weight: np.ndarray, part: np.ndarray
 ) -> PartFit:
     """Of fits to these rows, the one whose penalty predicts parts left out best."""
-    if len(fits) == 1:
-        return fits[0]
-    return _best(fits, _Rows.sorted(design, event, weight, part, len(fits[0].gradient)))
+    rows = Rows.by_part(design, event, part, len(fits[0].gradient))
+    return _best([fits], rows, weight[rows.order][None])[0]
 
 
-def _penalties(few_events: bool) -> tuple[float, ...]:
-    return _PENALTIES if few_events else _PENALTIES[:1]
-
-
-def _fitted(rows: _Rows, penalties: Sequence[float], starts: Sequence[np.ndarray]) -> tuple[PartFit, ...]:
-    """A fit per penalty, each from its own start or from where the penalty before it ended."""
-    made: list[PartFit] = []
-    beta = np.zeros(rows.design.shape[1])
-    for i, penalty in enumerate(penalties):
-        made.append(_newton(rows, penalty, starts[i] if starts else beta))
-        beta = made[-1].beta
-    return tuple(made)
-
-
-def _best(fits: Sequence[PartFit], rows: _Rows) -> PartFit:
-    return fits[0] if len(fits) == 1 else min(fits, key=lambda fit: fit._left_out_deviance(rows))
+def _best(fits: Sequence[Sequence[PartFit]], rows: Rows, weight: np.ndarray) -> list[PartFit]:
+    """For each row of weights (K, n) the best of its fits."""
+    tried = len(fits[0])
+    if tried == 1:
+        return [one for (one,) in fits]
+    deviance = left_out_deviance([fit for own in fits for fit in own], rows, np.repeat(weight, tried, axis=0))
+    return [own[k] for own, k in zip(fits, deviance.reshape(-1, tried).argmin(axis=1), strict=True)]
 
 
 def judge_splits(
@@ -246,35 +110,31 @@ def judge_splits(
     Judged. Pairs are compared within a split only: predictions of two rules are not comparable.
     """
     parts = int(part.max()) + 1
-    multiplicity = np.zeros((0, parts)) if multiplicity is None else multiplicity
-    whole = whole or fit_penalties(design, event, weight, part, parts, few_events=few_events)
-    prediction = np.full(len(event), np.nan)
-    tally, without, again = np.zeros(2), np.zeros((parts, 2)), np.zeros((len(multiplicity), 2))
-    chosen = []
-    by_part = np.argsort(part, kind="stable")
-    for split in splits:
-        train = by_part[split.train[by_part]]
-        rows = _Rows.sorted(design[train], event[train], weight[train], part[train], parts)
-        starts = [_start(fit, split, part) for fit in whole]
-        fitted = _best(_fitted(rows, _penalties(few_events), starts), rows)
+    multiplicity = np.zeros((0, parts), dtype=int) if multiplicity is None else multiplicity
+    rows = Rows.by_part(design, event, part, parts)
+    weight, of = weight[rows.order], part[rows.order]
+    whole = whole or fit_together(rows, weight[None], few_events=few_events)[0]
+    trains = np.array([split.train[rows.order] for split in splits])
+    trained = np.array([np.bincount(of[train], minlength=parts) for train in trains])
+    in_parts = np.all((trained == 0) | (trained == np.diff(rows.ends)))
+    fits = fit_together(
+        rows, weight * trains, few_events=few_events, starts=whole, trained=trained > 0 if in_parts else None
+    )
+    # how often each part judges: in the rule with all of them, without each, and in each resample
+    times = np.vstack([np.ones((1, parts), dtype=int), 1 - np.eye(parts, dtype=int), multiplicity])
+    pairs, prediction, chosen = np.zeros((len(times), 2)), np.full(len(event), np.nan), []
+    for split, fitted in zip(splits, _best(fits, rows, weight * trains), strict=True):
         chosen.append(fitted.penalty)
-
-        test = np.flatnonzero(split.test)
-        at, case, mass, of = design[test], event[test] > 0.5, weight[test], part[test]
-        eta = linear_predictor(at, fitted.beta)
-        prediction[test] = eta
-        tally += concordance(eta[:, None], case, mass[:, None])[0]
-        # without a part that judges here the rule loses its training rows, where it has any, and its judges
-        moved = linear_predictor(at, fitted.without(np.arange(parts)))
-        judges = np.bincount(of, minlength=parts) > 0
-        without[~judges] += concordance(moved[:, ~judges], case, mass[:, None])
-        for j in np.flatnonzero(judges):
-            stay = of != j
-            without[j] += concordance(moved[stay, j : j + 1], case[stay], mass[stay, None])[0]
-        if len(multiplicity):
-            drawn = linear_predictor(at, fitted.resampled(multiplicity))
-            again += concordance(drawn, case, mass[:, None] * multiplicity[:, of].T)
-    return Judged(_share(tally), _share(without), _share(again), prediction, tuple(chosen))
+        test = split.test[rows.order]
+        at, case, mass, judges = rows.columns[:, test], rows.event[test] > 0.5, weight[test], of[test]
+        rules = np.vstack([fitted.beta, fitted.without(np.arange(parts)), fitted.resampled(multiplicity)])
+        prediction[rows.order[test]] = _units(fitted.beta @ at) / _DIGITS
+        at_once = max(1, _AT_ONCE // len(case))
+        for first in range(0, len(rules), at_once):
+            here = slice(first, first + at_once)
+            pairs[here] += _pairs(_units(rules[here] @ at), case, mass, times[here], judges)
+    share = _share(pairs)
+    return Judged(float(share[0]), share[1 : parts + 1], share[parts + 1 :], prediction, tuple(chosen))
 
 
 def linear_predictor(design: np.ndarray, beta: np.ndarray) -> np.ndarray:
@@ -283,61 +143,60 @@ def linear_predictor(design: np.ndarray, beta: np.ndarray) -> np.ndarray:
     The order in which a product of matrices is summed depends on where a row stands: customers who are alike in
     everything would differ in the last digit, and count as a pair in order instead of a tie.
     """
-    return np.round(design @ beta.T, 10)
+    return _units(design @ beta.T) / _DIGITS
 
 
-def _start(whole: PartFit, split: Split, part: np.ndarray) -> np.ndarray:
-    """Where to start a split's fit: one step from that to all rows, if the split trains on whole parts."""
-    parts = len(whole.gradient)
-    size, trained = np.bincount(part, minlength=parts), np.bincount(part[split.train], minlength=parts)
-    if np.any((trained != 0) & (trained != size)):
-        return whole.beta
-    return whole.resampled((trained > 0).astype(float)[None])[0]
+def _units(log_odds: np.ndarray) -> np.ndarray:
+    """Log-odds in whole numbers of the smallest difference that counts; odds beyond e to the millionth are alike."""
+    return np.rint(np.clip(log_odds, -1e6, 1e6) * _DIGITS)
 
 
-def _share(pairs: np.ndarray) -> np.ndarray | float:
-    with np.errstate(invalid="ignore", divide="ignore"):
-        share = pairs[..., 0] / pairs[..., 1]
-    return float(share) if share.ndim == 0 else share
+def _pairs(
+    units: np.ndarray, case: np.ndarray, mass: np.ndarray, times: np.ndarray, of: np.ndarray
+) -> np.ndarray:
+    """Concordant and all pairs, shape (R, 2), of rules that judge customers so many times.
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PartFit:
-    """A logistic fit with the score and the information of each part at its coefficients.
-
-    Attributes
+    Parameters
     ----------
-    beta : coefficients, shape (p,). penalty : the ridge penalty they were fitted with.
-    gradient, information : per part, shapes (parts, p) and (parts, p, p).
+    units : whole numbers, shape (R, n). case, mass, of : of each customer, shape (n,), the last the part.
+    times : how often each part counts, shape (R, parts).
     """
+    if mass.min() < mass.max() or times.max() > 15:
+        return concordance(units.T, case, (mass * times[:, of]).T)
+    # the numbers are sorted, which is several times quicker than sorting their places: with case and times as last bits
+    keys = units.astype(np.int64)
+    keys <<= 5
+    keys += (times << 1)[:, of]
+    keys += case
+    keys.sort(axis=1)
+    cases = keys & 1
+    counted = (keys & 31) >> 1
+    cases *= counted
+    others = counted - cases
+    below = np.cumsum(others, axis=1)
+    keys >>= 5
+    pairs = np.einsum("rn,rn->r", cases, below).astype(float)
+    tied = keys[:, 1:] == keys[:, :-1]
+    if tied.any():
+        among = np.zeros(keys.shape, dtype=bool)
+        among[:, 1:] |= tied
+        among[:, :-1] |= tied
+        places = np.flatnonzero(among)
+        own, other, upto = (side.ravel()[places] for side in (cases, others, below))
+        row, column = np.divmod(places, len(case))
+        first = np.flatnonzero((column == 0) | ~tied[row, column - 1])
+        # within a tie, pairs were counted in the order that the last bits gave them: half of each instead
+        pairs -= np.bincount(row, weights=own * upto, minlength=len(pairs))
+        cases_tied, others_tied = np.add.reduceat(own, first), np.add.reduceat(other, first)
+        half = cases_tied * (upto[first] - other[first] + others_tied / 2)
+        pairs += np.bincount(row[first], weights=half, minlength=len(pairs))
+    comparable = cases.sum(axis=1, dtype=float) * below[:, -1]
+    return np.column_stack([pairs, comparable]) * mass[0] ** 2
 
-    beta: np.ndarray
-    gradient: np.ndarray
-    information: np.ndarray
-    penalty: float
 
-    def without(self, which: np.ndarray) -> np.ndarray:
-        """Coefficients after leaving out each of these parts: one Newton step from those with all, shape (len, p)."""
-        # at the optimum the scores of all parts and the penalty cancel: without part j what is left is minus its score
-        total = self.information.sum(axis=0) + np.diag(_ridge(len(self.beta), self.penalty) + 1e-12)
-        step = np.linalg.solve(total - self.information[which], -self.gradient[which][:, :, None])
-        return self.beta + step[:, :, 0]
-
-    def resampled(self, multiplicity: np.ndarray) -> np.ndarray:
-        """Coefficients with part j counted multiplicity[b, j] times, shape (B, p)."""
-        ridge = _ridge(len(self.beta), self.penalty)
-        information = np.tensordot(multiplicity, self.information, axes=1) + np.diag(ridge + 1e-12)
-        slope = ridge * self.beta
-        step = np.linalg.solve(information, (multiplicity @ self.gradient - slope)[:, :, None])
-        return self.beta + step[:, :, 0]
-
-    def _left_out_deviance(self, rows: _Rows) -> float:
-        total = 0.0
-        betas = self.without(np.arange(len(rows.ends) - 1))
-        for j, (a, b) in enumerate(pairwise(rows.ends)):
-            eta = rows.design[a:b] @ betas[j]
-            total += float(rows.weight[a:b] @ (np.logaddexp(0.0, eta) - rows.event[a:b] * eta))
-        return total
+def _share(pairs: np.ndarray) -> np.ndarray:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return pairs[:, 0] / pairs[:, 1]
 
 
 def concordance(score: np.ndarray, case: np.ndarray, weight: np.ndarray) -> np.ndarray:
@@ -379,7 +238,7 @@ def concordance(score: np.ndarray, case: np.ndarray, weight: np.ndarray) -> np.n
     return out
 
 
-_AT_ONCE = 2_000_000
+_AT_ONCE = 500_000
 """Numbers sorted at a time: enough to be quick, few enough for the memory of any machine."""
 
 

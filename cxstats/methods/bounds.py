@@ -245,8 +245,10 @@ class Tipping:
     both_ends: tuple[float, float]
     curve: pd.DataFrame
 
-    def bias(self, odds_low: float = 1.0, odds_high: float = 1.0) -> tuple[float, float]:
-        """Bias and its standard error where the others' odds are so many times those at the start.
+    def bias(
+        self, odds_low: float | np.ndarray = 1.0, odds_high: float | np.ndarray = 1.0
+    ) -> tuple[float, float] | tuple[np.ndarray, np.ndarray]:
+        """Bias and its standard error where the others' odds are so many times those at the start; arrays give arrays.
 
         The error is that of independent answers; the multipliers, and how the start differs from respondents, count
         as given.
@@ -256,15 +258,18 @@ class Tipping:
         mass = self.shares * tilt
         # a value that no respondent has, but the start does
         mass = np.where(self.shares > 0, mass, _tilt(self.start, odds_low, odds_high))
-        others = float(mass @ values / mass.sum())
+        total = mass.sum(axis=-1)
+        others = mass @ values / total
         value = float(self.shares @ values)
         silent = 1 - self.response_rate
-        pull = np.where(self.shares > 0, tilt, 0.0) * (values - others) / mass.sum()
+        away = values - np.asarray(others)[..., None]
+        pull = np.where(self.shares > 0, tilt, 0.0) * away / np.asarray(total)[..., None]
         influence = silent * (values - value - pull)
-        spread = self.shares @ influence**2 - (self.shares @ influence) ** 2
+        spread = influence**2 @ self.shares - (influence @ self.shares) ** 2
         chance = self.response_rate * silent * self.response_rate / self.n_answered
         variance = spread / self.n_answered + (value - others) ** 2 * chance
-        return silent * (value - others), float(max(variance, 0.0) ** 0.5)
+        found = silent * (value - others), np.sqrt(np.maximum(variance, 0.0))
+        return found if np.ndim(total) else (float(found[0]), float(found[1]))
 
     def holds(self, odds: float = 2.0) -> bool:
         """Whether the bias stays within ±margin if both ends answer up to ``odds`` times as readily, or as rarely.
@@ -347,8 +352,8 @@ def tipping(
     curve = pd.DataFrame(
         {
             "odds_low": grid,
-            "odds_high_plus": [_high_odds(start, values, targets[0], k) for k in grid],
-            "odds_high_minus": [_high_odds(start, values, targets[1], k) for k in grid],
+            "odds_high_plus": _high_odds(start, values, targets[0], grid),
+            "odds_high_minus": _high_odds(start, values, targets[1], grid),
         }
     )
     result = {
@@ -362,41 +367,44 @@ def tipping(
     }
     return Tipping(
         **result,
-        low_end=tuple(_low_odds(start, values, target, 1.0) for target in targets),
-        high_end=tuple(_high_odds(start, values, target, 1.0) for target in targets),
-        both_ends=tuple(_both_odds(start, values, target) for target in targets),
+        low_end=tuple(float(_low_odds(start, values, target, 1.0)) for target in targets),
+        high_end=tuple(float(_high_odds(start, values, target, 1.0)) for target in targets),
+        both_ends=tuple(float(_both_odds(start, values, target)) for target in targets),
         curve=curve,
     )
 
 
-def _tilt(mass: np.ndarray, odds_low: float, odds_high: float) -> np.ndarray:
-    tilted = np.asarray(mass, dtype=float).copy()
-    tilted[0] *= odds_low
-    tilted[-1] *= odds_high
+def _tilt(mass: np.ndarray, odds_low: float | np.ndarray, odds_high: float | np.ndarray) -> np.ndarray:
+    shape = np.broadcast_shapes(np.shape(odds_low), np.shape(odds_high))
+    tilted = np.broadcast_to(mass, (*shape, len(mass))).astype(float)
+    tilted[..., 0] *= odds_low
+    tilted[..., -1] *= odds_high
     return tilted
 
 
-def _high_odds(start: np.ndarray, values: np.ndarray, target: float, odds_low: float) -> float:
+def _high_odds(
+    start: np.ndarray, values: np.ndarray, target: float, odds_low: float | np.ndarray
+) -> np.ndarray:
     # Σ tilt·start·(v − target) = 0, solved for the last tilt
     rest = odds_low * start[0] * (values[0] - target) + start[1:-1] @ (values[1:-1] - target)
     return _positive(-rest, start[-1] * (values[-1] - target))
 
 
-def _low_odds(start: np.ndarray, values: np.ndarray, target: float, odds_high: float) -> float:
+def _low_odds(start: np.ndarray, values: np.ndarray, target: float, odds_high: float) -> np.ndarray:
     rest = odds_high * start[-1] * (values[-1] - target) + start[1:-1] @ (values[1:-1] - target)
     return _positive(-rest, start[0] * (values[0] - target))
 
 
-def _both_odds(start: np.ndarray, values: np.ndarray, target: float) -> float:
+def _both_odds(start: np.ndarray, values: np.ndarray, target: float) -> np.ndarray:
     ends = start[0] * (values[0] - target) + start[-1] * (values[-1] - target)
     return _positive(-(start[1:-1] @ (values[1:-1] - target)), ends)
 
 
-def _positive(numerator: float, denominator: float) -> float:
+def _positive(numerator: float | np.ndarray, denominator: float) -> np.ndarray:
     if abs(denominator) < 1e-12:
-        return float("nan")
-    ratio = numerator / denominator
-    return float(ratio) if ratio > 0 else float("nan")
+        return np.full(np.shape(numerator), np.nan)
+    ratio = np.asarray(numerator / denominator)
+    return np.where(ratio > 0, ratio, np.nan)
 
 
 def _times(odds: float) -> str:

@@ -374,15 +374,21 @@ def solve_nearby(
     arrived = np.zeros(len(masses), dtype=bool)
     factors = np.full(masses.shape, np.nan)
     x = patterns.matrix()
+    if x.shape[0] * x.shape[1] <= LARGEST_DENSE:
+        x = x.toarray()
+    transposed, size = x.T, abs(x).T
     coefficients = np.repeat(start[None], len(masses), axis=0)
-    todo = np.arange(len(masses))
+    todo, last = np.arange(len(masses)), np.full(len(masses), np.inf)
+    # replicates of one survey share most of their answers: one curve for all is nearly each one's own, and costs one
+    # decomposition. Whoever it leads to slowly takes Newton's steps
+    shared = _inverse(patterns.gram(masses.mean(axis=0) * chosen.slope(patterns.linear(start))))
     with np.errstate(over="ignore", invalid="ignore"):
-        for _ in range(MOST_STEPS_NEARBY):
+        for step in range(MOST_STEPS_NEARBY):
             u = (x @ coefficients[todo].T).T
             value = chosen.value(u)
             now = masses[todo] * value
-            misfit = targets[todo] - (x.T @ now.T).T
-            scale = np.maximum(np.abs(targets[todo]), (abs(x).T @ np.abs(now).T).T)
+            misfit = targets[todo] - (transposed @ now.T).T
+            scale = np.maximum(np.abs(targets[todo]), (size @ np.abs(now).T).T)
             distance = np.max(np.abs(misfit) / np.maximum(scale, 1e-300), axis=1)
             there = distance <= PRECISION
             factors[todo[there]], arrived[todo[there]] = value[there], True
@@ -390,9 +396,17 @@ def solve_nearby(
             going = ~there & np.isfinite(distance) & (np.abs(u).max(axis=1, initial=0) <= FARTHEST)
             if not going.any():
                 break
-            grams = patterns.grams(masses[todo[going]] * chosen.slope(u[going]))
+            before = last[todo]
+            slow = going & ((distance > before / 4) | (step >= MOST_STEPS_NEARBY // 2) | (shared is None))
+            astray = slow & (distance > before) & (before > 0)
+            last[todo] = np.where(slow, 0.0, distance)  # once slow, Newton's to the end
+            coefficients[todo[astray]] = start
+            if (fast := going & ~slow).any():
+                coefficients[todo[fast]] += misfit[fast] @ shared
+            if (newton := slow & ~astray).any():
+                grams = patterns.grams(masses[todo[newton]] * chosen.slope(u[newton]))
+                coefficients[todo[newton]] += _pseudo_solves(grams, misfit[newton])
             todo = todo[going]
-            coefficients[todo] += _pseudo_solves(grams, misfit[going])
     if chosen.low == 0 and chosen.open:
         used = np.where(masses > 0, factors, np.nan)
         smallest = np.min(np.where(masses > 0, factors, np.inf), axis=1)
@@ -400,7 +414,14 @@ def solve_nearby(
     return factors, arrived
 
 
-MOST_STEPS_NEARBY = 12
+MOST_STEPS_NEARBY = 24
+LARGEST_DENSE = 100_000
+"""Numbers in a table of patterns up to which it is written out: faster than sparse products."""
+
+
+def _inverse(gram: np.ndarray) -> np.ndarray | None:
+    """Pseudo-inverse as :func:`pseudo_solve` takes it; None where it would take too long."""
+    return None if len(gram) > LARGEST_SPECTRUM else pseudo_solve(gram, np.eye(len(gram)))
 
 
 def _pseudo_solves(grams: np.ndarray, rights: np.ndarray) -> np.ndarray:

@@ -30,6 +30,7 @@ from cxstats.methods.limits import critical_value as normal_quantile
 from cxstats.methods.proxy import LARGEST_BATCH, ProxyData, proxy_data
 from cxstats.methods.proxy_measures import (
     cut_points,
+    in_order,
     isotonic,
     monotone_p_value,
     normal_scores,
@@ -38,7 +39,7 @@ from cxstats.methods.proxy_measures import (
 )
 from cxstats.methods.regions import Region, critical_value
 from cxstats.methods.score import score_limits
-from cxstats.methods.smub import checked_phi, silent_shares, stretch
+from cxstats.methods.smub import checked_phi, silent_mean, silent_shares, stretch
 from cxstats.metrics import Metric
 from cxstats.parameters import Count, Level, Seed, checked
 from cxstats.show import definition_html
@@ -171,7 +172,8 @@ def net_score_bias(
     part: str = "part",
     folds: int = 5,
     proxy_scale: str = "normal",
-) -> NetScoreBias:
+    stop_unless_firm: float | None = None,
+) -> NetScoreBias | None:
     """How far response that depends on the answer itself could have moved a metric.
 
     One latent satisfaction with a cut-point between any two neighbouring values of the metric, one φ: shares of promoters,
@@ -190,6 +192,9 @@ def net_score_bias(
     responded, part, folds : as in ``cxstats.methods.proxy.proxy_data``.
     proxy_scale : "normal": the proxy's ranks as normal scores, so that a skewed frame is not mistaken for response at
         one end; "fitted": as fitted, which is MUBP as published.
+    stop_unless_firm : a margin: stop with None as soon as no firm verdict against it can come of this (a condition of
+        trust fails or is not ``sharp``, or the estimates over φ alone lie on both sides of an edge), what is quick to
+        see first. For simulations, which ask thousands of surveys for nothing but a verdict.
 
     Returns
     -------
@@ -236,7 +241,21 @@ def net_score_bias(
         raise ValueError(
             f"all answers to {metric.short} are worth the same: nothing can be learned about who answers what"
         )
+    tenths, quick = _tenths(data, metric), stop_unless_firm is not None
+    if quick and tenths.noise > 2 * REVERSAL:
+        return None
     full = _measured(data, present, np.array([0]), proxy_scale)[0]
+    grid = np.unique(np.concatenate([wanted, wanted.min() + (wanted.max() - wanted.min()) * _GRID]))
+    at = np.searchsorted(grid, wanted)
+    value, bias, shares, answered = _bias_over(full[None], values, grid)
+    if quick and (np.tanh(full[_RHO]) < MIN_CORRELATION or _crosses(bias[0, at], stop_unless_firm)):
+        return None
+    directions = fact_directions(data, by)
+    if quick and not directions.holds:
+        return None
+    deciles, p_value, direction, reversal = _deciles(data, tenths, level, seed)
+    if quick and not _monotone(p_value, reversal):
+        return None
     near = float(np.tanh(full[_RHO]))
     parts = data.parts
     batch = max(1, LARGEST_BATCH // data.totals[0].size)
@@ -248,17 +267,28 @@ def net_score_bias(
     )
     deviation = replicates - replicates.mean(axis=0)
     covariance = (parts - 1) / parts * deviation.T @ deviation
+    rho, rho_low, rho_high = _limits(full[_RHO], covariance[_RHO, _RHO], parts - 1, level, np.tanh)
+    excess = covariance[_EXCESS, _EXCESS]
+    ratio, ratio_low, ratio_high = _limits(full[_EXCESS], excess, parts - 1, level, np.exp)
+    checks, reasons = _checks(
+        rho, (rho_low, rho_high), ratio, excess, parts - 1, p_value, reversal, tenths.noise, directions
+    )
+    if quick and not (checks["holds"] & checks["sharp"]).all():
+        return None
 
     rng = np.random.default_rng(seed)
     drawn = _multivariate_t(rng, full, covariance, parts - 1, draws)
-    grid = np.unique(np.concatenate([wanted, wanted.min() + (wanted.max() - wanted.min()) * _GRID]))
-    value, bias, shares, answered = _bias_over(full[None], values, grid)
-    value_d, bias_d, _, _ = _bias_over(drawn, values, grid)
+    value_d, bias_d = _biases(drawn, values, grid[:, None])
+    prior = _GRID[np.random.default_rng(seed).integers(len(_GRID), size=draws)]
+    over_prior = _biases(drawn, values, prior)[1]
     tail = (1 - level) / 2
-    at = np.searchsorted(grid, wanted)
-    everyone, everyone_d = value[:, None] - bias, np.sort(value_d[:, None] - bias_d, axis=0)
-    bias_d.sort(axis=0)
+    # draws in order for every φ: limits along the first axis
+    everyone, everyone_d = value[:, None] - bias, np.sort(value_d - bias_d, axis=1).T
+    bias_d = np.sort(bias_d, axis=1).T
     odds = _odds(shares[0]) / _odds(answered)
+    moments = _pearson(data, metric)
+    padded = np.zeros((len(grid), len(present)))
+    padded[:, present] = shares[0]
     table = pd.DataFrame(
         {
             "phi": wanted,
@@ -269,28 +299,13 @@ def net_score_bias(
             "everyone": everyone[0, at],
             "everyone_low": _quantile(everyone_d, tail)[at],
             "everyone_high": _quantile(everyone_d, 1 - tail)[at],
+            "normal_bias": _normal_bias(moments, wanted),
             "odds_low": odds[at, 0],
             "odds_high": odds[at, -1],
+            **{f"share_{k}": padded[at, k] for k in range(len(present))},
         }
     )
-    moments = _pearson(data, metric)
-    table.insert(8, "normal_bias", _normal_bias(moments, wanted))
-    padded = np.zeros((len(grid), len(present)))
-    padded[:, present] = shares[0]
-    for k in range(len(present)):
-        table[f"share_{k}"] = padded[at, k]
-
-    prior = np.random.default_rng(seed).integers(len(_GRID), size=draws)
-    over_prior = _bias_over(drawn, values, _GRID[prior][:, None])[1][:, 0]
     interval = np.quantile(over_prior, [tail, 1 - tail])
-    rho, rho_low, rho_high = _limits(full[_RHO], covariance[_RHO, _RHO], parts - 1, level, np.tanh)
-    excess = covariance[_EXCESS, _EXCESS]
-    ratio, ratio_low, ratio_high = _limits(full[_EXCESS], excess, parts - 1, level, np.exp)
-    deciles, p_value, direction, reversal = _deciles(data, metric, level, seed)
-    directions = fact_directions(data, by)
-    checks, reasons = _checks(
-        rho, (rho_low, rho_high), ratio, excess, parts - 1, p_value, reversal, deciles, directions
-    )
     n_answered, n_silent = float(counts.sum()), float(data.totals[1].sum())
     return NetScoreBias(
         metric=metric,
@@ -323,6 +338,12 @@ def net_score_bias(
     )
 
 
+def _crosses(bias: np.ndarray, margin: float) -> bool:
+    """Whether the estimates over φ lie on both sides of an edge of ±margin: no number of answers would settle that."""
+    low, high = bias.min(), bias.max()
+    return bool(low < -margin < high or low < margin < high)
+
+
 def _proxy(
     data: ProxyData, replicates: np.ndarray, silent: np.ndarray, mass: np.ndarray, scale: str
 ) -> np.ndarray:
@@ -344,17 +365,18 @@ def _measured(
     log of the variance ratio (others over respondents), log-odds of answering, and by how much the log variance
     ratio (respondents over others) exceeds that of a straight response.
     """
-    held = [data.counts(int(replicate)) for replicate in replicates]
-    counts = np.stack([answered for answered, _ in held])[..., present]
-    silent = np.stack([rest for _, rest in held])
+    counts, silent = data.counts(replicates)
+    counts = counts[..., present]
     mass = counts.sum(axis=3)
     x = _proxy(data, replicates, silent, mass, scale).reshape(len(replicates), -1)
-    counts = counts.reshape(*x.shape, -1)
-    mass, silent = mass.reshape(x.shape), silent.reshape(x.shape)
+    order = in_order(x)  # once for all that follows
+    x, silent = x.ravel()[order], silent.ravel()[order]
+    counts = counts.reshape(x.size, -1)[order]
+    mass = counts.sum(axis=2)
     n, m = mass.sum(axis=1), silent.sum(axis=1)
-    mean, mean_s = (mass * x).sum(axis=1) / n, (silent * x).sum(axis=1) / m
-    variance = (mass * (x - mean[:, None]) ** 2).sum(axis=1) / n
-    variance_s = (silent * (x - mean_s[:, None]) ** 2).sum(axis=1) / m
+    mean, mean_s = np.vecdot(mass, x) / n, np.vecdot(silent, x) / m
+    variance = np.vecdot(mass, (x - mean[:, None]) ** 2) / n
+    variance_s = np.vecdot(silent, (x - mean_s[:, None]) ** 2) / m
     rho = polyserial_correlation(x, counts, near=near)
     # with a proxy that does not vary nothing is known: shift 0, ratio 1, correlation next to 0
     varied = (variance > 1e-20) & (variance_s > 1e-20)
@@ -402,6 +424,17 @@ def _bias_over(
     value = answered @ values
     silent = 1 - expit(measured[:, _ODDS])
     return value, silent[:, None] * (value[:, None] - shares @ values), shares, answered[0]
+
+
+def _biases(measured: np.ndarray, values: np.ndarray, phi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Value (M,) and bias (…, M) of :func:`_bias_over` without the shares, for ``phi`` of shape (K, 1) or (M,)."""
+    from scipy.special import expit
+
+    cuts = measured[:, :_CUTS].T
+    rho = np.maximum(np.tanh(measured[:, _RHO]), 0.02)
+    value = silent_mean(cuts, values, 1.0, 0.0, 1.0, np.array(0.0))
+    others = silent_mean(cuts, values, rho, measured[:, _SHIFT], np.exp(measured[:, _RATIO]), phi)
+    return value, (1 - expit(measured[:, _ODDS])) * (value - others)
 
 
 def _odds(shares: np.ndarray) -> np.ndarray:
@@ -469,10 +502,31 @@ def _normal_bias(moments: tuple[float, float, float], phi: np.ndarray) -> np.nda
     return stretch(phi, max(correlation, 0.02)) * shift * sd
 
 
-def _deciles(
-    data: ProxyData, metric: Metric, level: float, seed: int
-) -> tuple[pd.DataFrame, float, int, float]:
-    """Response by tenth of the proxy; p-value, direction and size of the departure from a monotone sequence."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Tenths:
+    """Customers by tenth of the proxy, K of them: invited, answered, what answers are worth (NaN without any).
+
+    ``group`` is the tenth of each combination of categories and fold, flat.
+    """
+
+    group: np.ndarray
+    invited: np.ndarray
+    answered: np.ndarray
+    worth: np.ndarray
+
+    @property
+    def overall(self) -> float:
+        """Response rate of all."""
+        return float(self.answered.sum() / self.invited.sum())
+
+    @property
+    def noise(self) -> float:
+        """By how much chance alone moves the step between two tenths, as a share of the response rate (1.96 errors)."""
+        overall = self.overall
+        return float(1.96 * np.sqrt(2 * (1 - overall) / (overall * self.invited.mean())))
+
+
+def _tenths(data: ProxyData, metric: Metric) -> _Tenths:
     counts, silent = data.counts(0)
     mass = counts.sum(axis=2)
     x = _proxy(data, np.array([0]), silent[None], mass[None], "normal").ravel()
@@ -489,8 +543,17 @@ def _deciles(
     _, tenth = np.unique(np.where(invited > 0, tenth, tenth[order[-1]]), return_inverse=True)
     k = tenth.max() + 1
     total, yes = (np.bincount(tenth, weights=w, minlength=k) for w in (invited, answered))
-    rate, overall = yes / total, yes.sum() / total.sum()
-    spread = max(1.0, _design_effect(data, tenth, rate, overall))
+    worth = np.bincount(tenth, weights=(counts @ metric.distinct_values).ravel(), minlength=k)
+    return _Tenths(tenth, total, yes, worth / np.where(yes > 0, yes, np.nan))
+
+
+def _deciles(
+    data: ProxyData, tenths: _Tenths, level: float, seed: int
+) -> tuple[pd.DataFrame, float, int, float]:
+    """Response by tenth of the proxy; p-value, direction and size of the departure from a monotone sequence."""
+    total, yes, overall = tenths.invited, tenths.answered, tenths.overall
+    rate = yes / total
+    spread = max(1.0, _design_effect(data, tenths.group, rate, overall))
     p_value, direction = monotone_p_value(rate, total, spread * overall * (1 - overall), seed=seed)
     closest = direction * isotonic(direction * rate, total)
     oriented = direction * rate
@@ -498,19 +561,16 @@ def _deciles(
     limits = score_limits(
         np.column_stack([total - yes, yes]) / spread, np.array([0.0, 1.0]), normal_quantile(level)
     )
-    worth = np.bincount(tenth, weights=(counts @ metric.distinct_values).ravel(), minlength=k) / np.where(
-        yes > 0, yes, np.nan
-    )
     deciles = pd.DataFrame(
         {
-            "decile": np.arange(1, k + 1),
+            "decile": np.arange(1, len(rate) + 1),
             "invited": np.rint(total).astype(int),
             "answered": np.rint(yes).astype(int),
             "response_rate": rate,
             "low": limits[0],
             "high": limits[1],
             "closest": closest,
-            "value": worth,
+            "value": tenths.worth,
         }
     )
     return deciles, p_value, direction, reversal
@@ -521,14 +581,19 @@ def _design_effect(data: ProxyData, tenth: np.ndarray, rate: np.ndarray, overall
     parts, k = data.parts, len(rate)
     group = tenth.reshape(len(data.totals[1]), -1)[data.frame, data.fold[data.part]]
     given = data.category >= 0
-    yes, total = np.zeros((k, parts)), np.zeros((k, parts))
-    np.add.at(yes, (group[given], data.part[given]), data.n[given])
-    np.add.at(total, (group, data.part), data.n)
+    place = group * parts + data.part
+    yes = np.bincount(place[given], weights=data.n[given], minlength=k * parts).reshape(k, parts)
+    total = np.bincount(place, weights=data.n, minlength=k * parts).reshape(k, parts)
     # linearised, by part: the sum over parts of squared residual totals
     residual = yes - rate[:, None] * total
     cluster = (residual**2).sum(axis=1) * parts / (parts - 1)
     binomial = total.sum(axis=1) * rate * (1 - rate)
     return float(cluster.sum() / binomial.sum()) if binomial.sum() > 0 else 1.0
+
+
+def _monotone(p_value: float, reversal: float) -> bool:
+    """Whether response rises or falls throughout, or departs from that by chance or by little."""
+    return p_value >= 0.05 or reversal <= REVERSAL
 
 
 def _checks(
@@ -539,7 +604,7 @@ def _checks(
     degrees: float,
     p_value: float,
     reversal: float,
-    deciles: pd.DataFrame,
+    noise: float,
     directions: FactDirections,
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """The conditions of trust, and a sentence for each that does not hold."""
@@ -548,14 +613,12 @@ def _checks(
     low, high = VARIANCE_RATIO
     chance = float(stdtrit(degrees, 0.975) * np.sqrt(variance))
     ratio_holds = low <= ratio <= high or abs(np.log(ratio)) <= chance
-    monotone = p_value >= 0.05 or reversal <= REVERSAL
-    overall = deciles["answered"].sum() / deciles["invited"].sum()
-    noise = 1.96 * np.sqrt(2 * (1 - overall) / (overall * deciles["invited"].mean()))
     rows = [
         ("proxy correlation", rho, f"{MIN_CORRELATION:g} or more", rho >= MIN_CORRELATION,
          rho_limits[1] - rho_limits[0] <= 0.4),
         ("variance ratio of the proxy", ratio, f"{low:g} to {high:g}", ratio_holds, chance <= np.log(high)),
-        ("response by proxy decile", reversal, "rising or falling", monotone, noise <= 2 * REVERSAL),
+        ("response by proxy decile", reversal, "rising or falling", _monotone(p_value, reversal),
+         noise <= 2 * REVERSAL),
         # a region narrow enough for a firm verdict comes of answers enough to see a fact that matters to it
         ("facts against one another", directions.opposition, f"under {OPPOSED:g}", directions.holds, True),
     ]  # fmt: skip

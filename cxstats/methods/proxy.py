@@ -73,17 +73,29 @@ class ProxyData:
         worth = (self.indicators @ every.T).T.reshape(*slope.shape[:-1], -1)
         return np.swapaxes(worth - (slope @ self.centre)[..., None], -1, -2)
 
-    def counts(self, replicate: int = 0) -> tuple[np.ndarray, np.ndarray]:
-        """Answers (C, F, D) and customers without one (C, F) of a replicate."""
-        if not replicate:
-            return self.totals
-        answered, silent = (total.copy() for total in self.totals)
-        left = replicate - 1
-        rows = slice(*np.searchsorted(self.part, [left, left + 1]))
-        frame, category, n = self.frame[rows], self.category[rows], self.n[rows]
-        given = category >= 0
-        np.subtract.at(answered[:, self.fold[left]], (frame[given], category[given]), n[given])
-        np.subtract.at(silent[:, self.fold[left]], frame[~given], n[~given])
+    def counts(self, replicate: int | np.ndarray = 0) -> tuple[np.ndarray, np.ndarray]:
+        """Answers (C, F, D) and customers without one (C, F) of a replicate; of several with R in front."""
+        if np.ndim(replicate) == 0:
+            answered, silent = self.counts(np.array([replicate]))
+            return answered[0], silent[0]
+        left = np.asarray(replicate) - 1
+        answered, silent = (np.repeat(total[None], len(left), axis=0) for total in self.totals)
+        some = np.flatnonzero(left >= 0)
+        if len(some):
+            place = np.full(self.parts, -1)
+            place[left[some]] = some
+            # rows are ordered by part: of a batch of neighbouring replicates they lie together
+            rows = slice(*np.searchsorted(self.part, [left[some].min(), left[some].max() + 1]))
+            at, frame, category, n = (
+                place[self.part[rows]],
+                self.frame[rows],
+                self.category[rows],
+                self.n[rows],
+            )
+            fold, given, gone = self.fold[self.part[rows]], category >= 0, at >= 0
+            yes, no = given & gone, ~given & gone
+            np.subtract.at(answered, (at[yes], frame[yes], fold[yes], category[yes]), n[yes])
+            np.subtract.at(silent, (at[no], frame[no], fold[no]), n[no])
         return answered, silent
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 __all__ = [
     "cut_points",
+    "in_order",
     "isotonic",
     "monotone_p_value",
     "normal_scores",
@@ -92,27 +93,46 @@ def _scored(z: np.ndarray, counts: np.ndarray, start: np.ndarray) -> np.ndarray:
     # categories first: the long axis last is several times faster
     cuts = np.moveaxis(cut_points(counts.sum(axis=1)), -1, 0)[:, :, None]
     counts = np.ascontiguousarray(np.moveaxis(counts, -1, 0))
+    mass = counts.sum(axis=0)
     angle, arrived = start.copy(), np.zeros(len(start), dtype=bool)
+    before, step_before = np.full((2, len(start)), np.nan)
+    todo = np.arange(len(start))
     for _ in range(_STEPS):
-        todo = np.flatnonzero(~arrived)
+        sine, cosine = np.sin(angle[todo])[:, None], np.cos(angle[todo])[:, None]
+        every = len(todo) == len(start)
+        x, c, answers, n = (z, cuts, counts, mass) if every else (
+            z[todo], cuts[:, todo], counts[:, todo], mass[todo]
+        )  # fmt: skip
+        edge = (c - sine * x) / cosine
+        density = np.exp(edge * edge * -0.5) * ((c * sine - x) / (cosine**2 * np.sqrt(2 * np.pi)))
+        share, slope = _between(ndtr(edge), 1.0), _between(density, 0.0)
+        relative = slope / np.maximum(share, 1e-300, out=share)
+        information = np.einsum("rm,krm,krm->r", n, slope, relative)
+        score = np.einsum("krm,krm->r", answers, relative)
+        step = score / np.where(information > 0, information, np.inf)
+        now = angle[todo]
+        # near the end the step is nearly straight in the angle: the line through the last two finds its root at once
+        with np.errstate(divide="ignore", invalid="ignore"):
+            straight = step * (now - before[todo]) / (step_before[todo] - step)
+        closer = np.abs(step) < 0.2 * np.minimum(np.abs(step_before[todo]), 0.1)
+        faster = closer & (np.abs(straight) < 2 * np.abs(step)) & (straight * step > 0)
+        before[todo], step_before[todo] = now, step
+        angle[todo] = np.clip(now + np.where(faster, straight, np.clip(step, -0.2, 0.2)), -_LIMIT, _LIMIT)
+        arrived[todo] = np.abs(step) < 1e-9
+        todo = todo[~arrived[todo]]
         if not len(todo):
             break
-        sine, cosine = np.sin(angle[todo])[:, None], np.cos(angle[todo])[:, None]
-        x, c, answers = z[todo], cuts[:, todo], counts[:, todo]
-        edge = (c - sine * x) / cosine
-        density = np.exp(-edge * edge / 2) * ((c * sine - x) / (cosine**2 * np.sqrt(2 * np.pi)))
-        below = ndtr(edge)
-        nothing = np.zeros_like(x)[None]
-        share = np.maximum(np.diff(below, axis=0, prepend=nothing, append=nothing + 1), 1e-300)
-        slope = np.diff(density, axis=0, prepend=nothing, append=nothing)
-        relative = slope / share
-        information = (answers.sum(axis=0) * (slope * relative).sum(axis=0)).sum(axis=1)
-        score = (answers * relative).sum(axis=(0, 2))
-        step = np.clip(score / np.where(information > 0, information, np.inf), -0.2, 0.2)
-        angle[todo] = np.clip(angle[todo] + step, -_LIMIT, _LIMIT)
-        arrived[todo] = np.abs(step) < 1e-9
     inside = arrived & (np.abs(angle) < _LIMIT - 1e-5)
     return np.where(inside, angle, np.nan)
+
+
+def _between(edges: np.ndarray, last: float) -> np.ndarray:
+    """Differences of 0, the edges (K, …) and ``last``, shape (K + 1, …)."""
+    result = np.empty((len(edges) + 1, *edges.shape[1:]))
+    result[0] = edges[0]
+    np.subtract(edges[1:], edges[:-1], out=result[1:-1])
+    np.subtract(last, edges[-1], out=result[-1])
+    return result
 
 
 def _searched(z: np.ndarray, counts: np.ndarray) -> float:
@@ -156,23 +176,30 @@ def normal_scores(x: np.ndarray, weights: np.ndarray) -> np.ndarray:
     x = np.asarray(x, dtype=float)
     rows = x.reshape(-1, x.shape[-1])
     mass = np.asarray(weights, dtype=float).reshape(rows.shape)
-    order = np.argsort(rows, axis=1, kind="stable")
-    ordered = np.take_along_axis(rows, order, axis=1)
+    order = in_order(rows, kind=None)
+    ordered = rows.ravel()[order]
     # sums of products leave rounding behind: nearly equal is equal
     spread = np.ptp(rows, axis=1, keepdims=True)
-    step = np.diff(ordered, axis=1) > 1e-9 * np.where(spread > 0, spread, 1.0)
-    tie = np.concatenate([np.zeros((len(rows), 1), dtype=int), np.cumsum(step, axis=1)], axis=1)
-    place = tie + np.arange(len(rows))[:, None] * rows.shape[1]
-    size = np.bincount(
-        place.ravel(), weights=np.take_along_axis(mass, order, axis=1).ravel(), minlength=rows.size
-    ).reshape(rows.shape)
+    step = ordered[:, 1:] - ordered[:, :-1] > 1e-9 * np.where(spread > 0, spread, 1.0)
+    place = np.empty(rows.shape, dtype=np.intp)
+    place[:, 0] = np.arange(len(rows)) * rows.shape[1]
+    np.cumsum(step, axis=1, out=place[:, 1:])
+    place[:, 1:] += place[:, :1]
+    size = np.bincount(place.ravel(), weights=mass.ravel()[order].ravel(), minlength=rows.size).reshape(
+        rows.shape
+    )
     total = mass.sum(axis=1, keepdims=True)
     middle = (np.cumsum(size, axis=1) - size / 2) / total
     edge = 0.5 / total
     score = ndtri(np.clip(middle, edge, 1 - edge))
-    result = np.empty(rows.shape)
-    np.put_along_axis(result, order, np.take_along_axis(score, tie, axis=1), axis=1)
+    result = np.empty(rows.size)
+    result[order] = score.ravel()[place]
     return result.reshape(x.shape)
+
+
+def in_order(rows: np.ndarray, kind: str | None = "stable") -> np.ndarray:
+    """Places in the flattened array of each row's values in order, shape as rows; ``kind`` as of ``np.argsort``."""
+    return np.argsort(rows, axis=1, kind=kind) + np.arange(len(rows))[:, None] * rows.shape[1]
 
 
 def straight_variance_ratio(x: np.ndarray, answered: np.ndarray, silent: np.ndarray) -> float | np.ndarray:
@@ -210,13 +237,13 @@ def _straight_ratios(x: np.ndarray, answered: np.ndarray, silent: np.ndarray) ->
     x = x / np.maximum(np.sqrt((total * x**2).sum(axis=1, keepdims=True) / everyone), 1e-300)
     beta = np.stack([np.log(answered.sum(axis=1) / silent.sum(axis=1)), np.zeros(len(x))], axis=1)
     arrived = np.zeros(len(x), dtype=bool)
+    squares = x * x
     for _ in range(50):
         p = expit(beta[:, :1] + beta[:, 1:] * x)
-        weight, rest = total * p * (1 - p), answered - total * p
-        cross = (weight * x).sum(axis=1)
-        information = np.stack([weight.sum(axis=1), cross, cross, (weight * x**2).sum(axis=1)], axis=1)
-        score = np.stack([rest.sum(axis=1), (rest * x).sum(axis=1)], axis=1)
-        step = (np.linalg.pinv(information.reshape(-1, 2, 2)) @ score[:, :, None])[:, :, 0]
+        expected = total * p
+        weight, rest = expected * (1 - p), answered - expected
+        one, cross, square = weight.sum(axis=1), np.vecdot(weight, x), np.vecdot(weight, squares)
+        step = _solved(one, cross, square, rest.sum(axis=1), np.vecdot(rest, x))
         longest = np.abs(step).max(axis=1)
         # a long step from a bad start is cut short; the log-likelihood is concave
         cut = np.minimum(1.0, 2.0 / np.maximum(longest, 1e-300))
@@ -227,6 +254,22 @@ def _straight_ratios(x: np.ndarray, answered: np.ndarray, silent: np.ndarray) ->
     p = expit(beta[:, :1] + beta[:, 1:] * x)
     above, below = (_variance(x, total * side) for side in (p, 1 - p))
     return np.where(below > 0, above / np.where(below > 0, below, 1.0), 1.0)
+
+
+def _solved(
+    one: np.ndarray, cross: np.ndarray, square: np.ndarray, first: np.ndarray, second: np.ndarray
+) -> np.ndarray:
+    """Solutions (R, 2) of [[one, cross], [cross, square]]·b = (first, second), the shortest where many would do."""
+    determinant = one * square - cross**2
+    sound = determinant > 1e-9 * one * square
+    safe = np.where(sound, determinant, 1.0)
+    step = np.stack([square * first - cross * second, one * second - cross * first], axis=1) / safe[:, None]
+    if not sound.all():
+        rest = ~sound
+        tables = np.stack([one, cross, cross, square], axis=1)[rest].reshape(-1, 2, 2)
+        sides = np.stack([first, second], axis=1)[rest]
+        step[rest] = (np.linalg.pinv(tables) @ sides[:, :, None])[:, :, 0]
+    return step
 
 
 def _variance(x: np.ndarray, mass: np.ndarray) -> np.ndarray:
@@ -250,7 +293,12 @@ def cut_points(counts: np.ndarray) -> np.ndarray:
 def _grouped(x: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Rows (R, m) with at most DISTINCT values that somebody has; beyond, groups of neighbouring x at their mean."""
     mass = counts.sum(axis=2)
-    many = (mass > 0).sum(axis=1) > DISTINCT
+    held = mass > 0
+    used = held.any(axis=0)
+    if not used.all():  # values that nobody has in any replicate take time and tell nothing
+        used[:1] |= not used.any()
+        x, counts, mass, held = x[:, used], counts[:, used], mass[:, used], held[:, used]
+    many = held.sum(axis=1) > DISTINCT
     if x.shape[1] <= DISTINCT or not many.any():
         return x, counts
     if not many.all():
@@ -261,9 +309,10 @@ def _grouped(x: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]
         for one, (values, tally) in zip((many, ~many), parts, strict=True):
             new_x[one, : values.shape[1]], new_counts[one, : values.shape[1]] = values, tally
         return new_x, new_counts
-    order = np.argsort(x, axis=1, kind="stable")
-    x, mass = np.take_along_axis(x, order, axis=1), np.take_along_axis(mass, order, axis=1)
-    counts = np.take_along_axis(counts, order[:, :, None], axis=1)
+    if not (x[:, 1:] >= x[:, :-1]).all():
+        order = in_order(x)
+        x, mass = x.ravel()[order], mass.ravel()[order]
+        counts = counts.reshape(-1, counts.shape[2])[order]
     middle = (np.cumsum(mass, axis=1) - mass / 2) / mass.sum(axis=1, keepdims=True)
     group = np.clip((middle * DISTINCT).astype(int), 0, DISTINCT - 1)
     place = (group + np.arange(len(x))[:, None] * DISTINCT).ravel()
@@ -272,8 +321,8 @@ def _grouped(x: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]
         size = len(x) * DISTINCT
         return np.bincount(place, weights=values.ravel(), minlength=size).reshape(len(x), DISTINCT)
 
-    weight = summed(mass)
     tally = np.stack([summed(counts[:, :, k]) for k in range(counts.shape[2])], axis=2)
+    weight = tally.sum(axis=2)
     return summed(x * mass) / np.where(weight > 0, weight, 1.0), tally
 
 

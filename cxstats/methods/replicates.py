@@ -211,15 +211,27 @@ def _parts_of(cells: pd.DataFrame, part: str) -> tuple[np.ndarray, int, np.ndarr
 def _merged(frame: pd.DataFrame, by: list[str]) -> tuple[pd.DataFrame, np.ndarray]:
     """Cells merged as ``cxstats.cells.regroup`` does, and which of them each row of ``frame`` went to."""
     group = np.zeros(len(frame), dtype=np.int64)
-    if by:
-        group = frame.groupby(by, dropna=False, observed=True, sort=True).ngroup().to_numpy()
-    _, first = np.unique(group, return_index=True)
+    for name in by:
+        code, labels = pd.factorize(frame[name], sort=True)
+        # a missing label is the last category; dense after every column, or products would not fit a whole number
+        wide = group * (len(labels) + 1) + np.where(code < 0, len(labels), code)
+        group = _dense(wide, (int(group.max(initial=0)) + 1) * (len(labels) + 1))
+    first = np.empty(int(group.max(initial=-1)) + 1, dtype=np.int64)
+    first[group[::-1]] = np.arange(len(group))[::-1]
     merged = frame[by].iloc[first].reset_index(drop=True)
     for name in ("n", "w", "w2"):
         if name in frame.columns:
             merged[name] = np.bincount(group, weights=frame[name].astype(float), minlength=len(first))
     merged["n"] = merged["n"].round().astype("int64")
     return merged, group
+
+
+def _dense(code: np.ndarray, size: int) -> np.ndarray:
+    """Codes below ``size`` as 0, 1, … without gaps, in the same order."""
+    if size > 4 * len(code) + 1_000:
+        return np.unique(code, return_inverse=True)[1]
+    place = np.cumsum(np.bincount(code, minlength=size) > 0) - 1
+    return place[code]
 
 
 def part_jackknife(cells: pd.DataFrame, *, part: str = "part") -> Replicates:

@@ -19,6 +19,7 @@ __all__ = [
     "SmubPosterior",
     "checked_phi",
     "mubp",
+    "silent_mean",
     "silent_shares",
     "smab",
     "smub",
@@ -176,6 +177,32 @@ def silent_shares(
     sd = np.sqrt(np.maximum(1 + g**2 * (np.asarray(variance_ratio) - 1), 1e-6))
     edge = ndtr((cuts - (g * shift)[..., None]) / sd[..., None])
     return np.diff(edge, axis=-1, prepend=0.0, append=1.0)
+
+
+def silent_mean(
+    cuts: Sequence[np.ndarray],
+    values: np.ndarray,
+    correlation: float | np.ndarray,
+    shift: float | np.ndarray,
+    variance_ratio: float | np.ndarray,
+    phi: np.ndarray,
+) -> np.ndarray:
+    """Mean of the D ``values`` over :func:`silent_shares`, without the shares; ``cuts`` is D − 1 arrays, all broadcast.
+
+    >>> cuts, values = np.array([-1.0, 0.5]), np.array([-100.0, 0.0, 100.0])
+    >>> shares = silent_shares(cuts, 0.6, -0.3, 1.1, np.array(0.5))
+    >>> bool(abs(silent_mean(cuts, values, 0.6, -0.3, 1.1, np.array(0.5)) - shares @ values) < 1e-9)
+    True
+    """
+    from scipy.special import ndtr
+
+    g = stretch(phi, correlation)
+    sd = np.sqrt(np.maximum(1 + g**2 * (np.asarray(variance_ratio) - 1), 1e-6))
+    centre = g * shift
+    below: np.ndarray | float = 0.0
+    for cut, gap in zip(cuts, values[1:] - values[:-1], strict=True):
+        below = below + gap * ndtr((cut - centre) / sd)
+    return values[-1] - below
 
 
 def checked_phi(phi: float | Sequence[float] | np.ndarray) -> np.ndarray:

@@ -38,20 +38,11 @@ def unseen(
         missing["weighting"] = "All answers are alike: no weighting can move the score."
         return {}
     try:
-        model = nonignorable.net_score_bias(
-            frame.parts,
-            metric,
-            frame.by,
-            score=metric.key,
-            phi=PHI,
-            level=chosen.level,
-            seed=chosen.seed,
-            responded=ANSWERED,
-        )
+        model = _model(frame, metric, chosen)
     except ValueError as error:
         missing["beyond"] = str(error)
         return {}
-    region = _region(model, weighted)
+    region = region_of(model, weighted)
     seen = Unseen(
         correlation=model.proxy_correlation,
         variance_ratio=model.variance_ratio,
@@ -75,11 +66,39 @@ def unseen(
     return {
         "region": region,
         "unseen": seen,
-        "tipping": _tipping(frame, metric, chosen, model),
+        "tipping": tipping_of(frame, metric, chosen, model),
     }
 
 
-def _region(model: nonignorable.NetScoreBias, weighted: Choice) -> Region:
+def firm_model(frame: Frame, metric: Metric, chosen: Settings) -> nonignorable.NetScoreBias | None:
+    """The range over φ where a firm verdict may come of it; None where it cannot, found out the short way.
+
+    Raises
+    ------
+    ValueError : as ``net_score_bias``.
+    """
+    if not metric.variance(counts_of(frame, metric)) > 0:
+        return None
+    return _model(frame, metric, chosen, stop_unless_firm=chosen.margin)
+
+
+def _model(
+    frame: Frame, metric: Metric, chosen: Settings, *, stop_unless_firm: float | None = None
+) -> nonignorable.NetScoreBias | None:
+    return nonignorable.net_score_bias(
+        frame.parts,
+        metric,
+        frame.by,
+        score=metric.key,
+        phi=PHI,
+        level=chosen.level,
+        seed=chosen.seed,
+        responded=ANSWERED,
+        stop_unless_firm=stop_unless_firm,
+    )
+
+
+def region_of(model: nonignorable.NetScoreBias, weighted: Choice) -> Region:
     """Union of the weighted estimate's interval and those of every φ: neither may be what saves a verdict."""
     bias, low, high = (model.table[name].to_numpy() for name in ("bias", "low", "high"))
     ends = [weighted.bias, *bias]
@@ -153,25 +172,23 @@ def _conditions(model: nonignorable.NetScoreBias, titles: dict[str, str]) -> tup
     return tuple(made)
 
 
-def _tipping(frame: Frame, metric: Metric, chosen: Settings, model: nonignorable.NetScoreBias) -> Tipping:
+def tipping_of(frame: Frame, metric: Metric, chosen: Settings, model: nonignorable.NetScoreBias) -> Tipping:
     """Tipping curves from where weighting leaves the silent, and how far the facts let both ends differ."""
-    shares = _start_shares(model, 0)
-    found = bounding.tipping(
-        counts_of(frame, metric), metric, mass_of(frame), margin=chosen.margin, shares=shares
-    )
+    shares, counts = _start_shares(model), counts_of(frame, metric)
+    found = bounding.tipping(counts, metric, mass_of(frame), margin=chosen.margin, shares=shares)
     odds = np.geomspace(0.5, 4, 37)
-    published_ = metric.value(counts_of(frame, metric))
-    value = [published_ - found.bias(odds_low=float(k))[0] for k in odds]
+    published_ = metric.value(counts)
+    value = published_ - found.bias(odds_low=odds)[0]
     middle = len(metric.distinct_values) > 2
     ends = np.geomspace(0.5, 4, 37) if middle else np.empty(0)
-    ends_value = [published_ - found.bias(float(k), float(k))[0] for k in ends]
+    ends_value = published_ - found.bias(ends, ends)[0] if middle else ends
     supported = _supported(model) if middle else None
     return Tipping(
         odds=odds,
-        value=np.asarray(value),
+        value=value,
         at_margin=_known(found.low_end[0]),
         ends_odds=ends,
-        ends_value=np.asarray(ends_value),
+        ends_value=ends_value,
         ends_at_margin=(_known(found.both_ends[0]), _known(found.both_ends[1])),
         supported=supported,
         agrees=_agrees(found, supported, chosen.margin),
@@ -182,9 +199,10 @@ def _known(value: float) -> float | None:
     return None if math.isnan(value) else float(value)
 
 
-def _start_shares(model: nonignorable.NetScoreBias, row: int) -> np.ndarray:
+def _start_shares(model: nonignorable.NetScoreBias) -> np.ndarray:
+    """Shares among the silent at φ = 0, where weighting leaves them."""
     names = [c for c in model.table.columns if c.startswith("share_")]
-    shares = model.table.loc[row, names].to_numpy(dtype=float)
+    shares = np.array([model.table[name].to_numpy()[0] for name in names])
     return shares / shares.sum()
 
 
@@ -197,7 +215,7 @@ def _supported(model: nonignorable.NetScoreBias) -> tuple[float, float]:
     """
     from scipy.special import ndtr, ndtri
 
-    shares = _start_shares(model, 0)
+    shares = _start_shares(model)
     cuts = ndtri(np.clip(np.cumsum(shares)[:-1], 1e-9, 1 - 1e-9))
     rho = max(model.proxy_correlation, 0.02)
     made = []

@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from cxstats.metrics import Metric
     from cxstats.survey import Survey
 
-__all__ = ["SMALLEST_GROUP", "WEIGHTINGS", "measure", "settings", "verdict"]
+__all__ = ["SMALLEST_GROUP", "WEIGHTINGS", "decide", "measure", "settings", "verdict", "verdict_of"]
 
 SMALLEST_GROUP = 10
 WEIGHTINGS = ("raking", "linear", "logit", "propensity", "doubly_robust")
@@ -205,10 +205,7 @@ def _of_units(survey: Survey, metric: Metric, chosen: Settings) -> Numbers:
 def decide(
     frame: Frame, metric: Metric, chosen: Settings, *, repeated: bool = False, design_effect: float = 1.0
 ) -> tuple[Verdict, dict[str, Any], evidence.Weighting | None, dict[str, str]]:
-    """The verdict on a frame, with the parts of :class:`Numbers` it rests on, its weights, and what is missing.
-
-    What a benchmark of error rates calls: everything that the verdict depends on, and nothing else.
-    """
+    """The verdict on a frame, with the parts of :class:`Numbers` it rests on, its weights, and what is missing."""
     missing: dict[str, str] = {}
     found = beyond.bounds(frame, metric, chosen, design_effect=design_effect)
     made = None
@@ -230,6 +227,28 @@ def decide(
         Verdict.MATERIAL,
     )
     return decided, found, made, missing
+
+
+def verdict_of(frame: Frame, metric: Metric, chosen: Settings) -> Verdict:
+    """The verdict that :func:`decide` reaches, by the shortest way: nothing is computed that cannot change it any more.
+
+    For benchmarks of error rates, which ask thousands of companies for their verdicts alone.
+    """
+    worst = beyond.bounds(frame, metric, chosen)["worst_bias"]
+    by_worst = judge(*worst, chosen.margin)
+    if by_worst in (Verdict.NEGLIGIBLE, Verdict.MATERIAL):
+        return by_worst
+    try:
+        model = beyond.firm_model(frame, metric, chosen) if frame.by else None
+        if model is None:
+            return Verdict.NOT_ANSWERABLE
+        region = beyond.region_of(model, evidence.Weighting(frame, metric, chosen).main)
+    except ValueError:  # no such weights, or nothing to learn
+        return Verdict.NOT_ANSWERABLE
+    found = judge(region.low, region.high, chosen.margin, assumption=region.assumption)
+    if found is Verdict.NEGLIGIBLE and not beyond.tipping_of(frame, metric, chosen, model).agrees:
+        return Verdict.NOT_ANSWERABLE
+    return found
 
 
 def _judged(

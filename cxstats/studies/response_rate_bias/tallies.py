@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 
 def counts_of(frame: Frame, metric: Metric) -> np.ndarray:
     """Answers per category of the scale (weighted in a weighted survey), shape (size,)."""
-    cells = frame.cells[frame.cells[ANSWERED]]
-    tally = cells["w"] if "w" in cells.columns else cells["n"]
-    place = cells[metric.key].to_numpy(dtype=int) - metric.scale.low
-    return np.bincount(place, weights=tally.to_numpy(dtype=float), minlength=metric.scale.size)
+    cells = frame.cells
+    answered = cells[ANSWERED].to_numpy(dtype=bool)
+    tally = cells["w" if "w" in cells.columns else "n"].to_numpy(dtype=float)[answered]
+    place = cells[metric.key].array[answered].to_numpy(dtype=int) - metric.scale.low
+    return np.bincount(place, weights=tally, minlength=metric.scale.size)
 
 
 def mass_of(frame: Frame) -> float:

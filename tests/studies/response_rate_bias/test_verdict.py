@@ -9,8 +9,9 @@ from cxstats.findings import Verdict
 from cxstats.methods.nonignorable import net_score_bias
 from cxstats.metrics import NPS
 from cxstats.studies.response_rate_bias.beyond import _conditions
-from cxstats.studies.response_rate_bias.numbers import FollowUp, Region, Tipping, Trust, Unseen
-from cxstats.studies.response_rate_bias.study import followed_up, verdict
+from cxstats.studies.response_rate_bias.frame import ANSWERED, Frame
+from cxstats.studies.response_rate_bias.numbers import FollowUp, Region, Settings, Tipping, Trust, Unseen
+from cxstats.studies.response_rate_bias.study import decide, followed_up, verdict, verdict_of
 from tests.methods.test_fact_directions import FACTS, invitations
 
 
@@ -81,3 +82,24 @@ def test_a_fact_that_hides_what_satisfaction_does_is_named() -> None:
     seen = Unseen(0.6, 1.0, (), np.empty(0), np.empty(0), np.empty(0), np.empty(0), conditions)
     firm = region(-3, -1, 2, 4)
     assert verdict(firm, seen, tipping(True), margin=5, worst=WORST) is Verdict.NOT_ANSWERABLE
+
+
+@pytest.mark.parametrize(
+    ("n", "slope", "against", "rate", "expected"),
+    [
+        (60_000, 0.0, 0.0, -0.5, Verdict.NEGLIGIBLE),
+        (60_000, 1.5, 0.0, 0.0, Verdict.MATERIAL),
+        (60_000, 0.25, 0.0, -0.5, Verdict.INCONCLUSIVE),  # sampling error alone crosses the margin
+        (60_000, 0.2, 0.0, -0.5, Verdict.NOT_ANSWERABLE),  # the range over φ alone does
+        (60_000, 0.6, 0.5, -0.5, Verdict.NOT_ANSWERABLE),  # facts against one another
+        (3_000, 1.5, 0.0, -1.5, Verdict.NOT_ANSWERABLE),  # too few to see whether response rises throughout
+        (3_000, 0.0, 0.0, 5.0, Verdict.NEGLIGIBLE),  # nearly everyone answered: the worst case decides
+    ],
+)
+def test_the_short_way_reaches_the_same_verdict(n, slope, against, rate, expected) -> None:
+    parts = invitations(n, 4, slope=slope, against=against, rate=rate).rename(columns={"responded": ANSWERED})
+    cells = parts.groupby([*FACTS, "nps", ANSWERED], dropna=False, as_index=False)["n"].sum()
+    frame = Frame(cells, parts, cells, {name: name for name in FACTS}, (), (), "", True)
+    chosen = Settings("nps", 5.0, 0.95, None, "raking", None, None, 10, 1)
+    assert decide(frame, NPS, chosen)[0] is expected
+    assert verdict_of(frame, NPS, chosen) is expected

@@ -43,7 +43,7 @@ simulation: $(READY)  ## run the long simulations from known truth (coverage, er
 	@$(ONE_THREAD) $(KEEP) $(BIN)/python -m pytest -n auto --maxprocesses 4 -m simulation
 
 lab: $(READY)  ## open JupyterLab on the notebooks
-	@$(BIN)/jupyter lab --notebook-dir=. notebooks/sample_size.ipynb
+	@$(BIN)/jupyter lab --notebook-dir=. notebooks/start_here.ipynb
 
 check: $(READY)  ## check a survey file: make check SURVEY=path/to/survey.yml
 	@$(BIN)/cxstats check "$(SURVEY)"

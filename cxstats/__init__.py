@@ -100,6 +100,7 @@ _ROOMS = {
     "methods.equating": ["BehaviourEquating", "equate_on_behaviour"],
     "studies.predictive_validity": ["PredictiveValidityStudy", "predictive_validity"],
     "studies.sample_size": ["SampleSizeStudy", "sample_size"],
+    "start": ["FirstLook", "Headlines", "first_look", "headlines"],
     "studies.what_is_missing": ["WhatIsMissing", "what_is_missing"],
     "studies.response_rate_bias": ["ResponseRateBiasStudy", "response_rate_bias"],
 }

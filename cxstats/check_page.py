@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from cxstats import __version__
-from cxstats.display.parts import Header, LedgerTable, Note, Table
-from cxstats.words import count, share, signed
+from cxstats.display.parts import Header, LedgerTable, Table
+from cxstats.start import distribution, readiness_tables, source_tables
+from cxstats.words import count
 
 if TYPE_CHECKING:
     from cxstats.studies.requirements import Readiness
@@ -35,11 +36,11 @@ def check_page(report: CheckReport, source: str, studies: Sequence[Readiness]) -
         table = Table(f"{number} to put right", ("Where", "What is wrong", "Expected", "To fix it"), rows)
         cells.append(("What is wrong", [table]))
     if studies:
-        cells.append(("What each study will be able to answer", _studies(studies)))
+        cells.append(("What each study will be able to answer", list(readiness_tables(studies))))
     if survey is not None:
-        cells.append(("What was read", _read(survey)))
+        cells.append(("What was read", list(source_tables(survey))))
         if not report.problems and survey.units is None:
-            cells += [(survey.metric(name).label, [_distribution(survey, name)]) for name in survey.metrics]
+            cells += [(survey.metric(name).label, [distribution(survey, name)]) for name in survey.metrics]
     first = [_header(survey, report, source)]
     last = [LedgerTable(report.ledger)] if report.ledger is not None else []
     return to_html(
@@ -67,63 +68,6 @@ def _header(survey: Survey | None, report: CheckReport, source: str) -> Header:
         simulated=survey is not None and survey.simulated,
         n_text=f"This survey {verdict}",
     )
-
-
-def _studies(studies: Sequence[Readiness]) -> list[Any]:
-    rows = tuple(
-        (s.study, s.question, s.says if s.answers else f"This data cannot say, because {s.lacks[0].why}")
-        for s in studies
-    )
-    lacks = tuple(
-        (s.study, f"{lack.what or 'its question'}, because {lack.why}", lack.cure)
-        for s in studies
-        for lack in s.lacks
-    )
-    parts: list[Any] = [
-        Table("What each study will say about this survey", ("Study", "Question", "Answer"), rows)
-    ]
-    if lacks:
-        parts.append(
-            Table("What is missing, and what would help", ("Study", "It cannot say", "What to add"), lacks)
-        )
-    return parts
-
-
-def _read(survey: Survey) -> list[Any]:
-    rows = tuple(
-        (
-            role,
-            reader.where,
-            "not counted" if reader.n_rows is None else count(reader.n_rows),
-            len(reader.columns),
-        )
-        for role, reader in survey.readers.items()
-    )
-    notes = [note for reader in survey.readers.values() for note in reader.notes]
-    notes += survey.notes
-    parts: list[Any] = [Table("Files and tables", ("Part", "Where", "Rows", "Columns"), rows)]
-    if notes:
-        told = tuple((note,) for note in notes)
-        parts.append(Table("What was chosen or noticed where the description was silent", ("Note",), told))
-    return parts
-
-
-def _distribution(survey: Survey, name: str) -> Any:
-    metric, counts = survey.metric(name), survey.counts(name)
-    total = int(counts.sum())
-    if not total:
-        return Note("Nobody answered.")
-    value = metric.value(counts)
-    shown = signed(value, 1) if metric.unit == "points" else f"{value:.2f} {metric.unit}"
-    rows = tuple(
-        (str(category), count(int(n)), share(int(n) / total, 1))
-        for category, n in zip(metric.scale.categories, counts, strict=True)
-    )
-    rate = survey.response_rate(name)
-    notes = f"{count(total)} answers, {metric.short} {shown}" + (
-        f", response rate {share(rate, 1)}" if rate is not None else ""
-    )
-    return Table(f"Answers to {metric.short}", ("Answer", "Number", "Share"), rows, notes=f"{notes}.")
 
 
 def _notebook(first: list[Any], cells: list[tuple[str, list[Any]]], last: list[Any]) -> Any:

@@ -12,7 +12,10 @@ from cxstats.reporting.execute import Limits, execute
 from cxstats.reporting.forked import ForkServer, available
 from cxstats.reporting.kernel import environment
 
-NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
+FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
+NOTEBOOKS = sorted(
+    set(FOLDER.glob("*.ipynb")) - {FOLDER / "start_here.ipynb"}
+)  # no study: tests/test_start.py
 
 
 @pytest.fixture(scope="module")

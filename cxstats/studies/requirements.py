@@ -205,12 +205,12 @@ def _no_outcomes(d: Description) -> Lack:
         cure = "add what was measured of each unit, under units: outcomes:"
         lines = ("units:  # is there already: add below it", "  outcomes:", "    complaints: n_complaints")
         return Lack("", "nothing else is recorded of the units", cure, lines)
+    # days are counted from the invitation or the answer: without the day of one, a plain yes or no
+    dated = ", on: cancelled_on, window_days: 180" if d.invited is not None or d.responded is not None else ""
     lines = _with_customer(
         d,
         *_below("outcomes_from", False, "file: crm.csv  # what customers did after they were asked", _key(d)),
-        *_below(
-            "outcomes", False, "left: {column: status, event: cancelled, on: cancelled_on, window_days: 180}"
-        ),
+        *_below("outcomes", False, f"left: {{column: status, event: cancelled{dated}}}"),
     )
     cure = "add who left or bought again with outcomes: (from another file, with outcomes_from:)"
     return Lack("", "nothing is recorded of what customers did later", cure, lines)

@@ -58,6 +58,10 @@ class SurveyError(ValueError):
         head = "1 problem:" if number == 1 else f"{number} problems:"
         return "\n".join([head, *("- " + str(p).replace("\n", "\n  ") for p in self.problems)])
 
+    def _render_traceback_(self) -> list[str]:
+        """In a notebook the problems alone: a traceback would hide them from whoever can put them right."""
+        return str(self).splitlines()
+
 
 def refuse(what: str, *, where: str = "", expected: str = "", fix: str = "") -> NoReturn:
     """Raise a :class:`SurveyError` with this one problem, without the engine's own traceback."""

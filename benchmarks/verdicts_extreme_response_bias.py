@@ -14,6 +14,11 @@ every group, alternately up and down.
 
 A company is wrong if *any* of its verdicts is: "negligible" when the true effect is above the margin, or
 "material" when it is at most the margin. Cells are never averaged.
+
+The grid: every way of differing × every effect × 100, 1,000 and 5,000 answers each, for NPS in five countries. Two and
+thirty countries at the effects on either side of the margin, where verdicts go wrong (and at 0 where there is no
+other), inside the assumptions; CSAT and CES the same in five countries. 50,000 answers each, where a firm verdict
+is owed, for groups that differ in nothing or in satisfaction only.
 """
 
 from __future__ import annotations
@@ -39,8 +44,9 @@ from cxstats.studies.extreme_response_bias.gaps import critical_value
 from cxstats.studies.extreme_response_bias.study import verdicts_of_counts
 
 EFFECTS = (0.0, 0.5, 0.9, 1.1, 2.0)
-GROUPS = (2, 5, 12, 30)
-ANSWERS_EACH = (100, 500, 2_000, 5_000, 50_000)
+GROUPS = (5, 2, 30)
+ANSWERS_EACH = (100, 1_000, 5_000)
+MANY_ANSWERS = 50_000  # each: what makes the error a fifth of the margin
 SCENARIOS = (
     "neither", "style", "substance", "both", "true spread", "leniency", "hidden style", "people differ",
 )  # fmt: skip
@@ -169,34 +175,33 @@ def _exists(scenario: str, effect: float) -> bool:
 
 
 def grid() -> list[dict[str, Any]]:
-    """The tasks, the most telling first."""
+    """The tasks as the module states them, the most telling first."""
+    near = (0.9, 1.1)
     every = [
-        (metric, *rest)
-        for rest in product(SCENARIOS, GROUPS, ANSWERS_EACH, EFFECTS)
-        if _exists(rest[0], rest[3])
-        for metric in METRICS
+        (metric, scenario, groups, n, effect)
+        for metric, groups, scenario, n, effect in product(METRICS, GROUPS, SCENARIOS, ANSWERS_EACH, EFFECTS)
+        if _exists(scenario, effect)
+        and (metric == "nps" or groups == GROUPS[0])
+        and (
+            (metric == "nps" and groups == GROUPS[0])
+            or (scenario in INSIDE and (effect in near or not _exists(scenario, near[0])))
+        )
+    ]
+    every += [
+        ("nps", scenario, groups, MANY_ANSWERS, effect)
+        for scenario, groups, effect in product(("neither", "substance"), (2, 5), EFFECTS)
+        if _exists(scenario, effect)
     ]
 
     def telling(task: tuple[str, str, int, int, float]) -> tuple[int, ...]:
-        _, scenario, groups, n, effect = task
-        first = [
-            ("both", 5, 5_000, 0.9), ("both", 5, 5_000, 1.1), ("substance", 2, 50_000, 2.0),
-            ("neither", 2, 50_000, 0.0), ("both", 30, 500, 0.9), ("both", 5, 100, 0.9),
-            ("people differ", 5, 5_000, 0.9), ("people differ", 5, 5_000, 0.0), ("style", 5, 2_000, 0.0),
-            ("true spread", 5, 5_000, 0.9),
-            ("both", 2, 50_000, 0.9), ("people differ", 5, 5_000, 1.1), ("substance", 5, 500, 0.9),
-            ("substance", 5, 2_000, 1.1), ("leniency", 5, 5_000, 0.0), ("hidden style", 5, 5_000, 0.9),
-            ("both", 30, 5_000, 1.1), ("style", 30, 100, 0.0), ("true spread", 12, 2_000, 1.1),
-            ("both", 5, 5_000, 2.0), ("neither", 5, 100, 0.0),
-        ]  # fmt: skip
-        if task[1:] in first:
-            return (first.index(task[1:]), 0, 0, 0, 0)
+        metric, scenario, groups, n, effect = task
+        many = n == MANY_ANSWERS
         return (
-            len(first),
-            abs(effect - 1) > 0.2,
-            scenario not in INSIDE,
-            groups,
-            ANSWERS_EACH.index(n),
+            list(METRICS).index(metric),
+            (scenario not in INSIDE) + (abs(effect - 1) > 0.2 and _exists(scenario, near[0]) and not many),
+            GROUPS.index(groups),
+            -n,
+            SCENARIOS.index(scenario),
         )
 
     return [dict(zip(GRID.settings, task, strict=True)) for task in sorted(every, key=telling)]

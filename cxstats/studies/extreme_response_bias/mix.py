@@ -412,8 +412,31 @@ def tables(answers: Answers, metric: Metric, step: str) -> Tables:
         return scaled, coefficients
 
     own, start = table(counts, None)
-    again = np.stack([table(row.astype(float), start)[0] for row in answers.replicates.counts])
-    return Tables(own, again)
+    drawn = answers.replicates.counts.astype(float)
+    if raking is None:
+        return Tables(own, _plain_tables(drawn, base, held, answers.place, at, shape))
+    return Tables(own, np.stack([table(row, start)[0] for row in drawn]))
+
+
+def _plain_tables(
+    counts: np.ndarray,
+    base: np.ndarray,
+    held: np.ndarray,
+    place: np.ndarray,
+    at: np.ndarray,
+    shape: tuple[int, int],
+) -> np.ndarray:
+    """Answers of every replicate (R, cells) per group and category, scaled to as many as there are: (R, G, K)."""
+    n = counts[:, held]
+    replicate = np.arange(len(n))[:, None]
+
+    def summed(mass: np.ndarray, where: np.ndarray, size: int) -> np.ndarray:
+        to = (where + size * replicate).ravel()
+        return np.bincount(to, weights=mass.ravel(), minlength=size * len(n)).reshape(len(n), size)
+
+    flat = summed(n * base[held], at, shape[0] * shape[1]).reshape(-1, *shape)
+    size, total = summed(n, place[held], shape[0]), flat.sum(axis=2)
+    return flat * np.divide(size, total, out=np.zeros_like(total), where=total > 0)[:, :, None]
 
 
 def factors_of(answers: Answers, group: str, step: str) -> pd.DataFrame | None:

@@ -80,22 +80,16 @@ def values(
 
     At share 0 it is the metric as counted, whatever the model leaves unexplained.
     """
-    counted, start = raw_values(counts, metric), model.values(metric)
-    rows = []
-    for share in shares:
-        row = []
-        for point in neutral:
-            if share == 0:
-                row.append(counted)
-                continue
-            c = model.neutral(metric, point)[..., None]
-            # written with a reference of its own, so that a share a little above 1 is possible too
-            location, log_scale = latent_metric.standardise(
-                model.location, model.log_scale, neutral=c, reference_log_scale=(1 - share) * model.log_scale
-            )
-            row.append(counted + model.value(metric, location, log_scale) - start)
-        rows.append(np.stack(row, axis=-2))
-    return np.stack(rows, axis=-3)
+    # axes: share, neutral point, those of the model; written with a reference of its own, so that a share a little
+    # above 1 is possible too
+    share = np.asarray(shares, dtype=float).reshape(-1, *[1] * (model.location.ndim + 1))
+    c = np.stack([model.neutral(metric, point) for point in neutral])[..., None]
+    location, log_scale = latent_metric.standardise(
+        model.location, model.log_scale, neutral=c, reference_log_scale=(1 - share) * model.log_scale
+    )
+    moved = model.value(metric, location, log_scale) - model.values(metric)
+    found = raw_values(counts, metric) + np.where(share == 0, 0.0, moved)
+    return np.moveaxis(found, (0, 1), (-3, -2))
 
 
 def naive_gap(model: Model, counts: np.ndarray, metric: Metric, group: int) -> float:

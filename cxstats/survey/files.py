@@ -16,12 +16,13 @@ _FORMATS = {
     ".parquet": "parquet", ".pq": "parquet",
     ".xlsx": "excel", ".xlsm": "excel",
     ".duckdb": "duckdb", ".ddb": "duckdb", ".db": "duckdb",
+    ".sav": "spss", ".zsav": "spss",
 }  # fmt: skip
 _OTHER = {
     ".xls": "an old Excel file; save it as .xlsx",
     ".xlsb": "a binary Excel file; save it as .xlsx",
     ".ods": "an OpenDocument file; save it as .xlsx or CSV",
-    ".sav": "an SPSS file; export it as CSV",
+    ".por": "a portable SPSS file; save it as .sav or CSV",
     ".dta": "a Stata file; export it as CSV",
     ".zip": "an archive; unpack it first",
     ".json": "JSON; export it as CSV or Parquet",
@@ -32,6 +33,7 @@ _NAMES = {
     "parquet": "a Parquet file",
     "excel": "an Excel workbook",
     "duckdb": "a DuckDB file",
+    "spss": "an SPSS file",
 }
 
 
@@ -123,7 +125,7 @@ def data_format(source: Source, path: Path, where: str) -> str:
     suffixes = [s.lower() for s in path.suffixes]
     last = suffixes[-2] if len(suffixes) > 1 and suffixes[-1] == ".gz" else (suffixes or [""])[-1]
     seen = _seen(head)
-    if source.format is None and last in _OTHER and seen not in ("excel", "parquet", "duckdb"):
+    if source.format is None and last in _OTHER and seen not in ("excel", "parquet", "duckdb", "spss"):
         refuse(f"{quoted(path.name)} is {_OTHER[last]}", where=where)
     declared = source.format or _FORMATS.get(last) or seen
     if seen == "html":
@@ -161,6 +163,8 @@ def _seen(head: bytes) -> str | None:
         return "excel"
     if head[8:12] == b"DUCK":
         return "duckdb"
+    if head[:4] in (b"$FL2", b"$FL3"):
+        return "spss"
     if head[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
         return "ole"
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()

@@ -600,11 +600,12 @@ class _Draft:
         self.mark(role, look, f"outcomes.{key}")
         self.lines.append(f"  {key}:")
         self.say("column", _quoted(look.name), f"two values, and “{_word(look, _EVENT)}” in its name", 2)
-        yes = [value for value in look.tally if value.strip().casefold() in _YES]
+        told = [look.labels.get(value, value) for value in look.tally]
+        yes = [value for value in told if value.strip().casefold() in _YES]
         if len(yes) == 1:
             self.say("event", json.dumps(yes[0], ensure_ascii=False), "the value that sounds like yes", 2)
         else:
-            known = tuple(look.tally)
+            known = tuple(told)
             text = f"which value says that it happened: {' or '.join(known)}?"
             self.question("event", Question(f"outcomes.{key}.event", text, known), 2)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from .engine import Engine, identifier, literal
@@ -44,6 +44,7 @@ class Look:
     values : its values that are not blank, as texts, in order.
     n : rows looked at.
     secret : whether it says who somebody is.
+    labels : value -> label by which it will be read ("1 - Germany": "Germany"), in an SPSS file.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Look:
     values: tuple[str, ...]
     n: int
     secret: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def said(self) -> str:
@@ -143,7 +145,7 @@ class LookedAt:
     preset : the tool it is from.
     reason : why it is thought to be that tool's.
     columns : its columns that have a name.
-    kind : "csv", "excel", "parquet".
+    kind : "csv", "excel", "parquet", "spss".
     zones : time zones that the file states.
     """
 
@@ -169,10 +171,16 @@ def look_at(path: Path, sheet: str | None = None) -> LookedAt:
     seen = peek(path, source, path.name, SEEN)
     if seen.kind == "duckdb":
         refuse(
-            "init reads CSV, Excel and Parquet files",
+            "init reads CSV, Excel, Parquet and SPSS files",
             where=path.name,
             fix="write a survey.yml with table: by hand",
         )
+    if seen.kind == "spss":
+        from .spss import look_at_spss
+
+        names, texts, rows, labels = look_at_spss(path, source, SEEN)
+        columns = _columns(names, texts, rows, GENERIC, labels)
+        return LookedAt(path, GENERIC, "an SPSS file", columns, "spss")
     if seen.kind == "parquet":
         names, rows = _parquet(path)
         return LookedAt(path, GENERIC, "a Parquet file", _columns(names, {}, rows, GENERIC), "parquet")
@@ -203,7 +211,11 @@ def _parquet(path: Path) -> tuple[list[str], list[tuple[str, ...]]]:
 
 
 def _columns(
-    names: Sequence[str], texts: dict[str, str] | object, rows: Sequence[Sequence[str]], preset: Preset
+    names: Sequence[str],
+    texts: dict[str, str] | object,
+    rows: Sequence[Sequence[str]],
+    preset: Preset,
+    labels: Mapping[str, str] | None = None,
 ) -> tuple[Look, ...]:
     told = texts if isinstance(texts, dict) else {}
     return tuple(
@@ -213,6 +225,7 @@ def _columns(
             tuple(row[i] for row in rows if i < len(row) and row[i].strip()),
             len(rows),
             name.casefold() in preset.identifiers,
+            labels or {},
         )
         for i, name in enumerate(names)
         if name.strip()

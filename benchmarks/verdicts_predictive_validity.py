@@ -34,7 +34,7 @@ from verdict_grid import TARGET, Grid, parser, wrong_limit
 
 from cxstats.findings import Verdict, judge
 from cxstats.methods.incremental import EVENTS_PER_COLUMN, FEWEST_EVENTS, race
-from cxstats.methods.part_fits import fit_penalties
+from cxstats.methods.part_fits import Rows, fit_penalties
 from cxstats.methods.predictors import predictor_block
 from cxstats.methods.splits import best_penalty
 from cxstats.simulation import Model
@@ -110,9 +110,9 @@ class Population:
         few = fewer < EVENTS_PER_COLUMN * (self.designs(False)[1].shape[1] - 1)
         areas = []
         for design in self.designs(bool(few)):
-            own = design[chosen], event, np.ones(n), part
-            fits = fit_penalties(*own, PARTS, few_events=bool(few))
-            areas.append(area(design @ best_penalty(fits, *own).beta, chance))
+            rows = Rows.by_part(design[chosen], event, np.ones(n), part, PARTS)
+            rule = best_penalty(fit_penalties(rows, few_events=bool(few)), rows)
+            areas.append(area(design @ rule.beta, chance))
         return areas[1] - areas[0]
 
     def gain(self, n: int, slope: float, *, trainings: int = TRAININGS, seed: int) -> tuple[float, float]:

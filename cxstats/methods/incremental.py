@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from cxstats.methods.clusters import require_columns
-from cxstats.methods.part_fits import PartFit, fit_penalties
+from cxstats.methods.part_fits import PartFit, Rows, ends_of, fit_penalties
 from cxstats.methods.predictors import Block, predictor_block
 from cxstats.methods.splits import (
     Judged,
@@ -30,7 +30,7 @@ from cxstats.methods.splits import (
     best_penalty,
     concordance,
     judge_splits,
-    linear_predictor,
+    pairs_of_rules,
     part_splits,
 )
 from cxstats.parameters import Count, Level, Seed, checked
@@ -273,25 +273,21 @@ def nested_test(
     from scipy.special import log_expit
 
     prepared = _prepared(rows, [score], outcome, known, part, None, False)
-    full, small = prepared.design([KNOWN, score]), prepared.design([KNOWN])
-    df = full.shape[1] - small.shape[1]
-    parts = int(prepared.part.max()) + 1
-
+    full, small = prepared.rows([KNOWN, score]), prepared.rows([KNOWN])
+    df = len(full.columns) - len(small.columns)
     # a trace of a penalty keeps a category without any event from running away; likelihoods have settled long before
-    def fitted(design: np.ndarray) -> PartFit:
-        own = design, prepared.event, prepared.weight, prepared.part
-        return fit_penalties(*own, parts)[0]
-
-    fit = fitted(full)
+    (fit,) = fit_penalties(full)
     if not repeats:
         sign = np.where(prepared.event > 0.5, 1.0, -1.0)
+        (less,) = fit_penalties(small)
         ratio = 2 * float(
-            log_expit(sign * (full @ fit.beta)).sum() - log_expit(sign * (small @ fitted(small).beta)).sum()
+            log_expit(sign * (fit.beta @ full.columns)).sum()
+            - log_expit(sign * (less.beta @ small.columns)).sum()
         )
         return NestedTest(ratio, df, float(stats.chi2.sf(ratio, df)), "likelihood ratio")
     sums = fit.gradient[np.unique(prepared.part)]
     parts = len(sums)
-    bread = np.linalg.inv(fit.information.sum(axis=0) + fit.penalty * np.eye(full.shape[1]))
+    bread = np.linalg.inv(fit.information.sum(axis=0) + fit.penalty * np.eye(len(full.columns)))
     covariance = bread @ (sums.T @ sums * parts / (parts - 1)) @ bread
     beta = fit.beta[-df:]
     wald = float(beta @ np.linalg.solve(covariance[-df:, -df:], beta))
@@ -305,7 +301,7 @@ def nested_test(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Prepared:
-    """Rows that take part, as arrays; a block of columns for what was known and for each score."""
+    """Rows that take part, as arrays in order of their parts; a block of columns for what was known and each score."""
 
     event: np.ndarray
     weight: np.ndarray
@@ -320,9 +316,14 @@ class _Prepared:
     def n(self) -> int:
         return len(self.event)
 
-    def design(self, names: Sequence[str]) -> np.ndarray:
+    @property
+    def parts(self) -> int:
+        return int(self.part.max()) + 1
+
+    def rows(self, names: Sequence[str]) -> Rows:
         """Columns of these blocks behind a column of ones."""
-        return np.column_stack([np.ones(self.n), *(self.blocks[name].columns for name in names)])
+        columns = np.vstack([np.ones(self.n), *(self.blocks[name].columns.T for name in names)])
+        return Rows(columns, self.event, self.weight, ends_of(self.part, self.parts))
 
     @property
     def fewer(self) -> int:
@@ -343,7 +344,15 @@ def _prepared(rows, scores, outcome, known, part, weight, keep_missing, also=Non
     keep = rows[outcome].notna()
     if not keep_missing:
         keep &= rows[scores].notna().all(axis=1)
-    used = rows.loc[keep]
+    number = rows[part].to_numpy(dtype=float, na_value=np.nan)[keep.to_numpy()]
+    if not np.all(np.isfinite(number)) or np.any(number < 0) or np.any(number != np.rint(number)):
+        raise ValueError(f"column {part!r} must hold whole numbers, 0 or more, for every customer")
+    part_of = number.astype(int) if number.max(initial=0) < PARTS else pd.factorize(number, sort=True)[0]
+    order = np.argsort(part_of, kind="stable")
+    place, part_of = np.flatnonzero(keep)[order], part_of[order]
+    needed = [*scores, *known, outcome, *(name for name in (weight, also) if name)]
+    needed += ["customer"] if "customer" in rows.columns else []
+    used = rows[list(dict.fromkeys(needed))].take(place)
     event = used[outcome].to_numpy(dtype=bool).astype(float)
     _require_events(event, "")
     for name in scores:
@@ -352,14 +361,6 @@ def _prepared(rows, scores, outcome, known, part, weight, keep_missing, also=Non
     if not np.all(np.isfinite(mass)) or np.any(mass < 0) or not mass.sum() > 0:
         raise ValueError(f"weights in {weight!r} must be numbers, 0 or more, and not all 0")
     mass = mass * (len(mass) / mass.sum())
-    number = used[part].to_numpy(dtype=float, na_value=np.nan)
-    if not np.all(np.isfinite(number)) or np.any(number < 0) or np.any(number != np.rint(number)):
-        raise ValueError(f"column {part!r} must hold whole numbers, 0 or more, for every customer")
-    codes = (
-        pd.factorize(number.astype(int), sort=True)[0]
-        if number.max(initial=0) >= PARTS
-        else number.astype(int)
-    )
 
     def blocks(linear: bool) -> dict[str, Block]:
         made = {KNOWN: predictor_block(used, known, KNOWN, linear=linear)}
@@ -376,9 +377,7 @@ def _prepared(rows, scores, outcome, known, part, weight, keep_missing, also=Non
             f"all customers gave the same answer to {join_words(empty)}: it cannot tell them apart"
         )
     customer = used["customer"].to_numpy() if "customer" in used.columns else np.arange(len(used))
-    return _Prepared(
-        event, mass, codes, made, few, customer, np.flatnonzero(keep), None if also is None else used[also]
-    )
+    return _Prepared(event, mass, part_of, made, few, customer, place, None if also is None else used[also])
 
 
 def _require_events(event: np.ndarray, where: str) -> None:
@@ -432,7 +431,7 @@ def _raced(
     scores = [name for name in prepared.blocks if name != KNOWN]
     everyone = [KNOWN, *scores] if prepared.blocks[KNOWN].width else scores
     base = [KNOWN] if prepared.blocks[KNOWN].width else []
-    parts = int(prepared.part.max()) + 1
+    parts = prepared.parts
     drawn = np.random.default_rng(seed).multinomial(parts, np.full(parts, 1 / parts), size=resamples)
     targets = [*([*base, name] for name in scores), everyone]
     ranked = {tuple(base), *((*base, name) for name in scores)}
@@ -443,10 +442,10 @@ def _raced(
     whole: dict[tuple[str, ...], tuple[PartFit, ...]] = {}
     judged: dict[tuple[str, ...], Judged] = {}
     for names in subsets:
-        own = prepared.design(names), prepared.event, prepared.weight, prepared.part
-        whole[names] = fit_penalties(*own, parts, few_events=prepared.few_events)
+        rows = prepared.rows(names)
+        whole[names] = fit_penalties(rows, few_events=prepared.few_events)
         judged[names] = judge_splits(
-            *own, splits, few_events=prepared.few_events, multiplicity=drawn if names in ranked else None,
+            rows, splits, few_events=prepared.few_events, multiplicity=drawn if names in ranked else None,
             whole=whole[names],
         )  # fmt: skip
     chance = Judged(0.5, np.full(parts, 0.5), np.full(resamples, 0.5), np.full(prepared.n, np.nan), ())
@@ -517,18 +516,17 @@ def _apparent_gains(
     whole: dict[tuple[str, ...], tuple[PartFit, ...]],
 ) -> tuple[list[float], list[float]]:
     """Gains in the customers the rules were trained on, and the same less what a bootstrap shows to be optimism."""
-    case, mass, part = prepared.event > 0.5, prepared.weight, prepared.part
+    once = np.ones((1 + len(drawn), prepared.parts), dtype=int)
 
     def fitted(names: list[str]) -> tuple[float, np.ndarray]:
         if not names:
             return 0.5, np.zeros(len(drawn))
-        design = prepared.design(names)
-        fit = best_penalty(whole[tuple(names)], design, prepared.event, mass, part)
-        here = concordance(linear_predictor(design, fit.beta)[:, None], case, mass[:, None])[0]
-        again = linear_predictor(design, fit.resampled(drawn))
-        there = concordance(again, case, mass[:, None] * drawn[:, part].T)
-        back = concordance(again, case, mass[:, None])
-        return here[0] / here[1], there[:, 0] / there[:, 1] - back[:, 0] / back[:, 1]
+        rows = prepared.rows(names)
+        fit = best_penalty(whole[tuple(names)], rows)
+        rules = np.vstack([fit.beta, fit.resampled(drawn)])
+        here = pairs_of_rules(rules, rows, once)
+        there = pairs_of_rules(rules[1:], rows, drawn)
+        return here[0, 0] / here[0, 1], there[:, 0] / there[:, 1] - here[1:, 0] / here[1:, 1]
 
     start, start_optimism = fitted(base)
     apparent, corrected = [], []
@@ -576,4 +574,4 @@ def _predictions(prepared: _Prepared, at, base, scores, everyone) -> pd.DataFram
         "part": prepared.part,
         "row": prepared.row,
     }
-    return table.assign(**own)[judged].reset_index(drop=True)
+    return table.assign(**own)[judged].sort_values("row", ignore_index=True)

@@ -17,9 +17,9 @@ from itertools import pairwise
 
 import numpy as np
 
-__all__ = ["PartFit", "Rows", "fit_penalties", "fit_together", "left_out_deviance", "logistic_fit"]
+__all__ = ["PartFit", "Rows", "ends_of", "fit_penalties", "fit_together", "left_out_deviance", "logistic_fit"]
 
-_SETTLED = 1e-18
+_SETTLED = 1e-16
 """Newton's method ends where another step would raise the log-likelihood by less than half of this per unit of weight:
 far below what swaps any two predictions."""
 
@@ -39,21 +39,28 @@ class Rows:
 
     Attributes
     ----------
-    columns : shape (p, n), the first all ones. event : shape (n,), 0 or 1.
-    order : which of the rows given each is, shape (n,). ends : shape (parts + 1,).
+    columns : shape (p, n), the first all ones. event : shape (n,), 0 or 1. weight : shape (n,), 0 or more.
+    ends : shape (parts + 1,).
     """
 
     columns: np.ndarray
     event: np.ndarray
-    order: np.ndarray
+    weight: np.ndarray
     ends: np.ndarray
 
     @classmethod
-    def by_part(cls, design: np.ndarray, event: np.ndarray, part: np.ndarray, parts: int) -> Rows:
+    def by_part(
+        cls, design: np.ndarray, event: np.ndarray, weight: np.ndarray, part: np.ndarray, parts: int
+    ) -> Rows:
         """Rows of a design, shape (n, p), sorted by part."""
         order = np.argsort(part, kind="stable")
-        ends = np.r_[0, np.cumsum(np.bincount(part, minlength=parts))]
-        return cls(np.ascontiguousarray(design.T[:, order]), event[order].astype(float), order, ends)
+        columns = np.ascontiguousarray(design.T[:, order])
+        return cls(columns, event[order].astype(float), weight[order].astype(float), ends_of(part, parts))
+
+    @property
+    def part(self) -> np.ndarray:
+        """Of each row, shape (n,)."""
+        return np.repeat(np.arange(len(self.ends) - 1), np.diff(self.ends))
 
     def _pieces(self, fits: int, information: bool) -> Iterator[tuple[int, int]]:
         """Parts from … to …, one at least: as many as the cache holds beside what is made of them."""
@@ -141,6 +148,11 @@ class Rows:
         return made
 
 
+def ends_of(part: np.ndarray, parts: int) -> np.ndarray:
+    """Where each part ends once rows are sorted by part, shape (parts + 1,), from 0."""
+    return np.r_[0, np.cumsum(np.bincount(part, minlength=parts))]
+
+
 def _square(products: np.ndarray, p: int) -> np.ndarray:
     """Symmetric matrices (…, p, p) from one of each pair of their entries (…, p(p + 1)/2)."""
     return np.take(products, _places(p), axis=-1)
@@ -219,23 +231,15 @@ def logistic_fit(
     n, p = design.shape
     # no parts: pieces of rows that the cache holds
     ends = np.unique(np.r_[np.arange(0, n, 4096), n])
-    rows = Rows(np.ascontiguousarray(design.T), np.asarray(event, dtype=float), np.arange(n), ends)
+    weight = np.asarray(weight, dtype=float)
+    rows = Rows(np.ascontiguousarray(design.T), np.asarray(event, dtype=float), weight, ends)
     beta = np.zeros(p) if start is None else start
-    return _maximum(rows, np.asarray(weight, dtype=float)[None], _ridge(p, penalty)[None], beta[None])[0]
+    return _maximum(rows, weight[None], _ridge(p, penalty)[None], beta[None])[0]
 
 
-def fit_penalties(
-    design: np.ndarray,
-    event: np.ndarray,
-    weight: np.ndarray,
-    part: np.ndarray,
-    parts: int,
-    *,
-    few_events: bool = False,
-) -> tuple[PartFit, ...]:
+def fit_penalties(rows: Rows, *, few_events: bool = False) -> tuple[PartFit, ...]:
     """One fit for each ridge penalty that is worth trying: several where events are few, else one."""
-    rows = Rows.by_part(design, event, part, parts)
-    return fit_together(rows, weight[rows.order][None], few_events=few_events)[0]
+    return fit_together(rows, rows.weight[None], few_events=few_events)[0]
 
 
 def fit_together(
@@ -275,15 +279,12 @@ def fit_together(
 
 def _first_guess(rows: Rows, weight: np.ndarray, ridge: np.ndarray) -> np.ndarray:
     """Coefficients to start from, shape (K, p): those of an eighth of the parts where there are many rows, else 0."""
-    n, parts = len(rows.event), len(rows.ends) - 1
-    end = int(rows.ends[max(parts // 8, 1)])
-    nothing = np.zeros((len(weight), len(rows.columns)))
+    n, some = len(rows.event), max((len(rows.ends) - 1) // 8, 1)
+    end, nothing = int(rows.ends[some]), np.zeros((len(weight), len(rows.columns)))
     if n < 8 * len(rows.columns) ** 2 or not 0 < end <= n // 4:
         return nothing
-    some = Rows(
-        rows.columns[:, :end], rows.event[:end], rows.order[:end], rows.ends[: max(parts // 8, 1) + 1]
-    )
-    return _climb(some, weight[:, :end], ridge, nothing, None, 8)[0]
+    first = Rows(rows.columns[:, :end], rows.event[:end], rows.weight[:end], rows.ends[: some + 1])
+    return _climb(first, weight[:, :end], ridge, nothing, None, 8)[0]
 
 
 def _maximum(

@@ -62,15 +62,17 @@ def restricted_cubic_spline(value: np.ndarray, knots: Sequence[float]) -> np.nda
     t = np.asarray(knots, dtype=float)
     x = np.asarray(value, dtype=float)
 
-    def cubed(y: np.ndarray) -> np.ndarray:
-        return np.maximum(y, 0.0) ** 3
+    def cubed(knot: float) -> np.ndarray:
+        above = np.maximum(x - knot, 0.0)
+        return above * above * above
 
     last, before = t[-1], t[-2]
+    at_last, at_before = cubed(last), cubed(before)
     curved = [
         (
-            cubed(x - knot)
-            - cubed(x - before) * (last - knot) / (last - before)
-            + cubed(x - last) * (before - knot) / (last - before)
+            cubed(knot)
+            - at_before * ((last - knot) / (last - before))
+            + at_last * ((before - knot) / (last - before))
         )
         / (last - t[0]) ** 2
         for knot in t[:-2]
@@ -98,10 +100,10 @@ def number_block(name: str, column: pd.Series, *, linear: bool = False) -> Block
     if spread > 0 and filled.min() >= 0 and filled.max() - middle > 4 * spread:
         filled = np.log1p(filled / np.median(filled[filled > 0]))
     knots = np.unique(np.quantile(filled, KNOTS))
-    distinct = np.unique(filled)
-    if linear or len(distinct) <= 2 or len(knots) < 3:
-        columns = [filled] if linear or len(distinct) <= 2 or len(knots) < 2 else [filled, filled**2]
-        parts = np.column_stack(columns)
+    two_values = not np.any((filled > filled.min()) & (filled < filled.max()))
+    if linear or two_values or len(knots) < 3:
+        line = linear or two_values or len(knots) < 2
+        parts = np.column_stack([filled] if line else [filled, filled**2])
     else:
         parts = restricted_cubic_spline(filled, knots)
     if not known.all():

@@ -16,7 +16,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cxstats.methods.part_fits import PartFit, Rows, fit_together, left_out_deviance
+from cxstats.methods.part_fits import (
+    PartFit,
+    Rows,
+    ends_of,
+    fit_penalties,
+    fit_together,
+    left_out_deviance,
+)
 
 __all__ = [
     "Judged",
@@ -25,6 +32,7 @@ __all__ = [
     "concordance",
     "judge_splits",
     "linear_predictor",
+    "pairs_of_rules",
     "part_splits",
 ]
 
@@ -66,12 +74,9 @@ class Judged:
     penalty: tuple[float, ...]
 
 
-def best_penalty(
-    fits: Sequence[PartFit], design: np.ndarray, event: np.ndarray, weight: np.ndarray, part: np.ndarray
-) -> PartFit:
+def best_penalty(fits: Sequence[PartFit], rows: Rows) -> PartFit:
     """Of fits to these rows, the one whose penalty predicts parts left out best."""
-    rows = Rows.by_part(design, event, part, len(fits[0].gradient))
-    return _best([fits], rows, weight[rows.order][None])[0]
+    return _best([fits], rows, rows.weight[None])[0]
 
 
 def _best(fits: Sequence[Sequence[PartFit]], rows: Rows, weight: np.ndarray) -> list[PartFit]:
@@ -84,10 +89,7 @@ def _best(fits: Sequence[Sequence[PartFit]], rows: Rows, weight: np.ndarray) -> 
 
 
 def judge_splits(
-    design: np.ndarray,
-    event: np.ndarray,
-    weight: np.ndarray,
-    part: np.ndarray,
+    rows: Rows,
     splits: Sequence[Split],
     *,
     few_events: bool = False,
@@ -98,10 +100,9 @@ def judge_splits(
 
     Parameters
     ----------
-    design : shape (n, p), first column ones. event, weight, part : shape (n,); parts are numbered 0 to K − 1.
-    splits : see :class:`Split`.
+    rows : the design, by part. splits : of these rows, see :class:`Split`.
     few_events : choose a ridge penalty in the training rows of each split, by leaving out a part at a time.
-    multiplicity : how often each part falls in each resample, shape (B, K).
+    multiplicity : how often each part falls in each resample, shape (B, parts).
     whole : the same rule fitted to all rows (:func:`fit_penalties`), if it is there already: the fits of the splits
         start near it.
 
@@ -109,73 +110,84 @@ def judge_splits(
     -------
     Judged. Pairs are compared within a split only: predictions of two rules are not comparable.
     """
-    parts = int(part.max()) + 1
+    of, parts = rows.part, len(rows.ends) - 1
     multiplicity = np.zeros((0, parts), dtype=int) if multiplicity is None else multiplicity
-    rows = Rows.by_part(design, event, part, parts)
-    weight, of = weight[rows.order], part[rows.order]
-    whole = whole or fit_together(rows, weight[None], few_events=few_events)[0]
-    trains = np.array([split.train[rows.order] for split in splits])
+    whole = whole or fit_penalties(rows, few_events=few_events)
+    trains = np.array([split.train for split in splits])
     trained = np.array([np.bincount(of[train], minlength=parts) for train in trains])
     in_parts = np.all((trained == 0) | (trained == np.diff(rows.ends)))
+    weight = rows.weight * trains
     fits = fit_together(
-        rows, weight * trains, few_events=few_events, starts=whole, trained=trained > 0 if in_parts else None
+        rows, weight, few_events=few_events, starts=whole, trained=trained > 0 if in_parts else None
     )
     # how often each part judges: in the rule with all of them, without each, and in each resample
     times = np.vstack([np.ones((1, parts), dtype=int), 1 - np.eye(parts, dtype=int), multiplicity])
-    pairs, prediction, chosen = np.zeros((len(times), 2)), np.full(len(event), np.nan), []
-    for split, fitted in zip(splits, _best(fits, rows, weight * trains), strict=True):
+    pairs, prediction, chosen = np.zeros((len(times), 2)), np.full(len(rows.event), np.nan), []
+    for split, fitted in zip(splits, _best(fits, rows, weight), strict=True):
         chosen.append(fitted.penalty)
-        test = split.test[rows.order]
-        at, case, mass, judges = rows.columns[:, test], rows.event[test] > 0.5, weight[test], of[test]
         rules = np.vstack([fitted.beta, fitted.without(np.arange(parts)), fitted.resampled(multiplicity)])
-        prediction[rows.order[test]] = _units(fitted.beta @ at) / _DIGITS
-        at_once = max(1, _AT_ONCE // len(case))
-        for first in range(0, len(rules), at_once):
-            here = slice(first, first + at_once)
-            pairs[here] += _pairs(_units(rules[here] @ at), case, mass, times[here], judges)
+        test = np.flatnonzero(split.test)
+        judges = Rows(rows.columns[:, test], rows.event[test], rows.weight[test], ends_of(of[test], parts))
+        prediction[test] = linear_predictor(rules[0], judges)
+        pairs += pairs_of_rules(rules, judges, times)
     share = _share(pairs)
     return Judged(float(share[0]), share[1 : parts + 1], share[parts + 1 :], prediction, tuple(chosen))
 
 
-def linear_predictor(design: np.ndarray, beta: np.ndarray) -> np.ndarray:
-    """Log-odds that rules predict, shape (n,) for one rule (p,) and (n, B) for several (B, p); equal rows get equal ones.
+def linear_predictor(beta: np.ndarray, rows: Rows) -> np.ndarray:
+    """Log-odds that a rule (p,) or several (R, p) predict, shape (n,) or (R, n); equal rows get equal ones.
 
     The order in which a product of matrices is summed depends on where a row stands: customers who are alike in
     everything would differ in the last digit, and count as a pair in order instead of a tie.
     """
-    return _units(design @ beta.T) / _DIGITS
+    return _units(beta @ rows.columns) / _DIGITS
 
 
 def _units(log_odds: np.ndarray) -> np.ndarray:
-    """Log-odds in whole numbers of the smallest difference that counts; odds beyond e to the millionth are alike."""
-    return np.rint(np.clip(log_odds, -1e6, 1e6) * _DIGITS)
+    """Log-odds in whole numbers of the smallest difference that counts; beyond a million they are alike."""
+    units = log_odds * _DIGITS
+    np.rint(units, out=units)
+    return np.clip(units, -1e16, 1e16, out=units)
 
 
-def _pairs(
-    units: np.ndarray, case: np.ndarray, mass: np.ndarray, times: np.ndarray, of: np.ndarray
-) -> np.ndarray:
-    """Concordant and all pairs, shape (R, 2), of rules that judge customers so many times.
+def pairs_of_rules(rules: np.ndarray, judges: Rows, times: np.ndarray) -> np.ndarray:
+    """Concordant and all pairs, shape (R, 2), of rules (R, p) that judge each part so many times (R, parts)."""
+    pairs, sizes = np.zeros((len(rules), 2)), np.diff(judges.ends)
+    at_once = max(1, _AT_ONCE // max(len(judges.event), 1))
+    for first in range(0, len(rules), at_once):
+        here = slice(first, first + at_once)
+        units = _units(rules[here] @ judges.columns)
+        pairs[here] = _pairs(units, judges.event > 0.5, judges.weight, np.repeat(times[here], sizes, axis=1))
+    return pairs
+
+
+def _pairs(units: np.ndarray, case: np.ndarray, mass: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Concordant and all pairs, shape (R, 2), of predictions in whole numbers, shape (R, n).
 
     Parameters
     ----------
-    units : whole numbers, shape (R, n). case, mass, of : of each customer, shape (n,), the last the part.
-    times : how often each part counts, shape (R, parts).
+    case, mass : of each customer, shape (n,). times : how often each counts, shape (R, n).
     """
-    if mass.min() < mass.max() or times.max() > 15:
-        return concordance(units.T, case, (mass * times[:, of]).T)
+    if mass.min(initial=np.inf) < mass.max(initial=0) or times.max(initial=0) > 15:
+        return concordance(units.T, case, (mass * times).T)
     # the numbers are sorted, which is several times quicker than sorting their places: with case and times as last bits
     keys = units.astype(np.int64)
     keys <<= 5
-    keys += (times << 1)[:, of]
+    keys += times << 1
     keys += case
     keys.sort(axis=1)
-    cases = keys & 1
-    counted = (keys & 31) >> 1
-    cases *= counted
-    others = counted - cases
-    below = np.cumsum(others, axis=1)
+    # the last byte of each, as numbers that are quick to count with
+    last = keys.astype(np.uint8)
+    cases = last & 1
+    last &= 31
+    last >>= 1
+    cases *= last
+    last -= cases
+    others, below = last, np.cumsum(last, axis=1, dtype=np.int64)
     keys >>= 5
-    pairs = np.einsum("rn,rn->r", cases, below).astype(float)
+    at_case = np.flatnonzero(cases)
+    so_far = np.r_[0, np.cumsum(cases.ravel()[at_case] * below.ravel()[at_case])]
+    pairs = np.diff(so_far[np.searchsorted(at_case, np.arange(len(keys) + 1) * len(case))]).astype(float)
     tied = keys[:, 1:] == keys[:, :-1]
     if tied.any():
         among = np.zeros(keys.shape, dtype=bool)
@@ -186,12 +198,12 @@ def _pairs(
         row, column = np.divmod(places, len(case))
         first = np.flatnonzero((column == 0) | ~tied[row, column - 1])
         # within a tie, pairs were counted in the order that the last bits gave them: half of each instead
-        pairs -= np.bincount(row, weights=own * upto, minlength=len(pairs))
-        cases_tied, others_tied = np.add.reduceat(own, first), np.add.reduceat(other, first)
+        pairs -= np.bincount(row, weights=own * upto.astype(float), minlength=len(pairs))
+        cases_tied, others_tied = (np.add.reduceat(side.astype(float), first) for side in (own, other))
         half = cases_tied * (upto[first] - other[first] + others_tied / 2)
         pairs += np.bincount(row[first], weights=half, minlength=len(pairs))
     comparable = cases.sum(axis=1, dtype=float) * below[:, -1]
-    return np.column_stack([pairs, comparable]) * mass[0] ** 2
+    return np.column_stack([pairs, comparable]) * mass.max(initial=0) ** 2
 
 
 def _share(pairs: np.ndarray) -> np.ndarray:
@@ -238,8 +250,8 @@ def concordance(score: np.ndarray, case: np.ndarray, weight: np.ndarray) -> np.n
     return out
 
 
-_AT_ONCE = 500_000
-"""Numbers sorted at a time: enough to be quick, few enough for the memory of any machine."""
+_AT_ONCE = 60_000
+"""Numbers sorted at a time: what the processor's cache holds."""
 
 
 def _sorted_sums(score: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -9,7 +9,7 @@ from scipy import stats
 from scipy.special import expit
 
 from cxstats.methods.incremental import nested_test, race, temporal_race
-from cxstats.methods.part_fits import fit_penalties, logistic_fit
+from cxstats.methods.part_fits import Rows, fit_penalties, logistic_fit
 from cxstats.methods.predictors import number_block, predictor_block, restricted_cubic_spline
 from cxstats.methods.splits import concordance, judge_splits, part_splits
 
@@ -67,7 +67,7 @@ def test_the_fit_is_statsmodels(rows):
 def test_one_newton_step_is_a_refit_without_the_part(rows):
     design = np.column_stack([np.ones(len(rows)), predictor_block(rows, ["x", "nps", "kind"], "all").columns])
     event, part = rows["left"].to_numpy(float), rows["part"].to_numpy()
-    (fit,) = fit_penalties(design, event, np.ones(len(rows)), part, 64)
+    (fit,) = fit_penalties(Rows.by_part(design, event, np.ones(len(rows)), part, 64))
     steps = fit.without(np.arange(64))
     for j in (0, 17, 63):
         keep = part != j
@@ -86,16 +86,16 @@ def test_the_jackknife_is_the_whole_procedure_without_each_part(rows):
     few = rows[rows["part"] < 8].assign(part=lambda r: r["part"])
     design = np.column_stack([np.ones(len(few)), predictor_block(few, ["x", "nps"], "all").columns])
     event, part, one = few["left"].to_numpy(float), few["part"].to_numpy(), np.ones(len(few))
-    judged = judge_splits(design, event, one, part, part_splits(part, 4))
-    again = []
-    for j in range(8):
-        keep = part != j
-        again.append(
-            judge_splits(design[keep], event[keep], one[keep], part[keep], part_splits(part[keep], 4)).auc
-        )
+
+    def judged(keep):
+        given = Rows.by_part(design[keep], event[keep], one[keep], part[keep], 8)
+        return judge_splits(given, part_splits(given.part, 4))
+
+    again = [judged(part != j).auc for j in range(8)]
     # leaving out an eighth is a long step; the spread, which the error is made of, is that of refits
-    np.testing.assert_allclose(judged.replicates[:8], again, atol=0.0015)
-    assert np.std(judged.replicates[:8]) == pytest.approx(np.std(again), rel=0.05)
+    replicates = judged(part < 8).replicates
+    np.testing.assert_allclose(replicates, again, atol=0.0015)
+    assert np.std(replicates) == pytest.approx(np.std(again), rel=0.05)
 
 
 def test_customers_alike_are_ties_wherever_they_stand():
@@ -107,8 +107,8 @@ def test_customers_alike_are_ties_wherever_they_stand():
     event = (rng.random(1171) < expit(patterns[which] @ rng.normal(size=25) / 5)).astype(float)
     aucs = []
     for order in (np.arange(1171), np.arange(1171)[::-1], rng.permutation(1171)):
-        rows = patterns[which[order]], event[order], np.ones(1171), part[order]
-        aucs.append(judge_splits(*rows, part_splits(rows[3], 2)).auc)
+        rows = Rows.by_part(patterns[which[order]], event[order], np.ones(1171), part[order], 8)
+        aucs.append(judge_splits(rows, part_splits(rows.part, 2)).auc)
     # one pair of a case and a control in disorder is more than this
     assert aucs == pytest.approx([aucs[0]] * 3, abs=1e-8)
 

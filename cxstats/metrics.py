@@ -405,26 +405,20 @@ def event_rate(
     label: str = "Share with the event",
     short: str = "event rate",
     margin: float = 2.5,
-    counts: Literal["event", "rest"] = "event",
 ) -> Metric:
-    """What customers did later as a share in percent: 0 did not happen, 1 happened.
+    """What customers did later as a share in percent: 0 it did not happen, 1 it did.
 
-    Parameters
-    ----------
-    counts : "event": the share of customers to whom it happened (complaints, repeat purchases); "rest": of those to
-        whom it did not. The customer retention rate is the rest of those who left.
+    The retention rate (CRR) is that of "stayed", the complaint rate that of "complained".
 
-    >>> event_rate(counts="rest").value([90, 10])       # 10 of 100 left
-    90.0
+    >>> event_rate().value([90, 10])
+    10.0
     """
-    if counts not in ("event", "rest"):
-        raise ValueError(f'event_rate: counts must be "event" or "rest", but is {counts!r}')
     return Metric(
         key=key,
         label=label,
         short=short,
         scale=Scale(0, 1),
-        values=(0.0, 100.0) if counts == "event" else (100.0, 0.0),
+        values=(0.0, 100.0),
         unit="%",
         margin=margin,
     )

@@ -68,6 +68,7 @@ def skewed_mean(
     values: Sequence[float] | np.ndarray,
     *,
     customers: Sequence[object] | np.ndarray | None = None,
+    weights: Sequence[float] | np.ndarray | None = None,
     level: float = 0.95,
 ) -> SkewedEstimate:
     """Mean of amounts with a long tail, and its interval.
@@ -76,6 +77,7 @@ def skewed_mean(
     ----------
     values : amounts, shape (n,), two or more, none missing.
     customers : whose amounts they are, shape (n,); None: every amount is another customer's.
+    weights : of a weighted survey, shape (n,), above 0; the error is then that of the linearised mean.
     level : confidence level.
 
     Returns
@@ -84,7 +86,7 @@ def skewed_mean(
 
     Raises
     ------
-    ValueError : fewer than two customers, a missing or infinite amount, customers of another length.
+    ValueError : fewer than two customers, a missing or infinite amount, customers or weights of another length.
 
     Notes
     -----
@@ -101,8 +103,8 @@ def skewed_mean(
     (8.3, 2.5, 38.9)
     """
     x = _amounts("values", values)
-    mean = float(x.mean())
-    return _estimate(mean, (x - mean) / len(x), customers, level, _largest(x), len(x))
+    mean, parts = _mean(x, weights)
+    return _estimate(mean, parts, customers, level, _largest(x), len(x))
 
 
 def skewed_difference(
@@ -110,6 +112,7 @@ def skewed_difference(
     second: Sequence[float] | np.ndarray,
     *,
     customers: tuple[Sequence[object], Sequence[object]] | None = None,
+    weights: tuple[Sequence[float], Sequence[float]] | None = None,
     level: float = 0.95,
 ) -> SkewedEstimate:
     """Difference of two mean amounts, second − first, where customers may be in both.
@@ -118,6 +121,7 @@ def skewed_difference(
     ----------
     first, second : amounts, shapes (n₁,) and (n₂,).
     customers : whose they are, of both; None: all are different customers.
+    weights : of both, of a weighted survey.
     level : confidence level.
 
     Raises
@@ -139,10 +143,12 @@ def skewed_difference(
     (1.0, 1.0, 1.0)
     """
     a, b = _amounts("first", first), _amounts("second", second)
-    parts = np.concatenate([-(a - a.mean()) / len(a), (b - b.mean()) / len(b)])
+    weigh = (None, None) if weights is None else weights
+    (mean_a, parts_a), (mean_b, parts_b) = _mean(a, weigh[0]), _mean(b, weigh[1])
+    parts = np.concatenate([-parts_a, parts_b])
     who = None if customers is None else np.concatenate([np.asarray(c, dtype=object) for c in customers])
     fewest = min(len(a), len(b))
-    return _estimate(float(b.mean() - a.mean()), parts, who, level, float("nan"), fewest)
+    return _estimate(mean_b - mean_a, parts, who, level, float("nan"), fewest)
 
 
 def _amounts(name: str, values: Sequence[float] | np.ndarray) -> np.ndarray:
@@ -156,6 +162,18 @@ def _amounts(name: str, values: Sequence[float] | np.ndarray) -> np.ndarray:
             f"{name}: {int((~np.isfinite(array)).sum())} amounts are missing or infinite: leave them out"
         )
     return array
+
+
+def _mean(x: np.ndarray, weights: Sequence[float] | np.ndarray | None) -> tuple[float, np.ndarray]:
+    """The (weighted) mean, and what each amount adds to its error."""
+    if weights is None:
+        mean = float(x.mean())
+        return mean, (x - mean) / len(x)
+    w = np.asarray(weights, dtype=float)
+    if w.shape != x.shape or not np.all(np.isfinite(w)) or np.any(w <= 0):
+        raise ValueError(f"weights must be {len(x)} numbers above 0, one per amount")
+    mean = float(w @ x / w.sum())
+    return mean, w * (x - mean) / w.sum()
 
 
 def _largest(x: np.ndarray) -> float:

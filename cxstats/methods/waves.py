@@ -78,7 +78,7 @@ def wave_sequence(
     ([22.0, 25.1], [38.0, 42.9])
     """
     level = checked("level", level, Level)
-    table = np.array([metric.reduce(row) for row in np.asarray(counts, dtype=float)])
+    table = np.asarray(counts, dtype=float)
     total = table.sum(axis=1)
     worth = total if effective_n is None else np.asarray(effective_n, dtype=float)
     spent = 1 - level

@@ -80,7 +80,8 @@ class Source(_Part):
     preset: Preset | None = None
     table: Text | None = None
     url_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
-    format: Literal["csv", "parquet", "excel", "duckdb"] | None = None
+    copy_rows: bool = False
+    format: Literal["csv", "parquet", "excel", "duckdb", "spss"] | None = None
     delimiter: Text | None = None
     quote: Annotated[str, Field(max_length=1)] = '"'
     encoding: Text | None = None
@@ -105,6 +106,8 @@ class Source(_Part):
             raise ValueError("needs table:, the name of the table in the database")
         if self.file is None and self.table is None:
             raise ValueError("says neither file: nor table:")
+        if self.copy_rows and self.url_env is None:
+            raise ValueError("has copy_rows:, which belongs to url_env:, a table of a database")
         if self.file is not None and self.url_env is not None:
             raise ValueError("says both file: and url_env:; data is in one place")
         if self.file is None and self.url_env is None:
@@ -229,7 +232,7 @@ class Outcome(_Part):
         return self.kind or next((kind for kind, names in _EVENTS.items() if start in names), "event")
 
     def metric(self, key: str) -> Metric:
-        """The outcome as a metric of 0 (did not happen) and 1 (did): the retention rate counts those who stayed."""
+        """The outcome as a metric of 0 and 1: of an event whether it happened, of churn whether the customer stayed."""
         kind, name = self.kind_for(key), self.label or key.replace("_", " ").capitalize()
         within = f" within {self.window_days} days" if self.window_days else ""
         if kind in ("churn", "retention"):
@@ -238,9 +241,8 @@ class Outcome(_Part):
             label, short = f"Complaint rate{within}", "Complaint rate"
         else:
             label, short = f"{name}, share of customers", name
-        margin = 2.5 if self.margin is None else self.margin
         return event_rate(
-            key=key, label=label, short=short, margin=margin, counts="rest" if kind == "churn" else "event"
+            key=key, label=label, short=short, margin=2.5 if self.margin is None else self.margin
         )
 
     @model_validator(mode="after")

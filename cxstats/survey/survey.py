@@ -31,6 +31,7 @@ from .recode import Recoder, as_text, is_number, tallied
 from .roles import Roles, find_roles
 from .rows import Rows, build_rows
 from .small_files import SmallFiles
+from .spss import columns_of_numbers
 from .units import UnitRows, read_units
 from .where import check_where, narrowed, read_where, where_text
 
@@ -165,6 +166,8 @@ class Survey:
                 header, frame = headers.get(role), self._frames.get(role)
                 names = None if header is None else header.names
                 reader = open_reader(role, source, self._folder, self._engine, wanted, frame, names)
+                if hasattr(reader, "numeric"):  # an SPSS file holds numbers and labels for them
+                    reader.numeric = columns_of_numbers(d)
                 if header is not None and source.preset is not None:
                     reader = PresetReader(reader, PRESETS[source.preset], header, d)
                 self._readers[role] = reader
@@ -324,7 +327,7 @@ class Survey:
     def outcome_metric(self, name: str) -> Metric:
         """The outcome ``name`` as a metric: the share of customers, in percent, to whom it happened.
 
-        Of customers who left, the share who did not: the retention rate (CRR).
+        Where it says who left, the share who did not: the retention rate (CRR); see :meth:`outcome_cells`.
 
         Raises
         ------
@@ -339,6 +342,18 @@ class Survey:
                 f"this survey has no outcome {quoted(name)}. {did_you_mean(name, list(d.outcomes))}"
             )
         return d.outcomes[name].metric(name)
+
+    def outcome_cells(self, name: str, by: Sequence[str] = ()) -> pd.DataFrame:
+        """Cells of an outcome as answers to its metric: 1 for what the metric counts, 0 for the rest (Int64).
+
+        The retention rate counts those who stayed, so of customers who left that is 0. ``by`` and the rest are as in
+        :meth:`cells`, in the same order of rows.
+        """
+        self.outcome_metric(name)
+        cells = self.cells([name, *by])
+        happened = cells[name].astype("Int64")
+        left = self.description.outcomes[name].kind_for(name) == "churn"
+        return cells.assign(**{name: 1 - happened if left else happened})
 
     def was_asked(self, metric: str) -> bool:
         """Whether customers were asked for this score; reviews and sentiment nobody was invited to."""
@@ -729,6 +744,14 @@ class Survey:
         """
         import pandas as pd
 
+        if self._stay:
+            raise SurveyError(
+                Problem(
+                    "this looks at customers one by one, and the rows are to stay in the database",
+                    self._readers["responses"].where,
+                    fix="say copy_rows: true beside table: to have the described columns copied to this machine",
+                )
+            )
         columns = [columns] if isinstance(columns, str) else list(columns)
         own = {"customer", "weight", "value", *self.behaviour} & set(self._rows.table.columns)
         self._checked([c for c in columns if c not in own], known=(*self.columns, *sorted(own)))
@@ -746,6 +769,16 @@ class Survey:
             else:
                 out[name] = raw[name].astype(self._kind(name))
         return out
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether :meth:`rows` can be had: not of units, nor of a database whose rows stay where they are."""
+        return self.description.units is None and not self._stay
+
+    @property
+    def _stay(self) -> bool:
+        """Whether the rows lie in a database, from which only counts are fetched."""
+        return any(s.url_env is not None and not s.copy_rows for s in self.description.sources().values())
 
     def _kind(self, name: str) -> str:
         """The dtype of a column that is not recoded."""
@@ -893,7 +926,7 @@ class Survey:
         """The rows, with "part" and "responded" where asked for: answered at some time, or said something."""
         rows = self._rows
         table = rows.everyone if "invited" in by and rows.everyone is not None else rows.table
-        if "part" in by and not self._has_parts:
+        if "part" in by and not self._has_parts and not rows.in_place:
             fill_parts(self._engine, "used")
             self._has_parts = True
         if "responded" not in by:

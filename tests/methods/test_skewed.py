@@ -57,6 +57,16 @@ def test_the_error_of_repeated_customers_is_the_clustered_regressions(amounts: n
     assert (found.n, found.customers) == (400, 200)
 
 
+def test_the_error_of_a_weighted_mean_is_the_linearised_one(amounts: np.ndarray) -> None:
+    weights = np.random.default_rng(8).uniform(0.2, 3, 400)
+    fit = sm.WLS(amounts, np.ones(400), weights=weights).fit(cov_type="HC0")
+    found = skewed_mean(amounts, weights=weights)
+    assert found.value == pytest.approx(np.average(amounts, weights=weights))
+    assert found.standard_error == pytest.approx(fit.bse[0] * np.sqrt(400 / 399))
+    with pytest.raises(ValueError, match="numbers above 0"):
+        skewed_mean(amounts, weights=weights - 1)
+
+
 def test_a_difference_of_shared_customers_is_that_of_their_own_differences(amounts: np.ndarray) -> None:
     later = amounts * 1.02 + np.random.default_rng(2).normal(0, 3, 400)
     ids = np.arange(400)

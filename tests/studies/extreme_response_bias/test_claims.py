@@ -156,10 +156,17 @@ def test_firm_verdicts_come_where_answers_are_many() -> None:
     assert row_of("nps", "substance", 2, 30_000, 2.0, 20)["right"] >= 16
 
 
-def test_the_grid_has_every_row_once_and_starts_with_the_telling_ones() -> None:
-    tasks = [tuple(task.values()) for task in benchmark().grid()]
+def test_the_grid_has_every_row_once_and_spans_what_is_promised() -> None:
+    module = benchmark()
+    tasks = [tuple(task.values()) for task in module.grid()]
     assert len(set(tasks)) == len(tasks)
-    assert tasks[0] == ("nps", "both", 5, 5_000, 0.9)
+    nps = [task for task in tasks if task[0] == "nps"]
+    assert tasks[: len(nps)] == nps
+    for groups in (2, 30):
+        held = {task[1] for task in nps if task[2] == groups and task[3] in (100, 5_000)}
+        assert held == set(module.INSIDE)
+    assert {task[4] for task in nps if task[1] == "people differ"} == set(module.EFFECTS)
+    assert {task[0] for task in tasks} == {"nps", "csat", "ces"}
 
 
 def test_study_is_public() -> None:

@@ -250,13 +250,22 @@ def _falls(
     names = rows.select(*keys).distinct().mutate(cell=ibis.row_number().over(order_by=list(keys)))
     label = names.rename({f"{key}_": key for key in keys})
     # a missing label is a label like any other: identical to another missing one
-    placed = rows.join(label, [rows[key].identical_to(label[f"{key}_"]) for key in keys])
+    placed = rows.join(label, [c for key in keys for c in _same(rows[key], label[f"{key}_"])])
     tallies = {"n": placed.count()}
     if weight is not None:
         w = placed.weight
         tallies |= {"w": w.sum(), "w2": (w * w).sum(), "_weighed": w.count()}
     falls = placed.group_by("customer", "cell").agg(**tallies)
     return names, falls.mutate(t=(falls.n if weight is None else falls.w).cast("float64"))
+
+
+def _same(one: Any, other: Any) -> list[Any]:
+    """Conditions under which two columns are the same, missing ones included, by which an engine can join."""
+    if one.get_backend().name == "duckdb":
+        return [one.identical_to(other)]
+    # others (PostgreSQL) compare every row with every label where equality includes missing values
+    texts = [column.cast("string").fill_null("") for column in (one, other)]
+    return [texts[0] == texts[1], one.isnull() == other.isnull()]  # noqa: PD003 (ibis's name)
 
 
 def _pairs(falls: ibis.Table, number: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

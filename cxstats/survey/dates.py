@@ -16,13 +16,13 @@ from .engine import Engine, listed, literal
 from .errors import Problem, SurveyError, quoted, refuse
 from .model import Source
 
-__all__ = ["DateColumn", "read_dates"]
+__all__ = ["FLAGS", "YES", "DateColumn", "read_dates"]
 
 _DAY = r"\d{4}-\d{2}-\d{2}"
 _CLOCK = r"[T ]\d{2}:\d{2}(:\d{2}([.,]\d{1,9})?)?"
 _OFFSET = r" ?([Zz]|[+-]\d{2}(:?\d{2})?)"
-_FLAGS = ("0", "1", "true", "false", "yes", "no", "y", "n")
-_YES = ("1", "true", "yes", "y")
+FLAGS = ("0", "1", "true", "false", "yes", "no", "y", "n")
+YES = ("1", "true", "yes", "y")
 _DAYS = "%d/%m/%Y,%m/%d/%Y,%d.%m.%Y,%d-%m-%Y,%m-%d-%Y,%Y/%m/%d,%d %b %Y,%Y%m%d,%d/%m/%y,%m/%d/%y"
 _FORMATS = [
     day + clock
@@ -89,7 +89,7 @@ def read_dates(
         return DateColumn(
             "flag",
             False,
-            f"CASE WHEN lower({text}) IN {listed(_YES)} THEN TIMESTAMP '1970-01-01' END",
+            f"CASE WHEN lower({text}) IN {listed(YES)} THEN TIMESTAMP '1970-01-01' END",
             "NULL::DATE",
         )
     if source.date_format is not None:
@@ -103,7 +103,7 @@ def _nothing() -> DateColumn:
 
 def _is_flag(engine: Engine, table: str, text: str) -> bool:
     filled, flags = engine.run(
-        f"SELECT count({text}), count(*) FILTER (lower({text}) IN {listed(_FLAGS)}) FROM {table}"
+        f"SELECT count({text}), count(*) FILTER (lower({text}) IN {listed(FLAGS)}) FROM {table}"
     )[0]
     return filled > 0 and filled == flags
 

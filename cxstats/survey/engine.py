@@ -111,7 +111,15 @@ def _private_folder() -> Path:
 
 
 class Engine:
-    """One in-memory DuckDB with a private folder for what does not fit in memory."""
+    """One in-memory DuckDB with a private folder for what does not fit in memory.
+
+    Attributes
+    ----------
+    databases : open connections to databases, by the environment variable that holds their address.
+    """
+
+    def __init__(self) -> None:
+        self.databases: dict[str, Any] = {}
 
     @cached_property
     def backend(self) -> Any:

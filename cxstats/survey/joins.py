@@ -17,8 +17,10 @@ __all__ = [
     "count_rows",
     "join_frame",
     "join_outcomes",
+    "key_problem",
     "listed_once",
     "parts",
+    "parts_of",
     "read_label",
     "widen",
 ]
@@ -52,9 +54,12 @@ _REASONS: dict[str, tuple[str, Kind]] = {
 
 def parts(engine: Engine, d: Description, table: str) -> list[tuple[str, int, Kind]]:
     """The reasons for which rows of a staged table are not used: label, number, kind."""
-    found = dict(
-        engine.run(f"SELECT _status, count(*) FROM {table} WHERE _status IS NOT NULL GROUP BY _status")
-    )
+    found = engine.run(f"SELECT _status, count(*) FROM {table} WHERE _status IS NOT NULL GROUP BY _status")
+    return parts_of(d, dict(found))
+
+
+def parts_of(d: Description, found: Mapping[str, int]) -> list[tuple[str, int, Kind]]:
+    """The reasons in ``found`` (status -> number of rows) for which rows are not used: label, number, kind."""
     asides: list[tuple[str, int, Kind]] = [
         (f"Set aside: {rule.reason}", found.get(f"aside {i}", 0), "set aside")
         for i, rule in enumerate(d.set_aside)
@@ -228,24 +233,8 @@ def join_frame(
         f"FROM {answers.table}"
     )[0]
     alike = _alike_but_for_case(engine, d, answers, frame)
-    if alike and (alike >= _STRANGERS or matched == 0):
-        problems.append(
-            Problem(
-                f"{alike:,} of {tried:,} answers belong to somebody on the frame ({frame.reader.where}) but for capital "
-                "letters or spaces in the id",
-                answers.reader.where,
-                fix=f"say customer: {{column: {quoted(d.customer.column) if d.customer else ''}, ignore_case: true}}",
-            )
-        )
-    elif matched == 0 and tried >= _STRANGERS:
-        problems.append(
-            Problem(
-                f"not one of the {tried:,} answers belongs to anyone on the frame ({frame.reader.where})",
-                answers.reader.where,
-                expected='the same ids in both files, compared as texts: "001" is not "1"',
-                fix="correct key: or customer:, or export the ids of both files in one form",
-            )
-        )
+    problem = key_problem(d, answers.reader.where, frame.reader.where, tried, matched, alike)
+    problems += [problem] if problem is not None else []
     # one invitation has one answer: the first
     order = "_responded_time NULLS LAST, _row" if answers.has("_responded_time") else "_row"
     keys = "_customer, _answer_wave" if by_wave else "_customer"
@@ -261,6 +250,31 @@ def join_frame(
         parts(engine, d, answers.table),
         "Answers matched to the frame",
     )
+
+
+def key_problem(
+    d: Description, answers: str, frame: str, tried: int, matched: int, alike: int
+) -> Problem | None:
+    """A problem if the ids of ``answers`` are in another form than those of ``frame`` (both said by name).
+
+    Of ``tried`` answers ``matched`` belong to somebody on the frame, and ``alike`` would if capital letters did
+    not count.
+    """
+    if alike and (alike >= _STRANGERS or matched == 0):
+        return Problem(
+            f"{alike:,} of {tried:,} answers belong to somebody on the frame ({frame}) but for capital "
+            "letters or spaces in the id",
+            answers,
+            fix=f"say customer: {{column: {quoted(d.customer.column) if d.customer else ''}, ignore_case: true}}",
+        )
+    if matched == 0 and tried >= _STRANGERS:
+        return Problem(
+            f"not one of the {tried:,} answers belongs to anyone on the frame ({frame})",
+            answers,
+            expected='the same ids in both files, compared as texts: "001" is not "1"',
+            fix="correct key: or customer:, or export the ids of both files in one form",
+        )
+    return None
 
 
 def _alike_but_for_case(engine: Engine, d: Description, answers: Stage, frame: Stage) -> int:

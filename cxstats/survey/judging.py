@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,10 +23,13 @@ if TYPE_CHECKING:
     import ibis
 
 __all__ = [
+    "Seen",
     "check_clocks",
     "check_facts",
     "check_weights",
+    "data_until",
     "judge_rows",
+    "late_fact_problem",
     "look",
     "rows_in_use",
     "weights_problem",
@@ -143,16 +146,20 @@ def check_facts(
                 f"SELECT _row, {fact}::VARCHAR, {asked}::VARCHAR FROM judged WHERE {known} AND {fact} > {asked} "
                 "ORDER BY _row LIMIT 1"
             )[0]
-            facts = "1 fact is" if late == 1 else f"{late:,} facts are"
-            problems.append(
-                Problem(
-                    f"{facts} dated after the invitation (first: row {row:,}, {day}, invited {sent})",
-                    place,
-                    expected="facts as they stood when customers were invited; later ones may follow from the answer",
-                    fix=f"export what was known on the day of the invitation, or leave {'.'.join(path)} out",
-                )
-            )
+            first = f" (first: row {row:,}, {day}, invited {sent})"
+            problems.append(late_fact_problem(late, first, place, ".".join(path)))
     return lines
+
+
+def late_fact_problem(late: int, first: str, place: str, path: str) -> Problem:
+    """The problem of facts dated after the invitation; ``first`` names one of them, where rows have numbers."""
+    facts = "1 fact is" if late == 1 else f"{late:,} facts are"
+    return Problem(
+        f"{facts} dated after the invitation{first}",
+        place,
+        expected="facts as they stood when customers were invited; later ones may follow from the answer",
+        fix=f"export what was known on the day of the invitation, or leave {path} out",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,12 +199,22 @@ def look(
     n_early, answer, *others = engine.run(
         f"SELECT count(*) FILTER (_early), {', '.join(days)} FROM judged WHERE _status IS NULL"
     )[0]
-    last = max((day for day in (answer, *others) if day is not None), default=None)
-    if events and d.data_as_of is None and last is not None:
+    return Seen(n_early, answer, data_until(d, answer, others, bool(events), notes))
+
+
+def data_until(
+    d: Description, answer: dt.date | None, events: Sequence[dt.date | None], dated: bool, notes: list[str]
+) -> dt.date | None:
+    """The day the data stands at: as described, else the last day of an ``answer`` or of ``events``.
+
+    ``dated`` says whether the survey has dated events at all; the choice is said in ``notes``.
+    """
+    last = max((day for day in (answer, *events) if day is not None), default=None)
+    if dated and d.data_as_of is None and last is not None:
         notes.append(f"data_as_of: not stated; taken as {last}, the last day of an answer or event")
     if d.data_as_of is not None and answer is not None and answer > d.data_as_of:
         notes.append(f"data_as_of: {d.data_as_of} is before the last answer, of {answer}")
-    return Seen(n_early, answer, d.data_as_of or last)
+    return d.data_as_of or last
 
 
 def rows_in_use(

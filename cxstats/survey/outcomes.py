@@ -19,9 +19,21 @@ from .marks import values_text
 from .model import Description, Outcome
 from .stage import Stage, missing_codes
 
-__all__ = ["DatedOutcome", "cause_notes", "dated_outcomes", "happened_sql", "never_problem", "outcome_label"]
+__all__ = [
+    "STATES",
+    "DatedOutcome",
+    "cause_notes",
+    "dated_outcomes",
+    "happened_sql",
+    "never_problem",
+    "outcome_label",
+]
 
-_UNKNOWN, _NO, _YES, _LATE, _FUTURE, _BEFORE, _UNDATED, _OPEN_NO, _OPEN_YES = range(9)
+
+class STATES:
+    """What the data say of a dated outcome, per row."""
+
+    UNKNOWN, NO, YES, LATE, FUTURE, BEFORE, UNDATED, OPEN_NO, OPEN_YES = range(9)
 
 
 def outcome_label(key: str, outcome: Outcome) -> str:
@@ -65,13 +77,13 @@ class DatedOutcome:
         """
         window, until = self.outcome.window_days, f"DATE {literal(self.until)}"
         end = f"{asked} + {window}" if window else asked
-        late = f"WHEN {self.on} > {end} THEN {_LATE}" if window else ""
+        late = f"WHEN {self.on} > {end} THEN {STATES.LATE}" if window else ""
         return (
-            f"CASE WHEN ({self.happened}) IS NULL OR {asked} IS NULL THEN {_UNKNOWN} "
-            f"WHEN NOT ({self.happened}) THEN CASE WHEN {end} > {until} THEN {_OPEN_NO} ELSE {_NO} END "
-            f"WHEN {self.on} IS NULL THEN {_UNDATED} WHEN {self.on} < {asked} THEN {_BEFORE} "
-            f"WHEN {self.on} > {until} THEN CASE WHEN {end} > {until} THEN {_OPEN_NO} ELSE {_FUTURE} END "
-            f"WHEN {end} > {until} THEN {_OPEN_YES} {late} ELSE {_YES} END::UTINYINT"
+            f"CASE WHEN ({self.happened}) IS NULL OR {asked} IS NULL THEN {STATES.UNKNOWN} "
+            f"WHEN NOT ({self.happened}) THEN CASE WHEN {end} > {until} THEN {STATES.OPEN_NO} ELSE {STATES.NO} END "
+            f"WHEN {self.on} IS NULL THEN {STATES.UNDATED} WHEN {self.on} < {asked} THEN {STATES.BEFORE} "
+            f"WHEN {self.on} > {until} THEN CASE WHEN {end} > {until} THEN {STATES.OPEN_NO} ELSE {STATES.FUTURE} END "
+            f"WHEN {end} > {until} THEN {STATES.OPEN_YES} {late} ELSE {STATES.YES} END::UTINYINT"
         )
 
     def stored(self, asked: str) -> dict[str, str]:
@@ -87,9 +99,9 @@ class DatedOutcome:
     def derived(self, observed: str) -> dict[str, str]:
         """What follows, as SQL over the rows in use: whether it happened, and how long it was looked for."""
         state = identifier(self.state_name)
-        no, lost = (_NO, _LATE, _FUTURE), (_UNKNOWN, _BEFORE, _UNDATED)
+        no, lost = (STATES.NO, STATES.LATE, STATES.FUTURE), (STATES.UNKNOWN, STATES.BEFORE, STATES.UNDATED)
         return {
-            self.key: f"CASE WHEN {state} = {_YES} THEN true WHEN {state} IN {no} THEN false END",
+            self.key: f"CASE WHEN {state} = {STATES.YES} THEN true WHEN {state} IN {no} THEN false END",
             f"{self.key}_observed_days": f"CASE WHEN {state} NOT IN {lost} "
             f"THEN coalesce({identifier(f'{self.key}_days')}, {observed}) END",
         }
@@ -102,14 +114,14 @@ class DatedOutcome:
     def notes(self, found: Mapping[int, int], section: str, of: int) -> list[LedgerLine]:
         """Ledger lines of the rows that say nothing, or less than they seem to."""
         name, until = outcome_label(self.key, self.outcome), date_text(self.until)
-        open_ = found.get(_OPEN_NO, 0) + found.get(_OPEN_YES, 0)
+        open_ = found.get(STATES.OPEN_NO, 0) + found.get(STATES.OPEN_YES, 0)
         asked = f"its {self.outcome.window_days} days end" if self.outcome.window_days else "asked"
         parts = [
             (f"{name}: not known yet, {asked} after {until}", open_),
-            (f"{name}: not known, blank or coded so", found.get(_UNKNOWN, 0)),
-            (f"{name}: not known, happened before the survey", found.get(_BEFORE, 0)),
-            (f"{name}: not known, happened on a day not stated", found.get(_UNDATED, 0)),
-            (f"{name}: dated after {until}, counted as not happened", found.get(_FUTURE, 0)),
+            (f"{name}: not known, blank or coded so", found.get(STATES.UNKNOWN, 0)),
+            (f"{name}: not known, happened before the survey", found.get(STATES.BEFORE, 0)),
+            (f"{name}: not known, happened on a day not stated", found.get(STATES.UNDATED, 0)),
+            (f"{name}: dated after {until}, counted as not happened", found.get(STATES.FUTURE, 0)),
         ]
         return [LedgerLine(label, n, "note", section, of) for label, n in parts if n]
 
@@ -117,15 +129,23 @@ class DatedOutcome:
         """A ledger line of events between invitation and answer: their answers may follow from the event."""
         days = identifier(f"{self.key}_days")
         n = engine.one(f"SELECT count(*) FROM used WHERE {days} < _answered_day - _invited_day")
+        return self.before_answer_line(n, section, of)
+
+    def before_answer_line(self, n: int, section: str, of: int) -> list[LedgerLine]:
+        """The line for ``n`` such events; none without any."""
         name = outcome_label(self.key, self.outcome)
         return [LedgerLine(f"{name}: happened before the answer", n, "note", section, of)] if n else []
 
+    def never(self, found: Mapping[int, int]) -> bool:
+        """Whether no row has the event although some say that it did not happen."""
+        without = (STATES.UNKNOWN, STATES.NO, STATES.OPEN_NO)
+        if any(n for state, n in found.items() if state not in without):
+            return False
+        return bool(found.get(STATES.NO, 0) or found.get(STATES.OPEN_NO, 0))
+
     def problem(self, engine: Engine, found: Mapping[int, int], where: str) -> Problem | None:
         """A problem if no row in use has the event although some say that it did not happen."""
-        without = (_UNKNOWN, _NO, _OPEN_NO)
-        if any(n for state, n in found.items() if state not in without) or not (
-            found.get(_NO, 0) or found.get(_OPEN_NO, 0)
-        ):
+        if not self.never(found):
             return None
         if self.outcome.column is None:
             return Problem(f"column {self.outcome.on} holds no date in any row in use", where)

@@ -16,11 +16,23 @@ import hashlib
 import hmac
 import os
 import secrets
+from collections.abc import Callable
 from functools import cache
+from inspect import Parameter, Signature
+from typing import Any
 
 from .engine import Engine
 
-__all__ = ["KEY_VARIABLE", "PARTS", "add_pseudonyms", "fill_parts", "part", "pseudonym"]
+__all__ = [
+    "HASHING",
+    "KEY_VARIABLE",
+    "PARTS",
+    "add_pseudonyms",
+    "fill_parts",
+    "part",
+    "part_in_place",
+    "pseudonym",
+]
 
 KEY_VARIABLE = "CXSTATS_KEY"
 PARTS = 64
@@ -83,3 +95,78 @@ def _sql(engine: Engine, name: str, key: bytes) -> str:
     engine.run(f"SET VARIABLE {inner} = $1::BLOB", [bytes(b ^ 0x36 for b in padded)])
     engine.run(f"SET VARIABLE {outer} = $1::BLOB", [bytes(b ^ 0x5C for b in padded)])
     return f"sha256(getvariable('{outer}') || unhex(sha256(getvariable('{inner}') || encode(_customer))))"
+
+
+def part_in_place(customer: Any, engine: str) -> Any:
+    """The part of the ids in the ibis column ``customer``, computed by the database of the name ``engine``.
+
+    Of the key, the query holds what :func:`part` uses, which says nothing about pseudonyms.
+
+    Raises
+    ------
+    KeyError : nobody has written down how this database hashes (see :data:`HASHING`).
+    """
+    import ibis
+
+    as_hex, hashed = HASHING[engine]
+    key = _part_key().ljust(_BLOCK, b"\x00")
+    inner, outer = (ibis.literal(bytes(b ^ pad for b in key).hex()) for pad in (0x36, 0x5C))
+    # what is not hashed stands as hexadecimal digits, which are texts everywhere; bytes are a type of its own
+    # in each database
+    first = hashed(inner + as_hex(customer).lower()).lower()
+    second = hashed(outer + first).lower()
+    digits = ibis.literal("0123456789abcdef")
+    high, low = (digits.find(second.substr(i, 1)) for i in (0, 1))
+    return ((high % (PARTS // 16)) * 16 + low).cast("int16")
+
+
+def _call(name: str, *arguments: Any, returns: str = "string") -> Any:
+    """A function of the database itself."""
+    import ibis
+
+    kinds = tuple(a.type() if isinstance(a, ibis.Expr) else ibis.literal(a).type() for a in arguments)
+
+    def function(*_: Any) -> Any: ...
+
+    places = [Parameter(f"a{i}", Parameter.POSITIONAL_OR_KEYWORD) for i in range(len(kinds))]
+    function.__name__, function.__signature__ = name, Signature(places)  # type: ignore[attr-defined]
+    return ibis.udf.scalar.builtin(function, signature=(kinds, ibis.dtype(returns)))(*arguments)
+
+
+def _plain(as_hex: str, as_bytes: str, digest: str, *more: Any) -> tuple[Callable[[Any], Any], ...]:
+    """Functions of the usual form: text to digits, and digits to bytes to digest."""
+    return (
+        lambda text: _call(as_hex, text),
+        lambda digits: _call(digest, _call(as_bytes, digits, returns="binary"), *more),
+    )
+
+
+def _postgres(text: Any) -> Any:
+    return _call("encode", _call("convert_to", text, "UTF8", returns="binary"), "hex")
+
+
+def _postgres_hash(digits: Any) -> Any:
+    digest = _call("sha256", _call("decode", digits, "hex", returns="binary"), returns="binary")
+    return _call("encode", digest, "hex")
+
+
+def _to_hex(text: Any, as_bytes: Callable[[Any], Any]) -> Any:
+    return _call("to_hex", as_bytes(text))
+
+
+def _to_hex_hash(digits: Any) -> Any:
+    digest = _call("sha256", _call("from_hex", digits, returns="binary"), returns="binary")
+    return _call("to_hex", digest)
+
+
+HASHING: dict[str, tuple[Callable[[Any], Any], ...]] = {
+    "duckdb": _plain("hex", "unhex", "sha256"),
+    "postgres": (_postgres, _postgres_hash),
+    "pyspark": _plain("hex", "unhex", "sha2", 256),
+    "databricks": _plain("hex", "unhex", "sha2", 256),
+    "snowflake": _plain("hex_encode", "hex_decode_binary", "sha2", 256),
+    "bigquery": (lambda text: _to_hex(text, lambda t: t.cast("binary")), _to_hex_hash),
+    "trino": (lambda text: _to_hex(text, lambda t: _call("to_utf8", t, returns="binary")), _to_hex_hash),
+}
+"""By ibis's name of a database: how it writes a text as hexadecimal digits of its UTF-8 bytes, and how it writes
+the SHA-256 of the bytes that hexadecimal digits stand for."""

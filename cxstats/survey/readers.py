@@ -73,7 +73,7 @@ def open_reader(
     if frame is not None:
         return FrameReader(frame, role)
     if source.url_env is not None:
-        return DatabaseReader(source, role)
+        return DatabaseReader(source, role, engine)
     files = find_files(source, folder, role)
     kinds = {data_format(source, file, role) for file in files}
     if len(kinds) > 1:
@@ -89,6 +89,10 @@ def open_reader(
         )
     if kind == "duckdb":
         return DuckDbReader(source, files[0], engine, role)
+    if kind == "spss":
+        from .spss import SpssReader
+
+        return SpssReader(source, files[0], files[0].name)
     if kind == "excel":
         from .excel import ExcelReader
 
@@ -100,6 +104,7 @@ _ONLY = {
     "csv": ("delimiter", "quote", "encoding", "skip_rows", "header_rows"),
     "excel": ("sheet", "skip_rows", "header_rows"),
     "duckdb": ("table",),
+    "spss": ("encoding",),
     "parquet": (),
 }
 
@@ -170,6 +175,15 @@ class ParquetReader:
         engine.run(f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * FROM {self.relation}", where=self.where)
         return {column: identifier(column) for column in columns}
 
+    @property
+    def expression(self) -> Any:
+        """The rows as an ibis table; nothing is read."""
+        name = f"lies_{self.role}"
+        self.engine.run(
+            f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * FROM {self.relation}", where=self.where
+        )
+        return self.engine.table(name)
+
     def digest(self) -> bytes:
         """SHA-256 of the files' bytes, in order of their names."""
         total = hashlib.sha256()
@@ -223,14 +237,32 @@ class DuckDbReader:
         engine.run(f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * FROM {self.relation}", where=self.where)
         return {column: identifier(column) for column in columns}
 
+    @property
+    def expression(self) -> Any:
+        """The rows as an ibis table; nothing is read."""
+        name = f"lies_{self.role}"
+        self.engine.run(
+            f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * FROM {self.relation}", where=self.where
+        )
+        return self.engine.table(name)
+
     def digest(self) -> bytes:
         """SHA-256 of the file's bytes."""
         with self.path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").digest()
 
 
+def _prepare(backend: Any) -> None:
+    """Settings of this session alone, where a database's own would make it count for hours."""
+    if backend.name == "postgres":
+        # of a query within a query PostgreSQL expects a single row, and then goes through all rows for each row
+        backend.raw_sql("SET enable_nestloop = off").close()
+
+
 def _disconnect(backend: Any) -> None:
     """Give the connection back; a server that has gone is no reason to complain at the end."""
+    if backend.name == "pyspark":  # there is one Spark session for the whole process, and others may use it
+        return
     with suppress(Exception):
         backend.disconnect()
 
@@ -244,11 +276,12 @@ class DatabaseReader:
 
     columnar = True
 
-    def __init__(self, source: Source, role: str) -> None:
-        self.source, self.where = source, f"table {source.table}"
+    def __init__(self, source: Source, role: str, engine: Engine) -> None:
+        self.source, self.where, self.engine = source, f"table {source.table}", engine
         self.n_rows: int | None = None
         self.notes: list[str] = []
         self.table: Any = None
+        self.backend_name = ""
         problem = self._connect()
         if problem is not None:
             raise SurveyError(problem)
@@ -268,7 +301,11 @@ class DatabaseReader:
                 fix=f"set {variable} to the database's address, such as postgres://user:password@host/database",
             )
         try:
-            backend = ibis.connect(os.environ[variable])
+            backend = self.engine.databases.get(variable)
+            if backend is None:  # one connection for all tables: they are joined there
+                backend = self.engine.databases[variable] = ibis.connect(os.environ[variable])
+                _prepare(backend)
+                weakref.finalize(self.engine, _disconnect, backend)
         except ImportError as error:
             return Problem(
                 f"the driver {error.name or 'for this database'} is not installed",
@@ -281,7 +318,7 @@ class DatabaseReader:
                 self.where,
                 fix=f"check the address in {variable}; it is not shown here",
             )
-        weakref.finalize(self, _disconnect, backend)
+        self.backend_name = backend.name
         try:
             self.table = backend.table(self.source.table)
             self.table.schema()
@@ -296,7 +333,7 @@ class DatabaseReader:
     def load(
         self, engine: Engine, name: str, columns: Sequence[str], problems: list[Problem]
     ) -> dict[str, str]:
-        """Copy ``columns`` into the engine: rows are looked at one by one there."""
+        """Copy ``columns`` into the engine (``copy: true``): rows are looked at one by one there."""
         problem = None
         try:
             rows = self.table.select(*columns).to_pyarrow()
@@ -308,6 +345,11 @@ class DatabaseReader:
         engine.run(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM _rows", where=self.where)
         engine.duck.unregister("_rows")
         return {column: identifier(column) for column in columns}
+
+    @property
+    def expression(self) -> Any:
+        """The rows as an ibis table; nothing is read."""
+        return self.table
 
     def digest(self) -> bytes:
         """SHA-256 of the table's counts by every described column (no database offers a digest of its rows)."""

@@ -16,13 +16,15 @@ from typing import TYPE_CHECKING, Any
 
 from .dates import DateColumn
 from .engine import Engine, identifier, spellings
-from .errors import Problem
+from .errors import Problem, SurveyError
+from .in_place import build_in_place, hindrances
 from .joins import answers_once, count_rows, join_frame, join_outcomes, listed_once, parts, read_label, widen
 from .judging import check_clocks, check_facts, check_weights, judge_rows, look, rows_in_use, weights_problem
 from .ledger import Kind, LedgerLine, section
 from .marks import declared_values, marked, stages_of
 from .model import Description
 from .numbers import NumberColumn, numbers_problems
+from .pseudonym import add_pseudonyms
 from .readers import DatabaseReader, Reader
 from .roles import Roles
 from .stage import Stage, check_values, make_stage, missing_codes
@@ -47,6 +49,7 @@ class Rows:
     last_answer : local day of the last answer, where times of answers are described.
     until : the day the data stands at: as described, else the last day of an answer or an event.
     everyone : ``table`` and the customers who were never invited, with "invited"; None where all were.
+    in_place : whether ``table`` is an expression over rows that still lie where they were.
     """
 
     table: ibis.Table
@@ -55,6 +58,11 @@ class Rows:
     last_answer: dt.date | None = None
     until: dt.date | None = None
     everyone: ibis.Table | None = None
+    in_place: bool = False
+
+
+IN_PLACE_ROWS = 1_000_000
+"""Larger columnar files are judged where they lie, as far as their columns are of the right types."""
 
 
 def needs_rows(d: Description, readers: Mapping[str, Reader], roles: Roles) -> bool:
@@ -83,7 +91,53 @@ def build_rows(
     """The table of rows in use; everything wrong is added to ``problems``."""
     if not needs_rows(d, readers, roles):
         return _as_it_is(engine, d, readers["responses"], roles, problems)
+    if _lies_elsewhere(d):
+        found = hindrances(d, readers, roles)
+        if found:
+            problems += found
+            raise SurveyError([*found, _copy_instead()])
+        return _in_place(engine, d, readers, roles, problems, notes)
+    large = all(r.columnar for r in readers.values()) and any(
+        (r.n_rows or 0) > IN_PLACE_ROWS for r in readers.values()
+    )
+    if large and not hindrances(d, readers, roles):
+        return _in_place(engine, d, readers, roles, problems, notes)
     return _row_by_row(engine, d, readers, roles, problems, notes)
+
+
+def _lies_elsewhere(d: Description) -> bool:
+    """Whether rows lie in a database, and are to stay there."""
+    return any(source.url_env is not None and not source.copy_rows for source in d.sources().values())
+
+
+def _copy_instead() -> Problem:
+    return Problem(
+        "what stands above cannot be counted in the database",
+        fix="change it as it says; or say copy_rows: true beside each table: to have the described columns, "
+        "customers' ids among them, copied to this machine",
+    )
+
+
+def _in_place(
+    engine: Engine,
+    d: Description,
+    readers: Mapping[str, Reader],
+    roles: Roles,
+    problems: list[Problem],
+    notes: list[str],
+) -> Rows:
+    """The rows in use, judged where they lie."""
+    found = build_in_place(engine, d, readers, roles, problems, notes)
+    table, everyone = found.table, found.everyone
+    if not isinstance(readers["responses"], DatabaseReader):
+        whole = found.table if found.everyone is None else found.everyone
+        # what had to be sorted or joined is kept, so that it is not done again for every count
+        kind = "TABLE" if found.looked_up else "VIEW"
+        engine.run(f"CREATE OR REPLACE TEMP {kind} used AS {engine.backend.compile(whole)}")
+        table = engine.table(add_pseudonyms(engine, "used") if "_customer" in whole.columns else "used")
+        if everyone is not None:
+            everyone, table = table, table.filter(table.invited).drop("invited")
+    return Rows(table, found.lines, found.n_early, found.last_answer, found.until, everyone, in_place=True)
 
 
 # ------------------------------------------------------------------------------------ as it is

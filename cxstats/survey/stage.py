@@ -23,7 +23,7 @@ from .roles import Roles
 if TYPE_CHECKING:
     import ibis
 
-__all__ = ["Stage", "check_values", "make_stage", "missing_codes", "set_aside_repeats"]
+__all__ = ["Stage", "check_values", "damaged_ids_problem", "make_stage", "missing_codes", "set_aside_repeats"]
 
 _FLOATS = ("DOUBLE", "FLOAT")
 
@@ -97,15 +97,18 @@ def _damaged_ids(engine: Engine, stage: Stage) -> list[Problem]:
     number, row = engine.run(f"SELECT count(*), min(_row) FROM {stage.table} WHERE {damaged}")[0]
     if not number:
         return []
+    return [damaged_ids_problem(number, f" (first: row {row:,})", stage.reader.where)]
+
+
+def damaged_ids_problem(number: int, first: str, where: str) -> Problem:
+    """The problem of ``number`` ids that lost their digits; ``first`` names one, where rows have numbers."""
     ids = "1 id has" if number == 1 else f"{number:,} ids have"
-    return [
-        Problem(
-            f"{ids} a form such as 1.23E+15 (first: row {row:,}): a spreadsheet has cut off their digits",
-            stage.reader.where,
-            expected="ids as the survey tool wrote them",
-            fix="export the file again and do not save it in Excel; or bring the ids in as text there",
-        )
-    ]
+    return Problem(
+        f"{ids} a form such as 1.23E+15{first}: a spreadsheet has cut off their digits",
+        where,
+        expected="ids as the survey tool wrote them",
+        fix="export the file again and do not save it in Excel; or bring the ids in as text there",
+    )
 
 
 def _is_table(engine: Engine, name: str) -> bool:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import re
 import warnings
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -83,7 +85,7 @@ def _chosen(book: Any, source: Source, where: str) -> Any:
             refuse(
                 f"{len(tables)} sheets look like data: {listed}",
                 where=where,
-                fix=f"say which one, such as sheet: {tables[0]}",
+                fix=f"say which one, such as sheet: {tables[0]} (init takes --sheet {tables[0]})",
             )
         rows = [name for name in sheets if hasattr(book[name], "iter_rows")]
         if not rows:
@@ -91,6 +93,67 @@ def _chosen(book: Any, source: Source, where: str) -> Any:
         sheet = book[tables[0] if tables else rows[0]]
     sheet.reset_dimensions()
     return sheet
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """Cells that were merged into one, which keeps its text in the first of them; rows and columns from 1."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+    @property
+    def columns(self) -> str:
+        """ "columns C to E", or "column C"."""
+        first, last = _letters(self.left), _letters(self.right)
+        return f"column {first}" if first == last else f"columns {first} to {last}"
+
+
+def _letters(column: int) -> str:
+    """A column as Excel names it.
+
+    >>> _letters(1), _letters(28)
+    ('A', 'AB')
+    """
+    out = ""
+    while column:
+        column, rest = divmod(column - 1, 26)
+        out = chr(65 + rest) + out
+    return out
+
+
+def _unmerge(merged: Merged) -> str:
+    """The cure for names in merged cells."""
+    return (
+        f"row {merged.top:,} has merged cells over {merged.columns}. Where row {merged.bottom + 1:,} holds each column's "
+        f"own name, say skip_rows: {merged.bottom}; else unmerge the cells in Excel and give every column a name of its own"
+    )
+
+
+_MERGED = re.compile(rb'<(?:\w+:)?mergeCell\s[^>]*?ref="([A-Z]+)(\d+):([A-Z]+)(\d+)"')
+_PIECE = 1 << 20
+
+
+def _merged(path: Path, sheet: Any) -> list[Merged]:
+    """The sheet's merged cells, which openpyxl leaves out where it reads row by row; the file is not unpacked."""
+    inside = str(getattr(sheet, "_worksheet_path", ""))
+    found: dict[bytes, Merged] = {}
+    with zipfile.ZipFile(path) as archive, suppress(KeyError), archive.open(inside) as file:
+        left = b""
+        while piece := file.read(_PIECE):
+            for match in _MERGED.finditer(left + piece):
+                found[match[0]] = Merged(int(match[2]), _number(match[1]), int(match[4]), _number(match[3]))
+            left = (left + piece)[-200:]  # one may lie across two pieces
+    return sorted(found.values(), key=lambda m: (m.top, m.left))
+
+
+def _number(letters: bytes) -> int:
+    total = 0
+    for letter in letters:
+        total = 26 * total + letter - 64
+    return total
 
 
 def first_rows(path: Path, source: Source, n: int) -> tuple[list[str], list[list[str | None]]]:
@@ -134,6 +197,10 @@ class ExcelReader:
             self.columns = tuple(self.names[: len(names)])
         self.n_rows = len(self._rows)
         self.notes += unnamed_note(self.columns)
+        self.notes += [
+            f"row {m.top:,} has {m.columns} merged under one name, which is the first one's"
+            for m in self._merged_names()
+        ]
         if self.path.suffix.lower() == ".xlsm":
             self.notes.append("the workbook's macros are not run")
         problems = duplicate_names(self.columns, self.where)
@@ -150,6 +217,7 @@ class ExcelReader:
                     f"sheet: {quoted(sheet.title)} (proposed: of {len(book.sheetnames)}, the one that holds a table)"
                 )
             self._inexact: list[tuple[int, str]] = []
+            self._merges = _merged(self.path, sheet)
             skip = self.source.skip_rows
             return [
                 [self._text(value, skip + i + 1) for value in row]
@@ -168,12 +236,13 @@ class ExcelReader:
         width = len(self.columns)
         long = [i for i, row in enumerate(self._rows) if any(row[width:])]
         if long:
+            over = next((m for m in self._merged_names() if m.right > width), None)
             row = self.source.skip_rows + self.source.header_rows + long[0] + 1
             problems.append(
                 Problem(
                     f"{len(long):,} rows have cells to the right of the header's last column (first: row {row:,})",
                     self.where,
-                    fix="give the column a name, or clear the cells",
+                    fix=_unmerge(over) if over else "give the column a name, or clear the cells",
                 )
             )
         if self._inexact:
@@ -188,6 +257,38 @@ class ExcelReader:
             )
         return problems
 
+    def _merged_names(self) -> Iterator[Merged]:
+        """Names that stand over several columns; where a preset reads several rows of names, it knows what they mean."""
+        row = self.source.skip_rows + 1
+        if self.source.header_rows == 1:
+            yield from (m for m in self._merges if m.top <= row <= m.bottom and m.left < m.right)
+
+    def _merged_problems(self, at: Sequence[int]) -> Iterator[Problem]:
+        """Columns in use that share a name with others, or whose values stand in one of several rows only."""
+        first = self.source.skip_rows + self.source.header_rows + 1
+        for merged in self._merged_names():
+            used = [i for i in at if merged.left <= i + 1 <= merged.right]
+            if used:
+                name = quoted(self.columns[used[0]])
+                yield Problem(
+                    f"the name {name} stands in merged cells over {merged.columns}: which of them is meant cannot be seen",
+                    f"{self.where}, row {merged.top:,}",
+                    fix=_unmerge(merged),
+                )
+        for i in at:
+            down = [m for m in self._merges if m.bottom >= first and m.left <= i + 1 <= m.right]
+            if down:
+                m = down[0]
+                cells = f"{_letters(m.left)}{m.top}:{_letters(m.right)}{m.bottom}"
+                rest = len(down) - 1
+                more = "" if not rest else " and another" if rest == 1 else f" and {rest:,} others"
+                yield Problem(
+                    f"column {quoted(self.columns[i])} has merged cells ({cells}{more}), of which Excel keeps the value in "
+                    "the first one alone",
+                    self.where,
+                    fix="unmerge them in Excel and fill the value into each of their cells",
+                )
+
     def load(
         self, engine: Engine, name: str, columns: Sequence[str], problems: list[Problem]
     ) -> dict[str, str]:
@@ -195,6 +296,7 @@ class ExcelReader:
         import pyarrow as pa
 
         at = [self.columns.index(column) for column in columns]
+        problems += self._merged_problems(at)
         first = self.source.skip_rows + self.source.header_rows + 1
         data: dict[str, pa.Array] = {"_row": pa.array(range(first, first + len(self._rows)), pa.int64())}
         for i in at:

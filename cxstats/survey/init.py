@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,27 +24,109 @@ __all__ = ["OPEN", "Question", "Written", "complaint", "init", "propose"]
 
 """Stands where a value is still to be filled in."""
 
-_NPS = ("nps", "recommend", "ltr", "weiterempfehl", "recomm", "promoter")
-_CES = ("effort", "ces", "easy", "ease", "einfach", "leicht")
-_CSAT = ("csat", "satisf", "zufrieden", "star rating", "stars", "rating", "happy", "score")
-_INVITED = ("request sent", "sent at", "sent", "invited", "invit", "send", "versandt", "eingeladen")
+# English first, then German, French, Spanish, Italian and Dutch; words are looked for at the beginning of words
+_NPS = (
+    *("nps", "recommend", "ltr", "recomm", "promoter"),
+    *("weiterempf", "empfehl", "recommand", "recomend", "consigli", "raccomand", "aanbevel"),
+)
+_CES = (
+    *("effort", "ces", "easy", "ease"),
+    *("einfach", "leicht", "aufwand", "mühe", "facil", "fácil", "esfuerzo", "sforzo", "gemak", "moeite"),
+)
+_CSAT = (
+    *("csat", "satisf", "star rating", "stars", "rating", "happy", "score"),
+    *("zufrieden", "bewertung", "soddisf", "tevreden", "note globale", "valoracion", "valoración"),
+)
+_INVITED = (
+    *("request sent", "sent at", "sent", "invited", "invit", "send"),
+    *(
+        "versandt",
+        "versendet",
+        "eingeladen",
+        "einladung",
+        "envoy",
+        "enviad",
+        "inviat",
+        "verzonden",
+        "uitgenodigd",
+    ),
+)
 _RESPONDED = (
     *("response received", "submit date", "end date", "enddate", "recorded", "submitted", "answered"),
-    *("completed", "responded", "received", "response date", "updated at", "beantwortet", "date"),
+    *("completed", "responded", "received", "response date", "updated at", "date"),
+    *(
+        "antwort",
+        "beantwortet",
+        "ausgefüllt",
+        "datum",
+        "répon",
+        "repon",
+        "respuesta",
+        "fecha",
+        "rispost",
+        "antwoord",
+    ),
 )
 _CUSTOMER = (
-    *("customer id", "customer", "kundennummer", "kunde", "external reference", "externalreference"),
-    *("external data reference", "externaldatareference", "client", "requester id", "interaction id"),
+    *(
+        "customer id",
+        "customer",
+        "kundennummer",
+        "kunde",
+        "client",
+        "cliente",
+        "klant",
+        "external reference",
+        "externalreference",
+    ),
+    *("external data reference", "externaldatareference", "requester id", "interaction id"),
     *("contact id", "member", "account id", "user id", "userid", "custom data", "id", "email", "e-mail"),
 )
 _EVENT = (
     *("churn", "cancel", "renew", "repurchas", "rebought", "bought", "left", "lapsed", "returned"),
     *("complain", "referred", "outcome", "retained"),
+    *(
+        "gekündigt",
+        "kündigung",
+        "abgewandert",
+        "wiederkauf",
+        "beschwerde",
+        "résili",
+        "réachat",
+        "baja",
+        "disdett",
+    ),
 )
-_VALUE = ("revenue", "umsatz", "lifetime value", "clv", "ltv", "spend")
-_BEHAVIOUR = ("tenure", "months", "days", "visits", "tickets", "orders", "logins", "count", "usage")
-_WAVE = ("wave", "quarter", "welle")
-_YES = ("1", "true", "yes", "ja", "y", "churned", "cancelled", "left")
+_VALUE = (
+    "revenue",
+    "lifetime value",
+    "clv",
+    "ltv",
+    "spend",
+    "umsatz",
+    "chiffre d",
+    "facturac",
+    "fatturat",
+    "omzet",
+)
+_BEHAVIOUR = (
+    *("tenure", "months", "days", "visits", "tickets", "orders", "logins", "count", "usage"),
+    *(
+        "monate",
+        "tage",
+        "besuche",
+        "bestellungen",
+        "anzahl",
+        "mois",
+        "jours",
+        "visites",
+        "meses",
+        "mesi",
+        "maanden",
+    ),
+)
+_WAVE = ("wave", "quarter", "welle", "quartal", "vague", "trimestre", "kwartaal")
+_YES = ("1", "true", "yes", "ja", "y", "oui", "si", "sí", "wahr", "churned", "cancelled", "left")
 _NOT_GROUPS = frozenset(
     (
         *(
@@ -288,8 +371,23 @@ def _line(text: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
+_SPELLED = str.maketrans(
+    {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "ø": "oe", "æ": "ae", "å": "aa", "ł": "l"}
+)
+
+
+def _ascii(name: str) -> str:
+    """A name in the letters a to z as far as it can be written with them.
+
+    >>> _ascii("Größe der Filiale"), _ascii("Société")
+    ('groesse der filiale', 'societe')
+    """
+    spelled = name.lower().translate(_SPELLED)
+    return "".join(c for c in unicodedata.normalize("NFKD", spelled) if not unicodedata.combining(c))
+
+
 def _key(name: str, taken: set[str]) -> str:
-    key = re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_").lower()[:40] or "column"
+    key = re.sub(r"[^a-z0-9]+", "_", _ascii(name)).strip("_")[:40].rstrip("_") or "column"
     key = key if key[0].isalpha() else f"q_{key}"
     number, new = 1, key
     while new in taken:
@@ -448,6 +546,9 @@ class _Draft:
         self.lines.append(f"  file: {_quoted(path.as_posix())}")
         if file.kind in ("csv", "excel"):
             self.say("preset", file.preset.name, file.reason, 1)
+        if file.skip:
+            above = "a heading stands" if file.skip == 1 else "headings stand"
+            self.say("skip_rows", str(file.skip), f"{above} above the names of the columns", 1)
         typed = _typed(file) if role == "responses" else None
         if typed is not None and len(typed[2]) > 1:
             self.say("shape", "long", f'"{typed[0].name}" names several kinds of answers', 1)
@@ -592,7 +693,10 @@ class _Draft:
 
     def fact(self, section: str, role: str, look: Look, reason: str) -> None:
         key = _key(look.name, self.taken)
-        self.say(key, _quoted(look.name), reason, 1)
+        # a name that its key cannot spell goes with it, for readers
+        plain = _ascii(look.name) == look.name.lower()
+        column = _quoted(look.name)
+        self.say(key, column if plain else f"{{column: {column}, label: {column}}}", reason, 1)
         self.mark(role, look, f"{section}.{key}")
 
     def event(self, role: str, look: Look) -> None:

@@ -32,6 +32,7 @@ _ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{
 _ZONED = re.compile(r".*\d(Z|[+-]\d{2}:?\d{2})$")
 _NUMBERED = re.compile(NUMBERED, re.DOTALL)
 _FEW, _OFTEN = 25, 3
+_HEADINGS = 10  # rows among which the names are looked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +148,7 @@ class LookedAt:
     columns : its columns that have a name.
     kind : "csv", "excel", "parquet", "spss".
     zones : time zones that the file states.
+    skip : rows above the names of the columns.
     """
 
     path: Path
@@ -155,6 +157,26 @@ class LookedAt:
     columns: tuple[Look, ...]
     kind: str
     zones: tuple[str, ...] = ()
+    skip: int = 0
+
+
+def _names_row(rows: Sequence[Sequence[str]]) -> int:
+    """Which row holds the names: the first, or the first full one where only headings stand above it.
+
+    >>> _names_row([["Survey 2025", "", ""], ["id", "nps", "why"], ["a", "9", ""]])
+    1
+    """
+
+    def filled(row: Sequence[str]) -> int:
+        return sum(bool(cell.strip()) for cell in row)
+
+    width = max((filled(row) for row in rows[:_HEADINGS]), default=0)
+    for i, row in enumerate(rows[:_HEADINGS]):
+        names = [cell for cell in row if cell.strip()]
+        texts = sum(not re.fullmatch(r"[\d\s.,:/+-]*", name) for name in names)
+        if len(names) >= 0.8 * width and texts >= 0.8 * len(names) and len(set(names)) == len(names):
+            return i
+    return 0
 
 
 def look_at(path: Path, sheet: str | None = None) -> LookedAt:
@@ -191,15 +213,18 @@ def look_at(path: Path, sheet: str | None = None) -> LookedAt:
             fix="delete what stands above the names, and save the file again",
         )
     preset = recognise(seen.rows[0])
-    header = preset.header(seen.rows)
+    # a tool's own header is what its preset says; of others the names may stand below headings
+    skip = _names_row(seen.rows) if preset is GENERIC else 0
+    preset = recognise(seen.rows[skip])
+    header = preset.header(seen.rows[skip:])
     marks = next((mark for mark in preset.marks if mark <= {n.casefold() for n in header.names}), frozenset())
     reason = f"it has the columns {', '.join(sorted(marks))}" if marks else "no tool's columns are there"
     zones = dict.fromkeys(
         (*header.time_zones, *(z for c, z in preset.time_zone.items() if c in header.names))
     )
-    rows = seen.rows[header.rows :]
+    rows = seen.rows[skip + header.rows :]
     columns = _columns(header.names, header.texts, rows, preset)
-    return LookedAt(path, preset, reason, columns, seen.kind, tuple(zones))
+    return LookedAt(path, preset, reason, columns, seen.kind, tuple(zones), skip)
 
 
 def _parquet(path: Path) -> tuple[list[str], list[tuple[str, ...]]]:

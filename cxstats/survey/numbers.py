@@ -1,7 +1,8 @@
-"""Columns of plain numbers (behaviour): what they hold, and what in them is no number."""
+"""Columns of plain numbers (behaviour, value): what they hold, and what in them is no number."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,8 @@ from .engine import Engine, listed
 from .errors import Problem, quoted
 
 __all__ = ["NumberColumn", "numbers_problems"]
+
+_COMMA = re.compile(r"[+-]?\d+,\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,10 @@ class NumberColumn:
 def numbers_problems(
     engine: Engine, table: str, columns: Mapping[str, NumberColumn], where: str, *, numbered: bool
 ) -> list[Problem]:
-    """A problem per column that holds what is no number; ``numbered`` tables have ``_row``. One pass for all."""
+    """A problem per column that holds what is no number; ``numbered`` tables have ``_row``. One pass for all.
+
+    ``columns`` are named as under behaviour:, or "value".
+    """
     if not columns:
         return []
     bad = {name: f"({c.text}) IS NOT NULL AND ({c.value}) IS NULL" for name, c in columns.items()}
@@ -60,13 +66,16 @@ def numbers_problems(
         samples = engine.run(f"SELECT {row}, {column.text} FROM {table} WHERE {bad[name]} {order}LIMIT 3")
         shown = ", ".join(quoted(text, 30) + (f" in row {at:,}" if numbered else "") for at, text in samples)
         fix = "declare the values that mean nothing under missing:"
-        if wrong == filled:
-            fix = "export it as a number (a date as the days since), or put it under groups:"
+        if all(_COMMA.fullmatch(text) for _, text in samples):
+            fix = 'say decimal: "," for this file, if its numbers have a comma where others have a point'
+        elif wrong == filled:
+            fix = "export it as a number (a date as the days since)"
+            fix += "" if name == "value" else ", or put it under groups:"
         are = "1 value that is no number" if wrong == 1 else f"{wrong:,} values that are no numbers"
         problems.append(
             Problem(
                 f"column {column.column} has {are} ({shown})",
-                f"{where}, for behaviour.{name}",
+                f"{where}, for {name if name == 'value' else f'behaviour.{name}'}",
                 expected="a number in every row, or a blank",
                 fix=fix,
             )

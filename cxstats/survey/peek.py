@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,11 +92,13 @@ def _records(text: str, delimiter: str, quote: str, n: int) -> list[list[str]]:
 
 
 def _delimiter(text: str, quote: str) -> str:
-    """The delimiter under which the first rows have the most fields, and the same number of them."""
+    """The delimiter under which most of the first rows have the same number of fields, and many of them.
+
+    Headings above the names may have fewer.
+    """
 
     def fit(delimiter: str) -> tuple[int, int]:
-        widths = [len(record) for record in _records(text, delimiter, quote, 6)]
-        steady = sum(width == widths[0] for width in widths) if widths else 0
-        return (steady if widths and widths[0] > 1 else 0), (widths[0] if widths else 0)
+        widths = Counter(len(record) for record in _records(text, delimiter, quote, 12))
+        return max(((n, width) for width, n in widths.items() if width > 1), default=(0, 0))
 
     return max(_DELIMITERS, key=fit)

@@ -236,6 +236,11 @@ def _numbers(
             number = plain.try_cast("float64")
             gone = number.isnan() | number.isinf() | plain.isin(spellings(codes))
             out[key] = gone.ifelse(None, number)
+    if d.value is not None and not isinstance(reader, DatabaseReader):
+        codes = missing_codes(d.responses)
+        texts["value"] = NumberColumn.of(
+            d.value.column, identifier(d.value.column), codes, d.responses.decimal
+        )
     problems += numbers_problems(engine, "rows", texts, reader.where, numbered=False)
     return out
 

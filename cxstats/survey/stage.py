@@ -84,7 +84,11 @@ def make_stage(
         if stage.has(key):
             codes = missing_codes(source, entry.missing)
             stage.numbers[key] = NumberColumn.of(entry.column, identifier(key), codes, source.decimal)
-    problems += numbers_problems(engine, table, stage.numbers, reader.where, numbered=True)
+    numbers = dict(stage.numbers)
+    if d.value is not None and stage.has("_value"):
+        codes = missing_codes(source)
+        numbers["value"] = NumberColumn.of(d.value.column, "_value", codes, source.decimal)
+    problems += numbers_problems(engine, table, numbers, reader.where, numbered=True)
     _set_aside(engine, stage, d)
     if stage.has("_customer"):
         problems += _damaged_ids(engine, stage)

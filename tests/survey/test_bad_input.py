@@ -5,7 +5,8 @@ from __future__ import annotations
 import openpyxl
 import pytest
 
-from cxstats.survey import check
+from cxstats.survey import open_survey
+from cxstats.survey.init import init
 
 from .conftest import line
 from .exports import make
@@ -68,6 +69,65 @@ def test_columns_under_a_merged_header_are_named_as_unusable(folder):
     workbook(folder, "data.xlsx", Data=[["id", "ltr", None, "country"], *[["a", 9, 4, "DE"]] * 3])
     notes = folder.open(responses="{file: data.xlsx}").readers["responses"].notes
     assert any("column 3 has no name and cannot be used (merged cells" in note for note in notes)
+
+
+def merged(folder, rows: list[list[object]], *ranges: str) -> None:
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.active.append(row)
+    for cells in ranges:
+        book.active.merge_cells(cells)
+    book.save(folder.path / "data.xlsx")
+
+
+BODY = [[f"c{i}", i % 11, "because", "AB"[i % 2]] for i in range(40)]
+
+
+def test_one_name_merged_over_two_columns_is_refused_where_one_of_them_is_used(folder):
+    merged(folder, [["id", "ltr", None, "country"], *BODY], "B1:C1")
+    said = folder.refused(responses="{file: data.xlsx}")
+    assert 'data.xlsx, row 1: the name "ltr" stands in merged cells over columns B to C' in said
+    assert "unmerge the cells in Excel and give every column a name of its own" in said
+    other = folder.open(
+        responses="{file: data.xlsx}", scores="scores: {nps: {column: country, codes: {A: 9, B: 2}}}\n"
+    )
+    assert any("columns B to C merged under one name" in note for note in other.readers["responses"].notes)
+
+
+def test_headings_merged_above_the_names_are_skipped_by_init_and_said_by_check(folder):
+    heads = [["Customer", None, "Scores", None], ["id", "ltr", "why", "country"]]
+    merged(folder, [*heads, *BODY], "A1:B1", "C1:D1")
+    said = folder.refused(
+        "customer: Customer\n", responses="{file: data.xlsx}", scores="scores: {nps: {column: Scores}}\n"
+    )
+    assert "Where row 2 holds each column's own name, say skip_rows: 1" in said
+    written = init([folder.path / "data.xlsx"], folder.path / "mine.yml")
+    assert "skip_rows: 1  # guess: a heading stands above" in written.path.read_text(encoding="utf-8")
+    survey = open_survey(written.path)
+    assert survey.counts("nps").sum() == 40
+    assert survey.description.customer.column == "id"
+
+
+def test_a_title_and_blank_rows_above_the_names_are_skipped_by_init(folder):
+    heads = [["Survey results, first quarter of 2025"], [], ["id", "ltr", "why", "country"]]
+    merged(folder, [*heads, *BODY], "A1:D1")
+    assert (
+        open_survey(init([folder.path / "data.xlsx"], folder.path / "a.yml").path).counts("nps").sum() == 40
+    )
+    rows = "".join(";".join(map(str, row)) + "\n" for row in BODY)
+    folder.file("data.csv", "Survey results, first quarter of 2025\n\nid;ltr;why;country\n" + rows)
+    survey = open_survey(init([folder.path / "data.csv"], folder.path / "b.yml").path)
+    assert survey.counts("nps").sum() == 40
+    assert set(survey.groups) == {"country"}
+
+
+def test_values_in_merged_cells_are_not_read_as_blank(folder):
+    rows = [["id", "ltr", "country", "town"]]
+    rows += [[f"c{i}", i % 11, "AB"[i // 20] if i % 20 == 0 else None, "X"] for i in range(40)]
+    merged(folder, rows, "C2:C21", "C22:C41")
+    said = folder.refused("groups: {country: country}\n", responses="{file: data.xlsx}")
+    assert 'column "country" has merged cells (C2:C21 and another)' in said
+    assert folder.open("groups: {town: town}\n", responses="{file: data.xlsx}").counts("nps").sum() == 40
 
 
 def test_ids_that_excel_has_cut_off_are_flagged_with_their_row(folder):
@@ -170,10 +230,63 @@ def test_answers_of_nobody_on_the_list_are_counted(folder):
     assert line(survey, "Not matched: nobody in use on the survey's list has this id") == 1
 
 
-def test_a_german_csv_without_a_preset_is_refused_with_a_cure(folder):
-    make.german(folder.path / "data.csv")
-    said = str(check(folder.describe("", scores="scores: {nps: {column: Bewertung}}\n")))
-    assert "say how the file is encoded" in said or "encoding: cp1252" in said or "there is no column" in said
+GERMAN = [
+    "Kundennummer;Weiterempfehlung (0-10);Zufriedenheit;Umsatz;Größe der Filiale;Antwortdatum;Gekündigt",
+    *(
+        f"{100 + i:05d};{i % 11};{1 + i % 5};{1000 + i},{i % 10}5;{['groß', 'klein'][i % 2]};{1 + i % 28:02d}.03.2025 08:15;"
+        f"{['ja', 'nein'][i % 2]}"
+        for i in range(110)
+    ),
+]
+
+
+def test_a_german_export_goes_from_init_to_a_survey(folder):
+    """Semicolons, decimal commas, days before months, and the bytes that Excel writes in Germany."""
+    folder.file("antworten.csv", "\r\n".join(GERMAN).encode("cp1252"))
+    told = {"responses.time_zone": "Europe/Berlin", "scores.csat.scale": "1-5"}
+    written = init([folder.path / "antworten.csv"], folder.path / "mine.yml", ask=lambda q: told.pop(q.where))
+    assert told == {}
+    survey = open_survey(written.path)
+    d = survey.description
+    assert {key: score.column for key, score in d.scores.items()} == {
+        "nps": "Weiterempfehlung (0-10)",
+        "csat": "Zufriedenheit",
+    }
+    assert (d.customer.column, d.responded.column, d.value.column) == (
+        "Kundennummer",
+        "Antwortdatum",
+        "Umsatz",
+    )
+    assert list(survey.counts("nps")) == [10] * 11
+    assert survey.cells(["groesse_der_filiale"])["groesse_der_filiale"].tolist() == ["groß", "klein"]
+    assert survey.group_labels["groesse_der_filiale"] == "Größe der Filiale"
+    assert sum(survey.rows(["value"])["value"]) == pytest.approx(
+        sum(1000 + i + (i % 10) / 10 + 0.05 for i in range(110))
+    )
+    assert d.outcomes["gekuendigt"].event == ("ja",)
+    assert str(survey.data_as_of) == "2025-03-28"
+    notes = "\n".join(survey.notes)
+    for words in ("encoding: cp1252", "delimiter: ;", "decimal: ,"):
+        assert words in notes
+
+
+def test_a_german_export_by_hand_is_refused_step_by_step_with_the_cure(folder):
+    folder.file("data.csv", "\r\n".join(GERMAN).encode("cp1252"))
+    scores = "scores: {nps: {column: Weiterempfehlung (0-10)}}\n"
+    assert "encoding: cp1252" in folder.refused(scores=scores)
+    more = "value: Umsatz\n"
+    said = folder.refused(more, responses="{file: data.csv, encoding: cp1252}", scores=scores)
+    assert 'data.csv, for value: column Umsatz has 110 values that are no numbers ("1000,05" in row 2' in said
+    assert 'say decimal: "," for this file' in said
+    # with dates and a customer rows are looked at one by one; the refusal is the same
+    keyed = "customer: Kundennummer\n" + more
+    assert "for value: column Umsatz has" in folder.refused(
+        keyed, responses="{file: data.csv, encoding: cp1252}", scores=scores
+    )
+    assert (
+        folder.open(more, responses="{file: data.csv, encoding: cp1252, decimal: ','}", scores=scores).n_rows
+        == 110
+    )
 
 
 @pytest.mark.parametrize("preset", ["qualtrics", "surveymonkey", "typeform", "generic"])

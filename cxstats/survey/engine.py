@@ -110,6 +110,30 @@ def _private_folder() -> Path:
     return folder
 
 
+_UNITS = {"bytes": 1, "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}
+_LEAST_MEMORY = 2**30
+
+
+def _memory(duck: duckdb.DuckDBPyConnection) -> str:
+    """How much memory tables may take before they go to disk: half of what DuckDB would, which is nearly all there is.
+
+    So a file larger than memory is read with as much as any other, and several reports can be made at once.
+    ``CXSTATS_MEMORY`` says otherwise.
+    """
+    said = os.environ.get("CXSTATS_MEMORY", "").strip()
+    if said:
+        if not re.fullmatch(r"\d{1,9}(\.\d{1,3})?\s*[KMGT](i)?B", said):
+            problem = Problem(
+                f"CXSTATS_MEMORY is {said[:20]!r}, which is no amount of memory",
+                expected="a text such as 500MB or 4GB",
+            )
+            raise SurveyError(problem)
+        return said
+    number, _, unit = str(duck.execute("SELECT current_setting('memory_limit')").fetchone()[0]).partition(" ")
+    size = _UNITS.get(unit.lower(), 0) * float(number)
+    return f"{int(max(size / 2, _LEAST_MEMORY)) // 2**20}MiB" if size > 2 * _LEAST_MEMORY else ""
+
+
 class Engine:
     """One in-memory DuckDB with a private folder for what does not fit in memory.
 
@@ -131,13 +155,16 @@ class Engine:
         share = {"threads": int(threads)} if threads.isdigit() and int(threads) > 0 else {}
         # nothing is fetched from the network behind the user's back, and no zone of this machine is used;
         # DuckDB makes the folder when it needs it, and removes it
-        return ibis.duckdb.connect(
+        backend = ibis.duckdb.connect(
             ":memory:",
             autoinstall_known_extensions="false",
             temp_directory=str(_private_folder() / f"spill-{secrets.token_hex(8)}"),
             TimeZone="UTC",
             **share,
         )
+        if limit := _memory(backend.con):
+            backend.con.execute(f"SET memory_limit = {literal(limit)}")
+        return backend
 
     @cached_property
     def folder(self) -> Path:
@@ -176,7 +203,9 @@ class Engine:
             yield
         except duckdb.OutOfMemoryException:
             problem = Problem(
-                "there is not enough memory to read this", where, fix="free memory, or use Parquet"
+                "there is not enough memory to read this",
+                where,
+                fix="free memory, raise CXSTATS_MEMORY (such as 8GB), or use Parquet",
             )
         except duckdb.Error as error:
             problem = _told(error, where)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import openpyxl
 import pytest
 
@@ -287,6 +291,56 @@ def test_a_german_export_by_hand_is_refused_step_by_step_with_the_cure(folder):
         folder.open(more, responses="{file: data.csv, encoding: cp1252, decimal: ','}", scores=scores).n_rows
         == 110
     )
+
+
+PEAK = """
+import resource, sys
+from cxstats.survey import open_survey
+open_survey(sys.argv[1])
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+survey = open_survey(sys.argv[2])
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, *survey.counts("nps"))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="peak memory is not told there")
+def test_a_file_larger_than_the_memory_it_may_take_is_read_all_the_same(folder):
+    """What is read goes to disk where it does not fit: memory follows the limit, not the file."""
+    n, block = 400_000, 20_000
+    for name, rows in (("small", block), ("large", n)):
+        with (folder.path / f"{name}.csv").open("w", encoding="utf-8") as file:
+            file.write("id,ltr,country,comment,at\n")
+            for start in range(0, rows, block):
+                file.write(
+                    "".join(
+                        f"customer-number-{i:024d},{i % 11},{'ABC'[i % 3]},{'words ' * 40},2025-01-{1 + i % 28:02d}\n"
+                        for i in range(start, start + block)
+                    )
+                )
+        folder.describe(
+            "customer: id\nresponded: at\ngroups: {country: country}\n", responses=f"{{file: {name}.csv}}"
+        )
+        (folder.path / "survey.yml").rename(folder.path / f"{name}.yml")
+    assert (folder.path / "large.csv").stat().st_size > 100e6
+    done = subprocess.run(
+        [sys.executable, "-c", PEAK, "small.yml", "large.yml"],
+        cwd=folder.path,
+        env={**os.environ, "CXSTATS_MEMORY": "100MB", "CXSTATS_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    grown, *counts = map(int, done.stdout.split())
+    grown *= 1 if sys.platform == "darwin" else 1024
+    assert counts == [n // 11 + (i < n % 11) for i in range(11)]
+    assert grown < 140e6  # without a limit it is 180 MB
+
+
+def test_an_amount_of_memory_is_checked(folder, monkeypatch):
+    monkeypatch.setenv("CXSTATS_MEMORY", "much")
+    folder.file("data.csv", "id,ltr\n1,9\n")
+    assert "CXSTATS_MEMORY is 'much', which is no amount of memory" in folder.refused()
 
 
 @pytest.mark.parametrize("preset", ["qualtrics", "surveymonkey", "typeform", "generic"])

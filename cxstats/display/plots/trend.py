@@ -155,7 +155,10 @@ def _wide_trend(
                 axes, [wave.low, wave.high], i - cap, i + cap, colors=OBSERVED, linewidth=1.5, zorder=2
             )
         if wave.value_text and measure(wave.value_text, SMALL_PT, bold=True) + 14 < pitch:
-            sheet.text(x + 9, plot.y(wave.value), wave.value_text, bold=True)
+            # beside the line to the next wave, not under it
+            joined = i + 1 < n and _joinable(wave, waves[i + 1])
+            rise = 0 if not joined else -9 if waves[i + 1].value <= wave.value else 9
+            sheet.text(x + 9, plot.y(wave.value) + rise, wave.value_text, bold=True)
         if i and _joinable(waves[i - 1], wave):
             axes.plot([i - 1, i], [waves[i - 1].value, wave.value], color=WORST, linewidth=0.9, zorder=1.5)
     draw_points(axes, [(i, w.value) for i, w in enumerate(waves) if known(w.value)], "observed")

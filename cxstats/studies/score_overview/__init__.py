@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cxstats.progress import steps
 from cxstats.studies.article import Article, Sections, compose
@@ -89,7 +89,6 @@ def score_overview(
         numbers = measure(survey, chosen)
     source = Source(survey.title, sentences.period(numbers, survey), survey.simulated)
     about_action = sentences.action_finding(numbers)
-    table = figures.group_table(numbers)
     return compose(
         ScoreOverviewStudy,
         survey,
@@ -99,10 +98,12 @@ def score_overview(
         sentences=sentences,
         findings=(sentences.answer(numbers), *([about_action] if about_action else [])),
         figures=figures.all_figures(numbers, source),
-        sections=_sections(numbers),
+        sections=_sections(figures.drawn_trends(numbers)),
         more={
             "scores": (figures.kpi_table(numbers),),
-            "groups": (table,) if table is not None else (),
+            "trend": _given(figures.wave_table(numbers, "score")),
+            "outcomes": _given(figures.wave_table(numbers, "outcome")),
+            "groups": _given(figures.standing_out_table(numbers)),
             "worth": sentences.value_notes(numbers),
             "action": (f"**{about_action.verdict.words}.** {about_action.rule}",) if about_action else (),
             "next": sentences.next_steps(numbers, survey),
@@ -113,18 +114,22 @@ def score_overview(
     )
 
 
+def _given(part: Any) -> tuple[Any, ...]:
+    return () if part is None else (part,)
+
+
 def _measures(numbers: Numbers) -> str:
     """The scores' names above the title."""
     names = [m.short for m in numbers.measures if m.kind == "score"]
     return ", ".join(names[:4]) + (", …" if len(names) > 4 else "")
 
 
-def _sections(numbers: Numbers) -> Sections:
+def _sections(drawn: tuple[Any, ...]) -> Sections:
     """Sections of the article, the figures in each, and what is missing where there are none."""
     from cxstats.studies.score_overview.phrases import key_of
 
     trends = {
-        kind: tuple(f"trend-{key_of(m)}" for m in numbers.shown if m.kind == kind and len(m.readings) > 1)
+        kind: tuple(f"trend-{key_of(m)}" for m in drawn if m.kind == kind)
         for kind in ("score", "outcome", "value")
     }
     return {

@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from cxstats.findings import Verdict
 from cxstats.methods.before_after import FEWEST_BEFORE, DifferenceInDifferences, difference_in_differences
 from cxstats.studies.score_overview.measures import Frame, Measure
@@ -180,7 +178,7 @@ def _sides(frame: Frame, plan: Plan) -> tuple[tuple[str, ...], tuple[str, ...], 
 
 
 def _side_cells(frame: Frame, plan: Plan, measure: Measure) -> pd.DataFrame:
-    cells = frame.survey.cells([measure.key, plan.group, frame.survey.wave])
+    cells = frame.clustered(measure.key)[0]
     side = cells[plan.group].astype("string").isin(list(plan.labels)).astype("boolean")
     return cells.assign(_treated=side.where(cells[plan.group].notna().to_numpy(), None))
 
@@ -202,24 +200,15 @@ def _enough(
 def _effect(
     frame: Frame, plan: Plan, measure: Measure, waves: list[str], n_before: int, level: float
 ) -> DifferenceInDifferences:
-    survey = frame.survey
-    matrix = None
-    if survey.repeats:
-        by = [measure.key, plan.group, survey.wave]
-        matrix = np.asarray(_dense(survey.cluster_matrix(by, weighted=survey.weighted)))
     assert measure.metric is not None
     return difference_in_differences(
         _side_cells(frame, plan, measure),
         measure.metric,
         score=measure.key,
-        wave=survey.wave,
+        wave=frame.survey.wave,
         treated="_treated",
         waves=waves,
         n_before=n_before,
-        matrix=matrix,
+        matrix=frame.clustered(measure.key)[1],
         level=level,
     )
-
-
-def _dense(matrix):
-    return matrix if isinstance(matrix, np.ndarray) else matrix.toarray()

@@ -16,6 +16,8 @@ from cxstats.studies.score_overview.phrases import key_of, moved, reached, wave_
 from cxstats.studies.score_overview.sentences import action_headline
 from cxstats.studies.score_overview.study import Numbers
 from cxstats.words import (
+    MINUS,
+    NBSP,
     amount,
     capitalised,
     count,
@@ -28,10 +30,13 @@ from cxstats.words import (
     signed,
 )
 
-__all__ = ["all_figures", "group_table", "kpi_table"]
+__all__ = ["all_figures", "drawn_trends", "group_table", "kpi_table", "standing_out_table", "wave_table"]
 
 WIDEST = 6.0  # margins either side of no change; what reaches beyond ends in an arrowhead
 MOST_ROWS = 24  # of groups in a picture; the table has them all
+MOST_TRENDS = {"score": 3, "outcome": 3, "value": 1}
+"""Trends drawn of each kind; the others stand in a table."""
+LATEST = 6
 MARK = {
     Verdict.NEGLIGIBLE: "within its margin",
     Verdict.MATERIAL: "beyond its margin",
@@ -44,7 +49,7 @@ def all_figures(numbers: Numbers, source: Source) -> dict[str, Figure]:
     if not numbers.shown:
         return {}
     made = [_changes(numbers, source)]
-    made += [_trend(numbers, m, source) for m in numbers.shown if len(m.readings) > 1]
+    made += [_trend(numbers, m, source) for m in drawn_trends(numbers)]
     made += [_groups(numbers, source)] if _drawn_groups(numbers) else []
     made += [_by_value(numbers, source)] if numbers.by_value else []
     made += [_worth(numbers, source)] if len(numbers.worth) > 1 else []
@@ -67,9 +72,17 @@ def kpi_table(numbers: Numbers) -> Table:
         say, now = voice(m), m.now
         rate = "nobody was asked" if m.unasked else "not known" if now.rate is None else share(now.rate, 1)
         if m.kind != "score":
-            rate = f"known of {share(now.rate, 1)}" if now.rate is not None else "not known"
+            known = "" if now.rate is None else "all" if now.rate == 1 else share(now.rate, 1)
+            rate = f"known of {known}" if known else "not known"
         rows.append(
-            (name, wave_of(m), count(now.n), rate, say.value(now.value, 1), say.span(now.low, now.high, 1))
+            (
+                name,
+                wave_of(m).replace(" ", NBSP),
+                count(now.n),
+                rate,
+                say.value(now.value, 1),
+                say.span(now.low, now.high, 1),
+            )
         )
     return Table(
         "Every score, with its answers and its interval",
@@ -91,13 +104,14 @@ def _changes(numbers: Numbers, source: Source) -> Figure:
             centre, low, high = 0.0, m.family[0] - m.now.value, m.family[1] - m.now.value
             told = say.span(*m.family, 1)
         value = say.value(m.now.value, 1)
+        plain = told.removesuffix(f" {say.gap_unit}") if m.change is not None else told
         drawn.append(
             plots.row(
                 m.short,
                 centre / m.margin,
                 low / m.margin,
                 high / m.margin,
-                values=(value, told),
+                values=(value, plain),
                 sublabel=m.channel,
             )
         )
@@ -187,6 +201,39 @@ def _changes(numbers: Numbers, source: Source) -> Figure:
 
 
 # --- waves ----------------------------------------------------------------------------------------
+
+
+def drawn_trends(numbers: Numbers) -> tuple[Measure, ...]:
+    """Measures whose waves are drawn: the headline score, what changed, then the others as far as a page holds them."""
+    out: list[Measure] = []
+    for kind, most in MOST_TRENDS.items():
+        found = [m for m in numbers.shown if m.kind == kind and len(m.readings) > 1]
+        ranked = sorted(
+            found, key=lambda m: (m.key != numbers.settings.metric, m.verdict is not Verdict.MATERIAL)
+        )
+        chosen = {m.key for m in ranked[:most]}
+        out += [m for m in found if m.key in chosen]
+    return tuple(out)
+
+
+def wave_table(numbers: Numbers, kind: str) -> Table | None:
+    """Every measure of a kind in every wave; None where all of them are drawn."""
+    found = [m for m in numbers.shown if m.kind == kind and len(m.readings) > 1]
+    if len(found) <= MOST_TRENDS[kind]:
+        return None
+    waves = list(dict.fromkeys(r.label for m in found for r in m.readings))
+    rows = []
+    for m in found:
+        say = voice(m)
+        by_wave = {r.label: f"{say.value(r.value, 1)} ({say.span(r.low, r.high, 1)})" for r in m.readings}
+        rows.append((m.short, *(by_wave.get(w, "") for w in waves[-LATEST:])))
+    return Table(
+        f"All {'scores' if kind == 'score' else 'outcomes'} by wave",
+        ("", *(w.replace(" ", NBSP) for w in waves[-LATEST:])),
+        tuple(rows),
+        notes=f"In brackets the {level_of(numbers)} interval."
+        + (f" The latest {number_word(LATEST)} waves." if len(waves) > LATEST else ""),
+    )
 
 
 def _axis(m: Measure) -> str:
@@ -351,20 +398,7 @@ def _groups(numbers: Numbers, source: Source) -> Figure:
             band=(m.now.value - m.margin, m.now.value + m.margin),
             columns=(m.short, "answers"),
         ),
-        table=Table(
-            f"Groups that differ from the rest in {m.short}",
-            ("Group", "Difference from the rest", "Interval"),
-            tuple(
-                (
-                    f"{t}: {label}",
-                    say.rough_gap(gap, 1) if gap > 0 else f"−{say.rough_gap(-gap, 1)}",
-                    say.gap_span(lo, hi),
-                )
-                for t, label, gap, lo, hi in out
-            )
-            or (("None", "", ""),),
-            notes="The intervals of all groups hold together. " + note,
-        ),
+        table=group_table(numbers),
         source=f"{source.line(plural(m.now.n, 'answer'))} {note}{cut}".rstrip(),
         key_marks=(
             ("observed", f"with {level_of(numbers)} interval"),
@@ -373,11 +407,34 @@ def _groups(numbers: Numbers, source: Source) -> Figure:
     )
 
 
-def group_table(numbers: Numbers) -> Table | None:
-    """Every measure in every group; None where there are no groups."""
-    groups = [g for g in numbers.groups if numbers.settings.group in (None, g.name)]
-    if not groups or not numbers.shown:
+def standing_out_table(numbers: Numbers) -> Table | None:
+    """Groups that differ from the rest by more than chance; None where none does."""
+    m = numbers.headline
+    out = sorted(
+        ((g.title, *one) for g in _drawn_groups(numbers) for one in g.standing_out),
+        key=lambda one: -abs(one[2]),
+    )
+    if not out:
         return None
+    say = voice(m)
+    return Table(
+        f"Groups that differ from the rest in {m.short} by more than chance",
+        ("Group", "Difference from the rest", "Interval"),
+        tuple(
+            (f"{title}: {label}", _signed_gap(m, gap), say.gap_span(low, high))
+            for title, label, gap, low, high in out
+        ),
+        notes="The intervals of all groups hold together.",
+    )
+
+
+def _signed_gap(m: Measure, gap: float) -> str:
+    return ("+" if gap > 0 else MINUS) + voice(m).rough_gap(abs(gap), 1)
+
+
+def group_table(numbers: Numbers) -> Table:
+    """Every measure in every group."""
+    groups = [g for g in numbers.groups if numbers.settings.group in (None, g.name)]
     rows, totals = [], []
     for g in groups:
         totals.append(len(rows))

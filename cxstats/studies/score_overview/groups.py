@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -33,6 +33,10 @@ __all__ = [
 
 MOST_GROUPS = 30
 """Categories of one group variable beyond which it is a league table, and no part of this page."""
+
+MOST_TOGETHER = 2_000
+"""Combinations of group variables that are counted in one pass; with more of them there are as many cells as "
+"answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +106,7 @@ def by_group(
             crowded.append(survey.group_labels[name])
         elif len(found) > 1:
             variables.append((name, found))
+    frame = replace(frame, joint=_few_together(variables))
     cells: dict[str, dict[str, tuple[Cell | None, ...]]] = {name: {} for name, _ in variables}
     hidden: dict[str, dict[str, int]] = {name: {} for name, _ in variables}
     out: dict[str, tuple[tuple[str, float, float, float], ...]] = {}
@@ -137,6 +142,17 @@ def by_group(
     )
 
 
+def _few_together(variables: list[tuple[str, list[str]]]) -> tuple[str, ...]:
+    """Variables that may be counted together: the combinations of their categories stay few."""
+    chosen, combinations = [], 1
+    for name, labels in sorted(variables, key=lambda one: len(one[1])):
+        combinations *= len(labels) + 1
+        if combinations > MOST_TOGETHER:
+            break
+        chosen.append(name)
+    return tuple(chosen)
+
+
 def _of_wave(frame: Frame, measure: Measure, names: list[str]) -> pd.DataFrame:
     """Counts of what is known of the measure in its wave, by group variables; missing labels are rows too."""
     if measure.kind == "value":
@@ -168,7 +184,9 @@ def _cells(frame: Frame, measure: Measure, name: str, shown: list[str]) -> dict[
 
 
 def _means(frame: Frame, measure: Measure, name: str, shown: list[str]):
-    survey, cells = frame.survey, frame.cells(measure.key, name)
+    survey = frame.survey
+    # the matrix goes with the rows of cells counted by just these columns
+    cells = (replace(frame, joint=()) if measure.repeated else frame).cells(measure.key, name)
     keep = in_wave(cells, survey.wave, measure.now.label)
     matrix = None
     if measure.repeated:

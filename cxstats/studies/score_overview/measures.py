@@ -141,8 +141,9 @@ class Measure:
 class Frame:
     """What all measures share: the survey, the waves looked at, thresholds and levels.
 
-    ``amounts`` are the rows with what each customer is worth, brought here once; None where that is not described, or
-    there are too many rows.
+    ``side`` is the group variable that says whom an action reached; None where there is none. ``joint`` are group
+    variables whose combinations are few, which are counted together. ``amounts`` are the rows with what each customer is
+    worth, brought here once; None where that is not described, or there are too many rows.
     """
 
     survey: Survey
@@ -151,18 +152,38 @@ class Frame:
     smallest: int
     value_margin: float
     amounts: pd.DataFrame | None
-    _counted: dict[tuple[str, ...], pd.DataFrame] = field(default_factory=dict, repr=False)
+    joint: tuple[str, ...] = ()
+    side: str | None = None
+    _counted: dict[tuple[str, ...], Any] = field(default_factory=dict, repr=False)
 
     def cells(self, measure: str, *more: str) -> pd.DataFrame:
-        """Counts of a score or outcome by group variables and the wave; each asked for once."""
+        """Counts of a score or outcome by group variables and the wave; each asked for once.
+
+        Variables of ``joint`` have so few combinations that one pass counts by all of them.
+        """
+        if more and set(more) <= set(self.joint):
+            whole = self._asked_once(measure, *self.joint)
+            by = [measure, *more, *self.by_wave]
+            tallies = [name for name in ("n", "w", "w2") if name in whole.columns]
+            return whole.groupby(by, observed=True, dropna=False, as_index=False)[tallies].sum()
+        return self._asked_once(measure, *more)
+
+    def clustered(self, measure: str) -> tuple[pd.DataFrame, np.ndarray | None]:
+        """Counts by wave (and ``side``), and how often customers fall in two of them; None where nobody does."""
+        by = [measure, *([self.side] if self.side else [])]
+        cells = self._asked_once(*by)
+        key = ("matrix", *by)
+        if self.survey.repeats and key not in self._counted:
+            found = self.survey.cluster_matrix([*by, *self.by_wave], weighted=self.survey.weighted)
+            self._counted[key] = found if isinstance(found, np.ndarray) else found.toarray()
+        return cells, self._counted.get(key)
+
+    def _asked_once(self, measure: str, *more: str) -> pd.DataFrame:
         key = (measure, *more)
         if key not in self._counted:
             by, survey = [*more, *self.by_wave], self.survey
-            self._counted[key] = (
-                survey.cells([measure, *by])
-                if measure in survey.metrics
-                else survey.outcome_cells(measure, by)
-            )
+            scored = measure in survey.metrics
+            self._counted[key] = survey.cells([measure, *by]) if scored else survey.outcome_cells(measure, by)
         return self._counted[key]
 
     @property
@@ -308,11 +329,9 @@ def _readings(
         labels = ["all"] if answered["n"].sum() >= frame.smallest else []
     if not labels:
         return (), None, False
-    matrix = None
-    if survey.repeats:
-        matrix = survey.cluster_matrix([name, *frame.by_wave], weighted=survey.weighted)
+    fine, matrix = frame.clustered(name)
     means = group_means(
-        cells,
+        fine,
         metric,
         score=name,
         group=survey.wave,
@@ -341,16 +360,16 @@ def _readings(
                 end=end,
             )
         )
-    here = in_wave(answered, survey.wave, readings[-1].label)
-    return tuple(readings), means, matrix is not None and _repeats(answered[here], matrix, survey.weighted)
+    here = in_wave(fine, survey.wave, readings[-1].label) & fine[name].notna().to_numpy()
+    return tuple(readings), means, matrix is not None and _repeats(fine[here], matrix, survey.weighted)
 
 
-def _repeats(cells: pd.DataFrame, matrix: Any, weighted: bool) -> bool:
+def _repeats(cells: pd.DataFrame, matrix: np.ndarray, weighted: bool) -> bool:
     """Whether a customer is in these cells more than once."""
     at = cells.index.to_numpy()
-    block = matrix[np.ix_(at, at)]
-    dense = block if isinstance(block, np.ndarray) else block.toarray()
-    return not np.allclose(dense, np.diag(cells["w2" if weighted else "n"].to_numpy(dtype=float)))
+    return not np.allclose(
+        matrix[np.ix_(at, at)], np.diag(cells["w2" if weighted else "n"].to_numpy(dtype=float))
+    )
 
 
 def estimate_of(means: GroupMeans, i: int, metric: Metric, level: float) -> Estimate:

@@ -201,7 +201,7 @@ def value_notes(numbers: Numbers) -> tuple[str, ...]:
     if worth is None or math.isnan(worth.largest_share):
         return ()
     part = share(worth.largest_share)
-    lead = f"**A few make much of the total.** The largest hundredth of the customers makes {part} of it"
+    lead = f"**The long tail.** The largest hundredth of the customers makes {part} of the total"
     if worth.largest_share > 0.5:
         return (
             f"{lead}: the mean and its interval hang on them, and the next wave can differ for that reason alone.",

@@ -23,6 +23,7 @@ from cxstats.studies.score_overview.phrases import (
 from cxstats.studies.score_overview.study import Numbers
 from cxstats.studies.speech import in_sentence
 from cxstats.words import (
+    MINUS,
     capitalised,
     count,
     date_text,
@@ -113,7 +114,8 @@ def _changed(numbers: Numbers, m: Measure, say: Voice, family: str) -> Finding:
         text += f"{capitalised(names_of(steady))} did not." if steady else ""
     else:
         k = len(numbers.judged)
-        none = f"None of {number_word(k)} moved" if k > 1 else f"{m.short} did not move"
+        what = "scores" if {one.kind for one in numbers.judged} == {"score"} else "measures"
+        none = f"None of {number_word(k)} {what} moved" if k > 1 else f"{m.short} did not move"
         text = f"{none} by as much as would matter since {change.before}. {_values(numbers)}."
     span = say.gap_span(change.low, change.high, edge=m.margin)
     where = {Verdict.NEGLIGIBLE: "wholly within", Verdict.MATERIAL: "wholly beyond"}.get(
@@ -241,7 +243,7 @@ def _moved_points(numbers: Numbers) -> list[MainPoint]:
         say = voice(m)
         out.append(
             MainPoint(
-                number=say.rough_gap(abs(m.change.value), 1),
+                number=("+" if m.change.value > 0 else MINUS) + say.rough_gap(abs(m.change.value), 1),
                 interval=say.gap_span(m.change.low, m.change.high, edge=m.margin),
                 headline=moved(m),
                 sentence=f"More than the {say.that_matter(m.margin)}, beyond what chance explains.",
@@ -288,7 +290,7 @@ def _kept_point(numbers: Numbers) -> MainPoint | None:
     known += f" asked in {m.now.label}." if m.now.label else "."
     value = say.value(m.now.value, 1)
     if m.short.startswith("Retention"):
-        headline = f"{value} of customers stayed{_within(m)}"
+        headline = f"{value} of customers stayed{_within(m).replace(' within ', ' on for ')}"
     elif m.short.startswith("Complaint"):
         headline = f"{value} of customers complained{_within(m)}"
     else:
@@ -300,7 +302,7 @@ def _kept_point(numbers: Numbers) -> MainPoint | None:
         interval=say.span(m.now.low, m.now.high, 1),
         headline=headline,
         sentence=known,
-        figure=f"trend-{key_of(m)}" if len(m.readings) > 1 else "changes",
+        figure="changes",
     )
 
 
@@ -328,7 +330,7 @@ def _outstanding_point(numbers: Numbers) -> MainPoint | None:
     say = voice(m)
     side = "above" if gap > 0 else "below"
     return MainPoint(
-        number=say.rough_gap(abs(gap), 1),
+        number=("+" if gap > 0 else MINUS) + say.rough_gap(abs(gap), 1),
         interval=say.gap_span(low, high),
         headline=f"{group.title} “{label}” stands out: {m.short} {say.rough_gap(abs(gap))} {side} the rest",
         sentence=f"{capitalised(number_word(len(found)))} of {number_word(_n_groups(numbers))} groups differ from "

@@ -20,7 +20,7 @@ question) and customers are independent of each other; repeated answers of one c
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from cxstats.findings import Verdict
@@ -164,7 +164,8 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
     order = survey.wave_order
     waves = order if chosen.wave is None else order[: order.index(chosen.wave) + 1]
     amounts = value_rows(survey)
-    frame = Frame(survey, waves, chosen.level, chosen.smallest_group, chosen.value_margin, amounts)
+    side = None if chosen.action is None else chosen.action.group
+    frame = Frame(survey, waves, chosen.level, chosen.smallest_group, chosen.value_margin, amounts, side=side)
     measures = measured(frame)
     changing = any(m.change is not None for m in measures)
     judged = [m for m in measures if m.readings and (m.change is not None or not changing)]
@@ -177,11 +178,7 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
     if chosen.action is not None:
         step("action")
         # the waves before and after an action do not end with the wave that is reported on
-        action = effect_of(
-            Frame(survey, order, chosen.level, chosen.smallest_group, chosen.value_margin, None),
-            chosen.action,
-            measures,
-        )
+        action = effect_of(replace(frame, waves=order), chosen.action, measures)
     return Numbers(
         settings=chosen,
         metric=headline.metric,

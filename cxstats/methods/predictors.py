@@ -34,10 +34,12 @@ class Block:
     ----------
     name : what they describe.
     columns : shape (n, p), standardised to mean 0 and standard deviation 1; p may be 0.
+    unused : names that leave no column: the same for everybody, or fewer than 20 customers in each category but one.
     """
 
     name: str
     columns: np.ndarray
+    unused: tuple[str, ...] = ()
 
     @property
     def width(self) -> int:
@@ -140,7 +142,10 @@ def predictor_block(rows: pd.DataFrame, columns: Sequence[str], name: str, *, li
         else category_block(column, rows[column])
         for column in columns
     ]
-    return Block(name, np.column_stack([np.empty((len(rows), 0)), *(block.columns for block in blocks)]))
+    unused = tuple(block.name for block in blocks if not block.width)
+    return Block(
+        name, np.column_stack([np.empty((len(rows), 0)), *(block.columns for block in blocks)]), unused
+    )
 
 
 def _standardised(columns: np.ndarray) -> np.ndarray:

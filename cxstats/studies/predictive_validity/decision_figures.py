@@ -8,7 +8,7 @@ from cxstats.display import plots
 from cxstats.display.parts import Figure, Table
 from cxstats.studies.pictures import Source, alt_text, level_of
 from cxstats.studies.predictive_validity.numbers import Numbers
-from cxstats.studies.predictive_validity.sentences import KNOWN, customers, money_span, money_text
+from cxstats.studies.predictive_validity.phrases import KNOWN, customers, money_span, money_text
 from cxstats.words import interval, number, percent, share, signed
 
 __all__ = ["decision", "lists_table", "profit"]
@@ -138,10 +138,7 @@ def profit(numbers: Numbers, source: Source) -> Figure:
     key, name, _, low, high = entries[-1]  # all scores; what is judged is not chosen by its profit
     what = "All scores earn" if key == "all" else f"{name.removeprefix('With ')} earns"
     if low > 0:
-        headline = (
-            f"{what} {money_text(low)} to {money_text(high)} more per 1,000 customers than what was known does, by these "
-            "rules"
-        )
+        headline = f"{what} {money_text(low)} to {money_text(high)} more per 1,000 customers than what was known does"
     else:
         headline = "Whether asking earns more than what was known is not sure at these costs"
     rows = [("Contacting nobody", "0", "", "")]
@@ -189,9 +186,8 @@ def profit(numbers: Numbers, source: Source) -> Figure:
             "Profit per 1,000 customers",
             ("Whom to contact", "Profit", "More than what was known", f"{level_of(numbers)} interval"),
             tuple(rows),
-            notes="In the unit of the recorded value. Intervals are of other customers acted on by these same rules. Rules "
-            "trained on other customers would earn something else; that is not in the intervals, which are too narrow for "
-            "a rule still to be trained. What asking costs is not in it.",
+            notes="In the unit of the recorded value. Intervals are of the same kind as in the race: training "
+            "the rules and acting on them are repeated without each part of the customers. What asking costs is not in it.",
         ),
         alt=alt_text(
             "Profit above that of what was known",

@@ -32,7 +32,6 @@ from cxstats.studies.predictive_validity.numbers import (
     Silence,
     Steadiness,
     Timing,
-    Triple,
 )
 
 if TYPE_CHECKING:
@@ -41,12 +40,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "VALUE",
-    "decision",
+    "curve",
     "later",
     "lists",
+    "money",
     "one_each",
     "silence",
     "steadiness",
+    "threshold",
     "timing",
     "weighted",
     "worth",
@@ -54,7 +55,7 @@ __all__ = [
 
 VALUE = "value"
 LEADS = 7  # lead times of the early-warning curve
-MOST_COX_EVENTS = 5_000  # a Cox fit with this many events says no more than the curves do
+MOST_COX_EVENTS = 5_000  # with more, Cox regression is of a random share of the customers
 OTHER_CAUSES = "All other causes"
 NO_CAUSE = "Cause not stated"
 
@@ -220,13 +221,16 @@ def timing(
         else (None, ())
     )
     grouped = _grouped(survey, answered, frame, chosen)
+    some = _some(frame, chosen.seed)
+    watched, facts = frame[some], answered[some]
     return Timing(
         metric=metric,
         curves=curves,
         # where fewer than so many leave after a day, nothing is shown of it
         warning=warning[warning["warning_cases"] >= FEWEST_EVENTS],
-        alone=None if grouped else _hazard(frame, answered, (), chosen),
-        beside=None if grouped else _hazard(frame, answered, chosen.known, chosen),
+        alone=None if grouped else _hazard(watched, facts, (), chosen),
+        beside=None if grouped else _hazard(watched, facts, chosen.known, chosen),
+        sampled=None if some.all() else int(some.sum()),
         grouped=grouped,
         causes=causes,
         merged_causes=merged,
@@ -259,12 +263,18 @@ def _grouped(survey: Survey, answered: pd.DataFrame, frame: pd.DataFrame, chosen
     return Grouped(grain, ratio, len(table), int(table["event"].sum()))
 
 
+def _some(frame: pd.DataFrame, seed: int) -> np.ndarray:
+    """Which customers a Cox regression is fitted to: all, or as large a random share as has about the most events."""
+    events = int(frame["event"].sum())
+    if events <= MOST_COX_EVENTS:
+        return np.ones(len(frame), dtype=bool)
+    return np.random.default_rng(seed).random(len(frame)) < MOST_COX_EVENTS / events
+
+
 def _hazard(
     frame: pd.DataFrame, answered: pd.DataFrame, known: Sequence[str], chosen: Settings
 ) -> CoxFit | None:
     """Cox regression on the answer, beside what was known as lines and categories."""
-    if int(frame["event"].sum()) > MOST_COX_EVENTS:
-        return None
     columns = {"score": frame["score"].to_numpy(dtype=float)}
     if known:
         block = predictor_block(answered, list(known), "known", linear=True).columns
@@ -346,57 +356,38 @@ def lists(
     }
 
 
-def decision(
-    predictions: pd.DataFrame, rules: list[str], chosen: Settings, value: tuple[float, bool]
-) -> tuple[DecisionCurve, Money | None]:
-    """Net benefit of contacting by each rule at every threshold, and the profit at the user's costs."""
+def threshold(chosen: Settings, value: tuple[float, bool]) -> float | None:
+    """Chance from which on a contact pays at the user's costs; None where that is no chance."""
+    saved, _ = value
+    if not np.isfinite(saved) or not chosen.success > 0:
+        return None
+    at = chosen.contact_cost / (chosen.success * saved)
+    return float(at) if 0 < at < 1 else None
+
+
+def curve(predictions: pd.DataFrame, rules: Sequence[str]) -> DecisionCurve:
+    """Net benefit of contacting by each rule at every threshold."""
     rules = [name for name in rules if name in predictions.columns]
     rate = predictions["event"].mean()
     thresholds = np.linspace(0.01, min(0.95, max(4 * rate, 0.1)), 60)
-    curve = decision_curve(predictions[rules], predictions["event"], thresholds=thresholds)
+    return decision_curve(predictions[rules], predictions["event"], thresholds=thresholds)
+
+
+def money(raced: Race, chosen: Settings, at: float | None, value: tuple[float, bool]) -> Money | None:
+    """The profit at the user's costs; None where the race was given no threshold."""
+    if at is None or raced.acting.empty:
+        return None
     saved, measured = value
-    threshold = (
-        chosen.contact_cost / (chosen.success * saved)
-        if np.isfinite(saved) and chosen.success > 0
-        else np.nan
-    )
-    if not 0 < threshold < 1:
-        return curve, None
-    at = decision_curve(predictions[rules], predictions["event"], thresholds=[threshold]).table.iloc[0]
     # net benefit counts events reached, less contacts in vain at the exchange rate of the threshold
     worth_of_event = 1000 * (chosen.success * saved - chosen.contact_cost)
+    rate = raced.predictions["event"].mean()
+    profit = {name: float(worth_of_event * v) for name, v in raced.acting["benefit"].items()}
+    profit["everybody"] = float(worth_of_event * (rate - (1 - rate) * at / (1 - at)))
     more = {
-        name: tuple(
-            worth_of_event * v for v in _advantage(predictions, name, "known", threshold, chosen.level)
-        )
-        for name in rules
-        if name != "known" and "known" in rules
+        str(name): tuple(float(worth_of_event * v) for v in row)
+        for name, row in raced.acting.loc[raced.acting.index != "known", ["more", "low", "high"]].iterrows()
     }
-    profit = {name: float(worth_of_event * at[name]) for name in [*rules, "everybody"]}
-    return curve, Money(float(threshold), saved, measured, profit, more)
-
-
-def _advantage(predictions: pd.DataFrame, rule: str, other: str, threshold: float, level: float) -> Triple:
-    """Net benefit of one rule above that of another, with the delete-a-part jackknife of the judging.
-
-    The rules stay as they were trained: what another training sample would have given is not in these limits.
-    """
-    from scipy import stats
-
-    odds = threshold / (1 - threshold)
-    event, weight = predictions["event"].to_numpy(dtype=float), np.ones(len(predictions))
-    part = pd.factorize(predictions["part"])[0]
-    won = (event - (1 - event) * odds) * (
-        (predictions[rule] >= threshold).to_numpy(dtype=float)
-        - (predictions[other] >= threshold).to_numpy(dtype=float)
-    )
-    total, size = np.bincount(part, weights=won), np.bincount(part, weights=weight)
-    value = total.sum() / size.sum()
-    without = (total.sum() - total) / (size.sum() - size)
-    k = len(total)
-    error = np.sqrt((k - 1) / k * ((without - without.mean()) ** 2).sum())
-    half = float(stats.t.ppf((1 + level) / 2, k - 1) * error)
-    return float(value), float(value - half), float(value + half)
+    return Money(at, saved, measured, profit, more)
 
 
 # ------------------------------------------------------------------------------------------ steadiness

@@ -9,8 +9,9 @@ from cxstats.display.parts import Figure, Table
 from cxstats.findings import Verdict
 from cxstats.studies.pictures import Source, alt_text, level_of
 from cxstats.studies.predictive_validity.decision_figures import decision, lists_table, profit
+from cxstats.studies.predictive_validity.notes import weight_notes
 from cxstats.studies.predictive_validity.numbers import Numbers
-from cxstats.studies.predictive_validity.sentences import (
+from cxstats.studies.predictive_validity.phrases import (
     KNOWN,
     customers,
     cut_text,
@@ -18,12 +19,10 @@ from cxstats.studies.predictive_validity.sentences import (
     gain_text,
     margin_text,
     p_text,
-    race_headline,
-    rates_headline,
-    robust_headline,
     span_text,
     tick_text,
 )
+from cxstats.studies.predictive_validity.sentences import race_headline, rates_headline, robust_headline
 from cxstats.studies.predictive_validity.time_figures import causes, hazard_table, survival, warning
 from cxstats.studies.predictive_validity.unit_figures import other_outcomes, units
 from cxstats.words import (
@@ -210,9 +209,10 @@ def _race_table(numbers: Numbers) -> Table:
         ),
         tuple(rows),
         notes="A score alone is taken as it is, with DeLong's interval; what was known, and all scores together, are rules, "
-        "each customer judged by one that was trained on others. Gains of the scores hold together; that of all together "
-        "is as wide, and no part of the headline. Came first: share of resamples of customers. Place: places it can hold "
-        "in the ranking of gains. Shapley shares divide the AUC above 0.5 of the rule of everything, whose scores overlap.",
+        "each customer judged by one that was trained on others. Intervals of the scores' gains hold together; that of all "
+        "together is as wide, but stands outside that set, and is no part of the headline. Came first: share of resamples "
+        "of customers. Place: places it can hold in the ranking of gains. Shapley shares divide the AUC above 0.5 of the "
+        "rule of everything, whose scores overlap.",
     )
 
 
@@ -362,7 +362,7 @@ def _robust(numbers: Numbers, source: Source) -> Figure:
             "The race, judged otherwise",
             ("Score", "Judged on", "Gain", f"{level_of(numbers)} interval"),
             tuple(rows),
-            notes="Intervals of the scores hold together, as in the race.",
+            notes="Intervals of the scores hold together, as in the race." + weight_notes(numbers),
         ),
         alt=alt_text(
             "Gains under other ways of judging", [f"{r[0]}, {r[1].lower()}: {r[2]} ({r[3]})" for r in rows]

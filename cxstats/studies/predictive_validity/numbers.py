@@ -192,6 +192,7 @@ class Timing:
     ----------
     curves : by group of answers. warning : AUC for events after each lead time.
     alone, beside : Cox regression on the answer alone, and beside what was known (None where it could not be fitted).
+    sampled : customers, drawn at random, that these regressions are of where events are many; None where of all.
     grouped : takes their place where events are known by month or week only, read as whole periods.
     causes : incidence of each cause by group of answers, other causes at work; None where no causes are declared.
     merged_causes : causes with so few events that they stand together.
@@ -203,6 +204,7 @@ class Timing:
     warning: pd.DataFrame
     alone: CoxFit | None
     beside: CoxFit | None
+    sampled: int | None
     grouped: Grouped | None
     causes: IncidenceCurves | None
     merged_causes: tuple[str, ...]
@@ -263,8 +265,9 @@ class Numbers:
     ``pairs`` compares the scores as they are, alone, two by two, best first. ``rules`` has the AUC of the cross-fitted
     rules of what was "known" and of "all" scores by themselves; ``together`` is what all scores add, its limits as wide as
     those of each; its verdict is no part of the headline's. ``asked`` are the names of the metrics asked for, also of
-    those that do not race. ``n_for_margin`` customers tell a gain of nothing from the margin in 80 of 100 surveys,
-    ``n_for_gap`` the best gain, as seen, from the margin. ``lists`` says how good a list in the order of each rule is.
+    those that do not race. ``pooled``: several waves race together. ``n_for_margin`` customers tell a gain of nothing from
+    the margin in 80 of 100 surveys, ``n_for_gap`` the best gain, as seen, from the margin. ``lists`` says how good a list
+    in the order of each rule is.
     """
 
     settings: Settings
@@ -296,6 +299,7 @@ class Numbers:
     n_for_margin: int | None
     n_for_gap: int | None
     repeated: bool
+    pooled: bool
     left_out_metrics: dict[str, str]
     missing: dict[str, str]
 

@@ -201,6 +201,7 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
         "window_days": chosen.window_days,
         "base": base,
         "repeated": "customer" in rows.columns and bool(rows["customer"].duplicated().any()),
+        "pooled": bool(survey.wave) and len(survey.wave_order) > 1 and chosen.wave is None,
         "known_labels": _known_labels(survey, chosen),
     }
     racing, left_out = _racing(survey, rows, chosen)
@@ -219,8 +220,10 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
         "seed": chosen.seed,
     }  # fmt: skip
     step("race")
+    value = evidence.worth(rows, chosen)
+    threshold = evidence.threshold(chosen, value)
     try:
-        raced = race(answered, **common)
+        raced = race(answered, threshold=threshold, **common)
     except ValueError as error:
         return _nothing(shared, left_out, stops.refused(error, answered, chosen))
     stop = stops.known_is_nothing(raced)
@@ -236,7 +239,6 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
     # judged otherwise, gains have intervals of the same kind: all metrics of the race together
     family = common | {"level": 1 - (1 - chosen.level) / len(racing)}
     predictions = raced.predictions
-    curve, money = evidence.decision(predictions, everything, chosen, evidence.worth(rows, chosen))
     return Numbers(
         **shared,
         verdict=overall([c.verdict for c in contenders]),
@@ -253,8 +255,8 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
         calibration=_calibration(predictions, chosen.level, shared["repeated"]),
         brier=brier_score(predictions["all"], predictions["event"]),
         lists=evidence.lists(answered, predictions, everything, chosen),
-        decision=curve,
-        money=money,
+        decision=evidence.curve(predictions, everything),
+        money=evidence.money(raced, chosen, threshold, value),
         timing=evidence.timing(survey, rows, chosen, best, missing),
         steadiness=evidence.steadiness(survey, rows, chosen, contenders),
         units=None,
@@ -309,6 +311,7 @@ def _of_units(survey: Survey, chosen: Settings) -> Numbers:
         "window_days": None,
         "base": Base(None, survey.n_answered(chosen.metrics[0]), 0, 0, 0, 0, 0, None),
         "repeated": False,
+        "pooled": False,
         "known_labels": known,
     }
     try:

@@ -8,7 +8,7 @@ from cxstats.display import plots
 from cxstats.display.parts import Figure, Table
 from cxstats.studies.pictures import Source, alt_text, level_of
 from cxstats.studies.predictive_validity.numbers import Numbers
-from cxstats.studies.predictive_validity.sentences import (
+from cxstats.studies.predictive_validity.phrases import (
     event_name,
     event_text,
     p_text,

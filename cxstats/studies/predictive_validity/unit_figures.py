@@ -6,7 +6,7 @@ from cxstats.display import plots
 from cxstats.display.parts import Figure, Table
 from cxstats.studies.pictures import Source, alt_text, level_of
 from cxstats.studies.predictive_validity.numbers import Numbers
-from cxstats.studies.predictive_validity.sentences import outcome_value, units_headline
+from cxstats.studies.predictive_validity.unit_sentences import outcome_value, units_headline
 from cxstats.studies.speech import Speech, in_sentence
 from cxstats.words import capitalised, count, interval, join_words, signed
 

@@ -1,0 +1,344 @@
+"""What stands around the evidence of the predictive-validity report: what to know first, notes, limits, method."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cxstats.methods.predictors import FEWEST_IN_CATEGORY
+from cxstats.studies.predictive_validity import unit_sentences
+from cxstats.studies.predictive_validity.numbers import Numbers
+from cxstats.studies.predictive_validity.phrases import (
+    gain_text,
+    margin_text,
+    p_text,
+    period,
+    raced_names,
+    span_text,
+)
+from cxstats.studies.speech import in_sentence
+from cxstats.words import capitalised, count, interval, join_words, level_text, number, plural, share, signed
+
+if TYPE_CHECKING:
+    from cxstats.survey import Survey
+
+__all__ = ["limits", "method", "need_to_know", "section_notes", "weight_notes"]
+
+
+def need_to_know(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...]:
+    """(title, text) of what a reader needs before the evidence."""
+    if numbers.units is not None:
+        return unit_sentences.need_to_know(numbers, survey)
+    base, chosen = numbers.base, numbers.settings
+    window = (
+        f" within {plural(numbers.window_days, 'day')} of being asked"
+        if numbers.window_days
+        else " after being asked"
+    )
+    who = f"{survey.population or 'Customers'}, {period(numbers, survey)}."
+    if base.invited:
+        who += f" {count(base.invited)} were invited."
+    items = [
+        ("Who was asked", who),
+        (
+            "What counts as the event",
+            f"“{numbers.outcome_label}”, an event{window}. Of {count(base.known)} "
+            f"{('invitations' if base.invited else 'answers') if numbers.repeated else 'customers'} whose outcome is known "
+            f"{share(base.rate, 1)} had it."
+            + (
+                f" For {count(base.unknown)} it is not known yet or not recorded; they take no part."
+                if base.unknown
+                else ""
+            ),
+        ),
+        (
+            "What was known without asking",
+            capitalised(join_words([in_sentence(label) for label in numbers.known_labels.values()]))
+            + (
+                f". All of it is taken to date from before the {'invitation' if base.invited else 'answer'}: the data does "
+                "not show when it was recorded."
+            )
+            + _unused(numbers)
+            if numbers.known_labels
+            else "Nothing.",
+        ),
+    ]
+    if numbers.race is not None:
+        items.append(
+            (
+                "Who races",
+                f"{raced_names(numbers)}, on "
+                + (
+                    f"{count(numbers.race.n)} answers to "
+                    if numbers.repeated
+                    else f"the same {count(numbers.race.n)} customers who answered "
+                )
+                + ("all of them." if len(numbers.contenders) > 1 else "it.")
+                + (" Some customers answered more than once." if numbers.repeated else "")
+                + "".join(f" {text}." for text in numbers.left_out_metrics.values()),
+            )
+        )
+    called = (
+        f"{share(base.called_back)} of those who answered were called back."
+        if base.called_back is not None
+        else "Whether unhappy customers were called back is not in the data."
+    )
+    aside = [
+        (line.label, line.n)
+        for line in survey.ledger.lines
+        if line.kind == "set aside" and line.n and line.section not in survey.metrics
+    ]
+    if sum(n for _, n in aside) >= survey.ledger.rows_read / 100:
+        text = "; ".join(f"{label.removeprefix('Set aside: ')}, {count(n)}" for label, n in aside)
+        items.append(("What was left out", f"{capitalised(text)} of {count(survey.ledger.rows_read)} rows."))
+    items += [
+        (
+            "What would matter",
+            f"A gain of {margin_text(chosen.margin)} in AUC, set before the analysis.",
+        ),
+        ("Calls after the survey", called),
+        (
+            "What “AUC” means",
+            "Of 100 pairs of one customer with the event and one without, how many a rule puts in the right order. 0.5 is "
+            "guessing, 1 is knowing.",
+        ),
+    ]
+    return tuple(items)
+
+
+def _unused(numbers: Numbers) -> str:
+    """Facts that take no part in any rule, because there is nothing in them to learn from."""
+    names = [] if numbers.race is None else [numbers.known_labels[name] for name in numbers.race.unused]
+    if not names:
+        return ""
+    them = join_words([f"“{name}”" for name in names])
+    return (
+        f" {them} {'takes' if len(names) == 1 else 'take'} no part: the same for everybody, or no two of "
+        f"{'its' if len(names) == 1 else 'their'} categories are shared by {FEWEST_IN_CATEGORY} customers each."
+    )
+
+
+def weight_notes(numbers: Numbers) -> str:
+    """Whom the weighted race stands for, and who has no weight in it."""
+    race = numbers.weighted
+    if race is None:
+        return ""
+    # the margins that weights are made to meet are of all invitations, whichever wave they belong to
+    pooled = " of all waves taken together" if numbers.pooled else ""
+    said = f" Weights make those who answered stand for everyone invited{pooled}, group by group."
+    if race.weightless:
+        n = race.weightless
+        what = "answer" if numbers.repeated else "customer"
+        some = f"{plural(n, what)} {'has' if n == 1 else 'have'}"
+        said += f" {some} weight 0 and no part in it: none could be made for their groups."
+    return said
+
+
+def section_notes(numbers: Numbers) -> dict[str, str]:
+    """A sentence or two below a section's figures."""
+    race = numbers.race
+    if race is None:
+        return {}
+    notes = {"rates": _rates_note(numbers)}
+    if race.simplified:
+        notes["race"] = (
+            f"**Few events.** There are {number(race.events_per_column, 1)} events for each column of the largest rule: "
+            "straight lines stand in for curves, and a penalty keeps rules from learning by heart."
+        )
+    odd = _other_way(numbers)
+    if odd:
+        notes["race"] = " ".join([*([notes["race"]] if "race" in notes else []), odd])
+    best = numbers.best
+    told = []
+    if numbers.later is not None:
+        row = numbers.later.gains.loc[best.metric.key]
+        told.append(
+            f"**Does it last?** Trained on the earlier waves and judged on the last, {best.metric.short} adds "
+            f"{gain_text(row['gain'])} ({span_text(row['low'], row['high'])})."
+        )
+    if numbers.weighted is not None and (numbers.pooled or numbers.weighted.weightless):
+        told.append(f"**What the weights do.**{weight_notes(numbers)}")
+    told += [numbers.missing[key] for key in ("weighted", "later") if key in numbers.missing]
+    if told:
+        notes["robust"] = " ".join(told)  # stands alone where nothing could be judged otherwise
+    hazard = _hazard_note(numbers)
+    if hazard:
+        notes["time"] = hazard
+    return notes
+
+
+def _other_way(numbers: Numbers) -> str:
+    """Scores of which some go with the event by low answers and others, as clearly, by high ones."""
+    from cxstats.methods.limits import critical_value
+
+    z = critical_value(numbers.settings.level)
+    clear = [c for c in numbers.contenders if abs(c.association.trend_z) > z]
+    ways = {way: [c.metric.short for c in clear if c.association.direction == way] for way in (-1, 1)}
+    if not (ways[-1] and ways[1]):
+        return ""
+    return (
+        f"**They point in opposite ways.** The event goes with low answers to {join_words(ways[-1])}, and with high answers "
+        f"to {join_words(ways[1])}: find out why, or whether a scale was recorded the wrong way round."
+    )
+
+
+def _rates_note(numbers: Numbers) -> str:
+    """What a step on the scale amounts to, always beside the base rate; and whether only one end matters."""
+    best = numbers.best
+    effects = best.association.effects
+    said = []
+    if effects.odds_ratio is not None and effects.marginal_effect is not None:
+        ratio, change = effects.odds_ratio, effects.marginal_effect
+        said.append(
+            f"**One more on the scale** goes with odds × {number(ratio[0], 2)} ({interval(*ratio[1:], digits=2)}) of the "
+            f"event: on average {signed(change[0], 1)} percentage points ({interval(*change[1:], digits=1, sign=True)}), "
+            f"where the base rate is {share(effects.base_rate, 1)}."
+        )
+    elif best.association.separated:
+        said.append(f"**No coefficient is given**: {best.association.separated}.")
+    value, low, high = effects.risk_ratio
+    first, second = effects.low_name, effects.high_name
+    if 0 < value < 1:  # the more frequent first
+        value, low, high = 1 / value, 1 / high, 1 / low if low > 0 else float("inf")
+        first, second = second, first
+    if 0 < value < float("inf"):
+        said.append(
+            f"Those who gave {first} have the event {number(value, 1)} times as often ({interval(low, high, digits=1)}) as "
+            f"those who gave {second}."
+        )
+    a = best.association.asymmetry
+    if a is not None:
+        ends = (
+            "That the highest group differs from the middle is not shown."
+            if a.high_p > 0.05
+            else "Both ends differ from the middle"
+            + (
+                ", and not by the same."
+                if a.symmetric_p < 0.05
+                else "; that they differ by the same is not ruled out."
+            )
+        )
+        said.append(
+            f"**Do only low scores matter?** Against those between, the lowest group's log-odds are {signed(a.low[0], 2)} "
+            f"and the highest group's {signed(a.high[0], 2)}. {ends}"
+        )
+    return " ".join(said)
+
+
+def _hazard_note(numbers: Numbers) -> str:
+    """Whether one hazard ratio for all days is a fair summary."""
+    timing = numbers.timing
+    if timing is not None and timing.grouped is not None:
+        ratio, grain = timing.grouped.ratio, timing.grouped.grain
+        return (
+            f"**Dates are by {grain}.** All events are dated on one day of a {grain}, so they are read as {grain}s: one "
+            f"more on the scale of {timing.metric.short} goes with a hazard × {number(ratio[0], 2)} "
+            f"({interval(*ratio[1:], digits=2)}) in every {grain}. An event in the {grain} of the invitation may be dated "
+            "before it, and is then left out."
+        )
+    if timing is None or timing.alone is None:
+        return ""
+    row = (timing.beside or timing.alone).table.loc["score"]
+    beside = "beside what was known" if timing.beside is not None else "alone"
+    p = row["proportional_p"]
+    sampled = (
+        f" Fitted to {count(timing.sampled)} of these customers, drawn at random: with so many events it would take long, "
+        "and tell no more."
+        if timing.sampled is not None
+        else ""
+    )
+    return (
+        f"**Does the answer wear off?** {capitalised(beside)}, one more on the scale of {timing.metric.short} goes with a "
+        f"hazard × {number(row['hazard_ratio'], 2)} ({interval(row['low'], row['high'], digits=2)}) on every day. "
+        + (
+            f"That it changes as days pass is not shown (p {p_text(p)})."
+            if p > 0.05
+            else f"It changes as days pass (p {p_text(p)}): this is an average over them."
+        )
+        + sampled
+    )
+
+
+def limits(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...]:
+    """(bold lead, text) of what the report cannot tell."""
+    if numbers.units is not None:
+        return unit_sentences.limits(numbers)
+    base = numbers.base
+    called = (
+        f"{share(base.called_back)} of those who answered were called back. Where calls keep customers, their low answers "
+        "seem harmless: the link is weaker here than it would be without calls, and those called cannot be told "
+        "from the saved."
+        if base.called_back is not None
+        else "Whether unhappy customers were called back is not in the data. Calls that work hide the link they act on; "
+        "declare them under `recovery:` in survey.yml."
+    )
+    said = [
+        (
+            "Prediction is not cause.",
+            "A score that goes with the event need not be its reason: raising the score need not change what happens.",
+        ),
+        (
+            "Those who answered.",
+            "Rules are trained and judged on customers who answered. "
+            + (
+                "The race weighted to everyone invited stands beside it."
+                if numbers.weighted is not None
+                else numbers.missing.get("weighted", "")
+            ),
+        ),
+        (
+            "These facts, this window, this rate.",
+            "What a score adds depends on what else is known, on how long one waits"
+            + (f" ({plural(numbers.window_days, 'day')} here)" if numbers.window_days else "")
+            + ", and on how often the event happens"
+            + (f" ({share(base.respondent_rate, 1)} of those who answered)" if base.respondents else "")
+            + ". Another company gets another answer.",
+        ),
+        ("Calls after the survey.", called),
+    ]
+    if numbers.repeated:
+        said.append(
+            (
+                "Repeated customers.",
+                "Rates, curves and cuts use each customer's latest answer; the race uses all answers and keeps those of a "
+                "customer together.",
+            )
+        )
+    return tuple(said)
+
+
+def method(numbers: Numbers, survey: Survey) -> tuple[str, ...]:
+    """Paragraphs of the method section."""
+    if numbers.units is not None:
+        return unit_sentences.method(numbers)
+    chosen = numbers.settings
+    said = [
+        "**Estimand.** The gain in AUC of the rule trained on this many customers, judged on fresh ones. **Rules**: "
+        "logistic regression; numbers as restricted cubic splines, never in bands; groups as categories. **Judging**: eight "
+        "folds of customers, none judged by a rule that was trained on them. **Interval**: the gain ± t × the error of a "
+        "jackknife that repeats training and judging without each of 64 parts of the customers.",
+        "Not DeLong's test, which is wrong for a rule and the same rule with one more column (Demler, Pencina and "
+        "D'Agostino 2012), and not percentiles of a bootstrap, whose copies of customers flatter a rule.",
+        f"**Verdicts** at {level_text(chosen.level)} for all metrics together (Bonferroni); the headline asks whether "
+        "any adds the margin or more. **First places** are counted in 200 resamples of the parts.",
+    ]
+    if numbers.race is not None:
+        tests = [(c.metric.short, c.nested) for c in numbers.contenders if c.nested is not None]
+        if tests:
+            tested = "; ".join(f"{name} p {p_text(test.p_value)}" for name, test in tests)
+            said.append(
+                f"**Whether a score tells anything at all** beyond what was known ({tests[0][1].method}): {tested}. With "
+                "many customers that is nearly always so, and says nothing about use."
+            )
+        calibration = numbers.calibration
+        slope = (
+            "cannot be computed, as some chances are next to 0 or 1. "
+            if calibration is None
+            else f"slope {number(calibration.slope[0], 2)} (± {number(calibration.slope[1], 2)}), observed to expected "
+            f"{number(calibration.observed_to_expected, 2)}. "
+        )
+        said.append(
+            f"**Calibration** of the rule with everything: {slope}"
+            f"Brier score {number(numbers.brier.value, 4)}, {share(numbers.brier.scaled, 1)} below that of the base rate. "
+            f"Events per column of the largest rule: {number(numbers.race.events_per_column, 0)}."
+        )
+    return tuple(said)

@@ -78,7 +78,7 @@ def test_once_the_open_lines_are_filled_the_description_passes_check(
     report = check(out)
     assert report.ok, str(report)
     if answered is not None:
-        total = int(open_survey(out).counts("nps").sum())
+        total = int(report.survey.counts("nps").sum())
         assert (
             answered <= total <= answered + 1
         )  # one stands before its invitation, which these files do not know
@@ -120,7 +120,9 @@ def test_three_files_are_joined_by_a_proposed_key(exports):
     files = [exports / name for name in ("crm.csv", "invited.csv", "qualtrics.csv")]  # in any order
     written = init(files, out, ask=answer)
     assert written.open == ()
-    survey = open_survey(out)
+    report = check(out)
+    assert report.ok
+    survey = report.survey
     d = survey.description
     assert (d.responses.file, d.frame.file, d.outcomes_from.file) == (
         "qualtrics.csv",
@@ -131,7 +133,6 @@ def test_three_files_are_joined_by_a_proposed_key(exports):
     assert (d.invited.column, d.responded.column) == ("sent_at", "EndDate")
     assert d.outcomes["churned"].event == ("1",)
     assert survey.n_invited == make.N_CUSTOMERS
-    assert check(out).ok
 
 
 def test_the_direction_the_scale_and_the_zone_are_asked_and_answers_used(exports, tmp_path):

@@ -90,9 +90,7 @@ items: [{", ".join(f"{{column: Q4_{i}, name: q{i}}}" for i in range(1, 7))}]
 def test_qualtrics_gives_the_companys_cells(tmp_path, answered, name, options):
     make.qualtrics(tmp_path / name, **options)
     survey = opened(tmp_path, "q", f"responses: {{file: {name}, preset: qualtrics}}" + QUALTRICS)
-    same(survey, answered, "nps", "csat", "ces", "country", "segment")
-    for item in make.ITEMS:
-        same(survey, answered, item, "country")
+    same(survey, answered, "nps", "csat", "ces", "country", "segment", *make.ITEMS)
     assert line(survey, "Set aside: previews (Status)") == 1
     assert line(survey, "Set aside: tests (Status)") == 1
     assert line(survey, "Set aside: spam (Status)") == 1
@@ -161,9 +159,7 @@ groups: {{country: country}}
 items: [{", ".join(f'{{column: "{matrix} {i}", name: q{i}}}' for i in range(1, 7))}]
 """,
     )
-    same(survey, answered, "nps", "csat", "country")
-    for item in make.ITEMS:
-        same(survey, answered, item, "country")
+    same(survey, answered, "nps", "csat", "country", *make.ITEMS)
 
 
 def test_typeform_gives_the_companys_cells(exports, answered):

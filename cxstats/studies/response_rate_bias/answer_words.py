@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cxstats.findings import Finding, Verdict
+from cxstats.studies.response_rate_bias.flag_words import flag_answer
 from cxstats.studies.response_rate_bias.numbers import Numbers
 from cxstats.studies.response_rate_bias.phrases import (
     group_words,
@@ -20,6 +21,8 @@ def answer(numbers: Numbers) -> Finding:
     """The headline finding."""
     if numbers.units is not None:
         return units_answer(numbers)
+    if numbers.flag:
+        return flag_answer(numbers)
     if numbers.published is None:
         return _too_few(numbers)
     if numbers.invited is None:

@@ -78,6 +78,8 @@ def stages_headline(numbers: Numbers) -> str:
     lost = [(a.n - b.n, a, b) for a, b in pairwise(stages)]
     if not lost:
         return f"{share(numbers.rate, 1)} of those invited answered"
+    if len(stages) == 2:  # where else could they be lost
+        return f"{percent(stages[-1].value)} of everyone invited gave a usable answer"
     _, before, after = max(lost, key=lambda item: item[0])
     return (
         f"Most are lost between “{in_sentence(before.label)}” and “{in_sentence(after.label)}”: "

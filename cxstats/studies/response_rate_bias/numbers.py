@@ -426,6 +426,7 @@ class Numbers:
 
     ``worst`` is the score of everyone in the worst case and in the best, ``worst_bias`` the bias with sampling error;
     ``by_worst_case`` says that the latter decided the verdict alone. ``by_design``: customers count by design weights.
+    ``flag``: the "score" has one possible value, so that it only marks who answered.
     """
 
     settings: Settings
@@ -438,6 +439,7 @@ class Numbers:
     published: Estimate | None = None
     design_effect: float = 1.0
     by_design: bool = False
+    flag: bool = False
     variables: tuple[str, ...] = ()
     left_out: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cxstats.findings import MainPoint
+from cxstats.studies.response_rate_bias.flag_words import flag_limit, flag_method, flag_need, flag_points
 from cxstats.studies.response_rate_bias.headlines import checks_headline, defect_words, selection_words
 from cxstats.studies.response_rate_bias.numbers import Numbers
 from cxstats.studies.response_rate_bias.phrases import (
@@ -89,6 +90,8 @@ def main_points(numbers: Numbers) -> tuple[MainPoint, ...]:
     """At most five main points, the most useful to a decision first."""
     if numbers.units is not None:
         return units_points(numbers)
+    if numbers.flag:
+        return flag_points(numbers)
     if numbers.published is None:
         return (
             MainPoint(
@@ -267,6 +270,8 @@ def need_to_know(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...
         if numbers.left_out
         else ""
     )
+    if numbers.flag:
+        return flag_need(numbers, asked, known + left)
     return (
         ("Who was asked", asked),
         (
@@ -286,7 +291,6 @@ def need_to_know(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...
 
 def limits(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...]:
     """What this cannot tell."""
-    metric = numbers.metric
     if numbers.units is not None:
         return (
             (
@@ -296,7 +300,7 @@ def limits(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...]:
             ),
             ("What single customers think.", "Only each unit’s shares are in the data."),
         )
-    rows: list[tuple[str, str]] = []
+    rows: list[tuple[str, str]] = [flag_limit(numbers)] if numbers.flag else []
     if numbers.region is not None:
         rows.append(
             (
@@ -358,7 +362,6 @@ def limits(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...]:
         (f"What {in_sentence(title)} would change.", f"It was left out: {reason}.")
         for title, reason in numbers.left_out
     ]
-    _ = metric
     return tuple(rows)
 
 
@@ -377,24 +380,28 @@ def method(numbers: Numbers, survey: Survey) -> tuple[str, ...]:
             "(Groves and Peytcheva 2008: response rate explains about a tenth of the variation of non-response "
             "bias between studies).",
         )
-    said = [
-        f"Estimand: the expected {numbers.metric.short} of those who answer minus that of everyone invited. "
-        "Response rates: answers by everyone invited (AAPOR RR1), Wilson intervals. Propensity: logistic "
-        "regression on the frame’s categories, main effects. R-indicator and partial indicators, bias-adjusted "
-        "(Schouten, Cobben and Bethlehem 2009; Shlomo, Skinner and Schouten 2012). Data defect correlation: Meng "
-        "2018.",
-        "Weighting: calibration to the margins of everyone invited (Deville and Särndal 1992; raking, linear and "
-        "bounded are one solver), inverse propensities, and a cross-fitted doubly robust estimate. Standard "
-        f"errors of {FIT.get(numbers.main, 'the main weighting')} re-make the weights in every replicate "
-        "of a delete-a-part jackknife over customers"
-        + ("" if numbers.main == "doubly_robust" else "; those of other choices are linearised")
-        + ".",
-        "Range over φ: proxy pattern-mixture (Andridge and Little 2011; Little and others 2020; Andridge and "
-        "others 2019), on one latent scale with the metric’s cut points, so that shares stay shares; φ = 0 is "
-        "weighting, φ = 1 response by satisfaction alone. Uncertainty region: from the lowest to the "
-        "highest limit of all two-sided intervals. Worst case: Manski 1989, with the interval of Imbens and Manski 2004. "
-        "Follow-up: Hansen and Hurwitz 1946.",
-    ]
+    said = (
+        [flag_method(numbers)]
+        if numbers.flag
+        else [
+            f"Estimand: the expected {numbers.metric.short} of those who answer minus that of everyone invited. "
+            "Response rates: answers by everyone invited (AAPOR RR1), Wilson intervals. Propensity: logistic "
+            "regression on the frame’s categories, main effects. R-indicator and partial indicators, bias-adjusted "
+            "(Schouten, Cobben and Bethlehem 2009; Shlomo, Skinner and Schouten 2012). Data defect correlation: Meng "
+            "2018.",
+            "Weighting: calibration to the margins of everyone invited (Deville and Särndal 1992; raking, linear and "
+            "bounded are one solver), inverse propensities, and a cross-fitted doubly robust estimate. Standard "
+            f"errors of {FIT.get(numbers.main, 'the main weighting')} re-make the weights in every replicate "
+            "of a delete-a-part jackknife over customers"
+            + ("" if numbers.main == "doubly_robust" else "; those of other choices are linearised")
+            + ".",
+            "Range over φ: proxy pattern-mixture (Andridge and Little 2011; Little and others 2020; Andridge and "
+            "others 2019), on one latent scale with the metric’s cut points, so that shares stay shares; φ = 0 is "
+            "weighting, φ = 1 response by satisfaction alone. Uncertainty region: from the lowest to the "
+            "highest limit of all two-sided intervals. Worst case: Manski 1989, with the interval of Imbens and Manski "
+            "2004. Follow-up: Hansen and Hurwitz 1946.",
+        ]
+    )
     if numbers.notes:
         said.append(" ".join(numbers.notes))
     if numbers.reach is not None and numbers.reach.warnings:
@@ -404,6 +411,8 @@ def method(numbers: Numbers, survey: Survey) -> tuple[str, ...]:
             f"Groups are shown from {plural(chosen.smallest_group, 'answer')} on, fewer than the usual 10: the "
             "threshold was lowered for this report."
         )
+    if numbers.flag:
+        return tuple(said)
     said.append(
         f"Verdict at {level_text(chosen.level)}, by a rule stated before any data: material where the whole region "
         "lies beyond the margin and the checks hold; negligible where it lies within, the checks hold, and the "

@@ -176,6 +176,8 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
         shared |= accounting.accounting(survey, frame, metric, chosen, repeated=repeated)
     if n < chosen.smallest_group:
         return Numbers(verdict=Verdict.INCONCLUSIVE, **shared)
+    if _only_flag(survey, metric):
+        return _who_only(survey, frame, metric, chosen, shared, repeated=repeated)
     published, design = evidence.published(survey, frame, metric, chosen, repeated=repeated)
     shared |= {"published": published, "design_effect": design}
     if not known:
@@ -184,6 +186,34 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
     if n == frame.n_invited:
         return Numbers(verdict=Verdict.NEGLIGIBLE, **shared)
     return _judged(survey, frame, metric, chosen, shared, repeated=repeated)
+
+
+def _only_flag(survey: Survey, metric: Metric) -> bool:
+    """Whether the score can have one value only, all others being declared missing: it marks who answered."""
+    declared = survey.description.scores.get(metric.key)
+    if declared is None:
+        return False
+    missing = {text.strip() for text in declared.missing}
+    return sum(str(category) not in missing for category in metric.scale.categories) < 2
+
+
+def _who_only(
+    survey: Survey, frame: Frame, metric: Metric, chosen: Settings, shared: dict[str, Any], *, repeated: bool
+) -> Numbers:
+    """Who answers and how like everyone invited they are: no estimate of a score, for there is none."""
+    from cxstats.studies.response_rate_bias.flag_words import NO_SCORE
+
+    missing = dict.fromkeys(("score", "weighting", "beyond", "instrument", "follow_up"), NO_SCORE)
+    found: dict[str, Any] = {}
+    if frame.by and shared["invited"] is not None and frame.n_answered < frame.n_invited:
+        step("who answers")
+        found |= evidence.who_answers(frame, metric, chosen, missing, repeated=repeated)
+        try:
+            made = evidence.Weighting(frame, metric, chosen, repeated=repeated)
+            found |= evidence.weighting(survey, made, chosen) | {"choices": ()}
+        except ValueError as error:
+            missing["balance"] = f"{error}"
+    return Numbers(verdict=Verdict.NOT_ANSWERABLE, flag=True, missing=missing, **shared, **found)
 
 
 def _of_units(survey: Survey, metric: Metric, chosen: Settings) -> Numbers:

@@ -128,9 +128,8 @@ def _changes(numbers: Numbers, source: Source) -> Figure:
                 f"; {number_word(len(firm) - 2)} more moved" if len(firm) > 2 else ""
             )
         elif open_:
-            headline = (
-                f"No score is sure to have moved; of {number_word(len(open_))} of {k} too few answers to say"
-            )
+            which = "any of them" if len(open_) == len(measures) else f"{number_word(len(open_))} of {k}"
+            headline = f"No score is sure to have moved: too few answers to say of {which}"
         else:
             headline = (
                 f"None of {k} scores moved by as much as would matter"
@@ -541,7 +540,7 @@ def _worth(numbers: Numbers, source: Source) -> Figure:
     headline = (
         f"{capitalised(top.label)} are worth {say.value(top.value)} each, {bottom.label} {say.value(bottom.value)}"
         if apart
-        else f"{capitalised(top.label)} and {bottom.label} are worth much the same, as far as chance lets one tell"
+        else f"Whether {top.label} are worth more than {bottom.label} cannot be told"
     )
     rows = tuple(
         (capitalised(w.label), count(w.n), say.value(w.value, 1), say.span(w.low, w.high, 1)) for w in worth
@@ -586,6 +585,7 @@ def _action(numbers: Numbers, action: Action, source: Source) -> Figure:
     m, found = numbers.of(effect.key), effect.found
     say = voice(m)
     z = (found.high - found.low) / (2 * found.standard_error) if found.standard_error > 0 else 0.0
+    days = {r.label: (r.start, r.end) for r in m.readings}
     drawn, rows = [], []
     for i, wave in enumerate(found.waves):
         gap, half = float(found.gaps[i]), z * float(found.gap_errors[i])
@@ -598,6 +598,8 @@ def _action(numbers: Numbers, action: Action, source: Source) -> Figure:
                 high=gap + half,
                 value_text=signed(gap, say.digits + 1),
                 n_text="after" if found.after[i] else "before",
+                start=days.get(wave, (None, None))[0],
+                end=days.get(wave, (None, None))[1],
             )
         )
         rows.append(
@@ -633,6 +635,7 @@ def _action(numbers: Numbers, action: Action, source: Source) -> Figure:
             axis_label=f"Gap in {m.short}, {say.gap_unit or m.unit}",
             band=(level - m.margin, level + m.margin),
             band_label=f"within {say.gap(m.margin)} of the gap before",
+            tick_text=lambda v: signed(v, 1 if m.unit == "scale points" else 0),
         ),
         table=Table(
             f"{m.short} of those the action reached and of the others",
@@ -663,12 +666,11 @@ def _effects(numbers: Numbers, action: Action, source: Source) -> Figure:
                 tuple(
                     plots.Line(
                         (plots.Mark(role, v / m.margin, lo / m.margin, hi / m.margin),),
-                        label=label,
-                        values=(say.gap_span(lo, hi),),
+                        values=(say.gap_span(lo, hi).removesuffix(f" {say.gap_unit}"),),
                     )
-                    for role, label, v, lo, hi in (
-                        ("observed", "parallel trends", f.effect, f.low, f.high),
-                        ("adjusted", "the trend goes on", f.trend_effect, f.trend_low, f.trend_high),
+                    for role, v, lo, hi in (
+                        ("observed", f.effect, f.low, f.high),
+                        ("adjusted", f.trend_effect, f.trend_low, f.trend_high),
                     )
                 ),
             )
@@ -692,7 +694,7 @@ def _effects(numbers: Numbers, action: Action, source: Source) -> Figure:
         else "Under both assumptions together, no score is sure to have been moved by as much as would matter"
     )
     reach = max(abs(x) for d in drawn for line in d.lines for mark in line.marks for x in mark.extent)
-    limit = min(WIDEST, max(1.6, 1.08 * reach))
+    limit = max(1.6, 1.08 * reach)
     return Figure(
         key="effects",
         headline=headline,
@@ -707,7 +709,7 @@ def _effects(numbers: Numbers, action: Action, source: Source) -> Figure:
             canvas,
             drawn,
             axis_label="Effect, in margins",
-            columns=("effect",),
+            columns=("interval",),
             band=(-1, 1),
             band_label="would not matter",
             limits=(-limit, limit),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from cxstats.studies.score_overview.measures import Measure
 from cxstats.studies.speech import Speech, enough_digits
-from cxstats.words import amount, interval, number
+from cxstats.words import NBSP, amount, interval, number
 
 __all__ = ["Money", "Voice", "voice"]
 
@@ -22,7 +22,7 @@ class Money:
     size : a typical amount, which decides how many digits are worth reading.
 
     >>> Money("€", 602).value(601.6), Money("€", 602).gap_span(-23.2, 11.4)
-    ('602 €', '−23.2 to +11.4 €')
+    ('602\\xa0€', '−23.2 to +11.4\\xa0€')
     """
 
     unit: str
@@ -42,20 +42,20 @@ class Money:
 
     def value(self, value: float, fine: int = 0) -> str:
         """An amount."""
-        return self._with_unit(number(value, self.digits + fine))
+        return self._kept(f"{number(value, self.digits + fine)} {self.unit}".rstrip())
 
     def span(self, low: float, high: float, fine: int = 0) -> str:
         """An interval of amounts."""
         digits = enough_digits(self.digits + fine, lambda d: low == high or round(low, d) != round(high, d))
-        return interval(low, high, self.unit, digits=digits)
+        return self._kept(interval(low, high, self.unit, digits=digits))
 
     def gap(self, size: float) -> str:
         """The size of a difference."""
-        return amount(size, self.unit, digits=self.digits)
+        return self._kept(amount(size, self.unit, digits=self.digits))
 
     def rough_gap(self, size: float, fine: int = 0, edge: float = 0.0) -> str:
         """The size of a difference that was estimated."""
-        return amount(size, self.unit, digits=self.digits + fine)
+        return self._kept(amount(size, self.unit, digits=self.digits + fine))
 
     def that_matter(self, margin: float) -> str:
         """The margin with its clause."""
@@ -63,10 +63,11 @@ class Money:
 
     def gap_span(self, low: float, high: float, fine: int = 1, edge: float = 0.0) -> str:
         """An interval of differences."""
-        return interval(low, high, self.unit, digits=self.digits + fine, sign=True)
+        return self._kept(interval(low, high, self.unit, digits=self.digits + fine, sign=True))
 
-    def _with_unit(self, text: str) -> str:
-        return f"{text} {self.unit}".rstrip()
+    def _kept(self, text: str) -> str:
+        """The currency on the line of its number."""
+        return text.replace(f" {self.unit}", f"{NBSP}{self.unit}") if self.unit else text
 
 
 Voice = Speech | Money

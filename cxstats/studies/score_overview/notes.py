@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from cxstats.findings import Verdict
+from cxstats.studies.score_overview.measures import Measure
 from cxstats.studies.score_overview.money import voice
 from cxstats.studies.score_overview.phrases import is_or_are, names_of, needed, period, reached
 from cxstats.studies.score_overview.study import SMALLEST_GROUP, Numbers
@@ -28,7 +29,10 @@ def need_to_know(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...
         if numbers.invited
         else "Who was invited is not in the data."
     )
-    margins = join_words([f"{one.short} {voice(one).gap(one.margin)}" for one in numbers.judged])
+    alike: dict[str, list[Measure]] = {}
+    for one in numbers.judged:
+        alike.setdefault(voice(one).gap(one.margin), []).append(one)
+    margins = "; ".join(f"{gap} of {names_of(measures)}" for gap, measures in alike.items())
     rows = [
         ("Who was asked", asked),
         (

@@ -16,6 +16,9 @@ from cxstats.words import count, date_text, join_words, number_word
 if TYPE_CHECKING:
     from cxstats.survey import Survey
 
+MOST_NEEDED = 3
+"""Measures of which it is told how many answers would settle them."""
+
 __all__ = [
     "is_or_are",
     "key_of",
@@ -31,8 +34,8 @@ __all__ = [
 
 
 def needed(open_: list[Measure]) -> str:
-    """About how many answers would settle the least certain, if its value stays what it is."""
-    told = []
+    """About how many answers a wave would settle the least certain of these, if their values stay what they are."""
+    told: list[tuple[float, str]] = []
     for m in open_:
         if m.change is not None:
             half, seen = (
@@ -43,10 +46,16 @@ def needed(open_: list[Measure]) -> str:
             half, seen = max(m.now.value - m.family[0], m.family[1] - m.now.value), 0.0
         room = abs(m.margin - seen)
         if room < m.margin / 20:
-            told.append(f"of {m.short} many more, for the change seen lies next to the margin")
+            told.append((math.inf, f"{m.short} many more, for the change seen lies next to the margin"))
         else:
-            told.append(f"of {m.short} about {count(_rough(m.now.n * (half / room) ** 2))}")
-    return f"More answers a wave: {join_words(told)}."
+            n = _rough(m.now.n * (half / room) ** 2)
+            told.append((n, f"{m.short} about {count(n)}"))
+    told.sort(key=lambda one: one[0])
+    if len(told) <= MOST_NEEDED:
+        return f"More answers a wave: for {join_words([text for _, text in told])}."
+    most = max((n for n, _ in told if math.isfinite(n)), default=math.nan)
+    named = ", ".join(text for _, text in told[: MOST_NEEDED - 1])
+    return f"More answers a wave: for {named}, for the other {number_word(len(told) - MOST_NEEDED + 1)} up to {count(most)}."
 
 
 def _rough(n: float) -> float:

@@ -352,7 +352,7 @@ def _action_point(numbers: Numbers) -> MainPoint | None:
         number=say.gap_span(found.effect, found.effect).split(" to ")[-1],
         interval=say.gap_span(*found.region),
         headline=action_headline(numbers, effect),
-        sentence=f"Those it reached ({reached(action)}) against the others, before and after.",
+        sentence=_either(numbers, effect),
         figure="action",
     )
 
@@ -417,7 +417,7 @@ def action_finding(numbers: Numbers) -> Finding | None:
     return Finding(
         question=f"Did the action ({when(action)}; {reached(action)}) change {m.short} by {say.gap(m.margin)}?",
         verdict=effect.verdict,
-        answer=f"{action_headline(numbers, effect)}.",
+        answer=f"{action_headline(numbers, effect)}. {_either(numbers, effect)}",
         rule=f"The whole region of the effect, {say.gap_span(low, high, edge=m.margin)}, against "
         f"{say.gap(m.margin)}: the "
         f"{level_text(numbers.settings.level)} intervals under parallel trends and under the trend before going "
@@ -438,6 +438,15 @@ def action_finding(numbers: Numbers) -> Finding | None:
     )
 
 
+def _either(numbers: Numbers, effect: Effect) -> str:
+    """The effect under either assumption."""
+    say, found = voice(numbers.of(effect.key)), effect.found
+    return (
+        f"It is {say.gap_span(found.low, found.high)} if both groups would have moved alike without it, and "
+        f"{say.gap_span(found.trend_low, found.trend_high)} if the gap between them had gone on moving as before."
+    )
+
+
 def action_headline(numbers: Numbers, effect: Effect) -> str:
     """What the action did to one score."""
     m, found = numbers.of(effect.key), effect.found
@@ -453,4 +462,4 @@ def action_headline(numbers: Numbers, effect: Effect) -> str:
             f"What the action did to {m.short} hangs on how the groups would have moved without it: "
             f"{say.gap_span(*found.assumption)}"
         )
-    return f"Whether the action moved {m.short} by {say.gap(m.margin)} cannot be told from these answers"
+    return f"Whether the action moved {m.short} by {say.gap(m.margin)} cannot be told"

@@ -266,21 +266,29 @@ def sparkline(
     history: Sequence[tuple[str, float | None, float | None, float | None]],
     *,
     margin: float | None,
-    last_label: str,
+    last_label: str | tuple[str, str],
     first_period: str = "",
     last_period: str = "",
     width: int = 228,
+    ranges: Sequence[tuple[float, float] | None] = (),
 ) -> str:
     """Up to six periods with their intervals, the margin as a band around zero, the last one labelled.
 
     ``history`` holds (period, value, low, high), oldest first; a missing period has value None and is
-    drawn as ×. ``margin=None`` draws no band (the number is a level, not a difference).
+    drawn as ×. ``margin=None`` draws no band (the number is a level, not a difference). ``ranges`` holds, for each
+    period, the range over an assumption, drawn as a box in the interval as in the answer's strip, or None; a period
+    with a range needs no value. ``last_label`` may be two texts, for the interval's lower and upper end.
     """
     points = list(history)[-6:]
-    known = [p for p in points if p[1] is not None]
+    boxes = [None] * (len(points) - len(ranges)) + list(ranges)[-len(points) :]
+    points = [
+        (period, value if box is None else None, lo, hi)
+        for (period, value, lo, hi), box in zip(points, boxes, strict=True)
+    ]
+    known = [p for p, box in zip(points, boxes, strict=True) if p[1] is not None or box is not None]
     if not known:
         return ""
-    bounds = [v for p in known for v in p[1:] if v is not None]
+    bounds = [v for p in known for v in p[1:] if v is not None] + [v for box in boxes if box for v in box]
     if margin is not None:
         bounds += [-margin, margin]
     low, high = min(bounds), max(bounds)
@@ -300,9 +308,21 @@ def sparkline(
             f'stroke="{BAND_EDGE}" stroke-width="1" stroke-dasharray="3 2.5"/>'
         )
     xs = [round(plot_width - step * (len(points) - i - 0.5), 1) for i in range(len(points))]
-    for x, (_, value, lo, hi) in zip(xs, points, strict=True):
+    for x, (_, value, lo, hi), box in zip(xs, points, boxes, strict=True):
         last = x == xs[-1]
         colour, radius, line = (OBSERVED, 4.4, 2.8) if last else (WORST, 3.2, 2.0)
+        if box is not None:
+            lo, hi = (end if end is not None else edge for end, edge in zip((lo, hi), box, strict=True))
+            colour, half = (RANGE_EDGE, 6) if last else (WORST, 4)
+            # as in the answer's strip: the box is the assumption, the line through it sampling
+            parts.append(
+                f'<path d="M{x:g} {y(lo):g}V{y(hi):g}" stroke="{colour}" stroke-width="{line:g}"/>'
+                f'<path d="M{x - half:g} {y(box[0]):g}V{min(y(box[1]), y(box[0]) - 2):g}h{2 * half}'
+                f'V{y(box[0]):g}Z" fill="{RANGE}" stroke="{colour}" stroke-width="1.5"/>'
+            )
+            if last:
+                parts += _end_labels(x + 10, y(lo), y(hi), last_label, top + height)
+            continue
         if value is None:
             middle = top + height / 2
             parts.append(
@@ -315,7 +335,7 @@ def sparkline(
         if last:
             parts.append(
                 f'<text x="{x + 10:g}" y="{min(max(y(value) + 4, 12), top + height):g}" fill="{INK}" '
-                f'font-size="12.5" font-weight="700">{escape(last_label)}</text>'
+                f'font-size="12.5" font-weight="700">{escape(_joined(last_label))}</text>'
             )
     parts += _end_periods(xs, first_period if len(points) > 1 else "", last_period, top + height + 17)
     return (
@@ -323,6 +343,25 @@ def sparkline(
         f'height="{top + height + 22:g}" aria-hidden="true" focusable="false" fill="none">'
         f"{''.join(parts)}</svg>"
     )
+
+
+def _joined(label: str | tuple[str, str]) -> str:
+    return label if isinstance(label, str) else " to ".join(label)
+
+
+def _end_labels(x: float, low: float, high: float, label: str | tuple[str, str], bottom: float) -> list[str]:
+    """What stands beside the last box: a text at either end of its interval, 14 px or more apart."""
+    texts = (
+        [(high + 4, label[1]), (low + 4, label[0])]
+        if isinstance(label, tuple)
+        else [((low + high) / 2 + 4, label)]
+    )
+    first = min(max(texts[0][0], 12.0), bottom - 14 * (len(texts) - 1))
+    places = [first] if len(texts) == 1 else [first, min(max(texts[1][0], first + 14), bottom)]
+    return [
+        f'<text x="{x:g}" y="{y:g}" fill="{INK}" font-size="12.5" font-weight="700">{escape(text)}</text>'
+        for y, (_, text) in zip(places, texts, strict=True)
+    ]
 
 
 def _end_periods(xs: Sequence[float], first: str, last: str, y: float) -> list[str]:

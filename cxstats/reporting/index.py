@@ -18,7 +18,7 @@ from cxstats.display.marks import sparkline
 from cxstats.display.plain import printable
 from cxstats.display.theme import css
 from cxstats.reporting import compare
-from cxstats.words import amount, capitalised, date_text, number, number_word
+from cxstats.words import amount, capitalised, date_text, number, number_word, signed
 
 __all__ = ["render_index"]
 
@@ -158,16 +158,21 @@ def _text(record: Mapping[str, Any], key: str) -> str:
 
 
 def _spark(record: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Markup:
-    known = [row for row in history if row.get("value") is not None]
-    if not known or history[-1].get("value") is None:
+    if not history or not _known(history[-1]):
         return Markup("")
-    value, margin = known[-1]["value"], record.get("margin")
+    last, margin = history[-1], record.get("margin")
+    value, low, high = (last.get(key) for key in ("value", "low", "high"))
     rows = [(str(row["period"]), row.get("value"), row.get("low"), row.get("high")) for row in history]
-    size = abs(value) if margin is None else margin
+    ranges = [_range(row) for row in history]
+    size = margin if margin is not None else abs(value) if value is not None else 1.0
     digits = 1 if size >= 1 else 2 if size >= 0.1 else 3
     unit = "%" if record.get("unit") == "%" else ""
-    low, high = known[-1].get("low"), known[-1].get("high")
-    if value == 0 and margin is not None and low is not None and high is not None:
+    label: str | tuple[str, str]
+    if ranges[-1] is not None:
+        ends = (ranges[-1][0] if low is None else low, ranges[-1][1] if high is None else high)
+        # whole numbers where the margin has them, as in the page's own strip
+        label = tuple(signed(end, 0 if size >= 5 else digits) for end in ends)
+    elif value == 0 and margin is not None and low is not None and high is not None:
         # a number held against itself: how far chance reaches is the news
         label = f"±{number(max(-low, high), digits)}"
     else:
@@ -179,8 +184,19 @@ def _spark(record: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> M
             last_label=label,
             first_period=_short(rows[-6:][0][0]) if len(rows) > 1 else "",
             last_period=_short(rows[-1][0]),
+            ranges=ranges,
         )
     )
+
+
+def _known(row: Mapping[str, Any]) -> bool:
+    """Whether a period has a number, or a range over an assumption in its place."""
+    return row.get("value") is not None or _range(row) is not None
+
+
+def _range(row: Mapping[str, Any]) -> tuple[float, float] | None:
+    low, high = row.get("assumption_low"), row.get("assumption_high")
+    return None if low is None or high is None else (float(low), float(high))
 
 
 def _short(period: str) -> str:
@@ -199,7 +215,7 @@ def _short(period: str) -> str:
 
 def _change(history: Sequence[Mapping[str, Any]]) -> str:
     """Whether the number moved beyond chance since the period before, by the rule of :mod:`.compare`."""
-    missing = [row["period"] for row in history[-2:] if row.get("value") is None]
+    missing = [row["period"] for row in history[-2:] if not _known(row)]
     if len(history) > 1 and missing:
         return f"× no report for {_short(str(missing[-1]))}"
     kind, before = compare.for_card(history)

@@ -200,7 +200,8 @@ def history(well: list[Record]) -> list[dict[str, Any]]:
         answer = record["answer"]
         if (answer.get("effect"), answer.get("unit")) != (latest.get("effect"), latest.get("unit")):
             continue
-        if answer.get("value") is None:
+        # a range over an assumption has no value of its own
+        if answer.get("value") is None and answer.get("assumption_low") is None:
             continue
         period = record["header"].get("period_text", "")
         row = {key: answer.get(key) for key in ("value", "low", "high", "verdict", "effect", "unit")}

@@ -208,6 +208,24 @@ def test_the_sparkline_marks_missing_periods_and_needs_a_number():
     assert marks.sparkline([("a", None, None, None)], margin=5, last_label="") == ""
 
 
+def test_the_sparkline_draws_a_range_over_an_assumption_as_a_box_in_its_interval():
+    svg = marks.sparkline(
+        [("a", 1.0, 0.0, 2.0), ("b", None, -12.0, 3.0)],
+        margin=5,
+        last_label=("−12", "+3"),
+        ranges=[None, (-9.0, 1.0)],
+    )
+    assert svg.count("<circle") == 1, "the period with a value"
+    # 46 px high over −12 to +5: the line from one end of the interval to the other, the box within it
+    box = next(found for found in re.findall(r'M[\d.]+ ([\d.]+)V([\d.]+)h12V([\d.]+)Z" fill="#', svg))
+    bottom, top = float(box[0]), float(box[1])
+    assert bottom == pytest.approx(6 + 46 * 14 / 17, abs=0.1)
+    assert top == pytest.approx(6 + 46 * 4 / 17, abs=0.1)
+    assert ">−12</text>" in svg
+    assert ">+3</text>" in svg
+    assert "l6 6m0-6l-6 6" not in svg, "a range is no missing period"
+
+
 @pytest.mark.parametrize("name", PARTS)
 def test_print_shows_the_words(name):
     assert str(PARTS[name]) == PARTS[name].to_text()

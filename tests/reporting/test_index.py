@@ -90,6 +90,26 @@ def test_a_number_held_against_itself_shows_how_far_chance_reaches():
     assert ">±2.9</text>" in html
 
 
+def test_a_range_over_an_assumption_is_drawn_with_the_ends_of_its_region():
+    rows = [
+        {
+            "period": period,
+            "value": None,
+            "low": low,
+            "high": 2.6,
+            "assumption_low": low + 3,
+            "assumption_high": 0.0,
+        }
+        for period, low in (("2024", -20.2), ("2025", -14.2))
+    ]
+    html = render_index([{"survey": "s", "title": "t", "margin": 5.0, "unit": "points", "history": rows}])
+    assert "cx-spark" in html
+    assert ">−14</text>" in html
+    assert ">+3</text>" in html
+    assert "no report for" not in html
+    assert "no change beyond chance since 2024" in html
+
+
 def test_sparklines_label_the_last_value_and_mark_a_missing_period(html):
     effort = next(a for a in articles(html) if "Effort (CES)" in a)
     assert ">+0.031</text>" in effort

@@ -39,33 +39,14 @@ _CSAT = (
 )
 _INVITED = (
     *("request sent", "sent at", "sent", "invited", "invit", "send"),
-    *(
-        "versandt",
-        "versendet",
-        "eingeladen",
-        "einladung",
-        "envoy",
-        "enviad",
-        "inviat",
-        "verzonden",
-        "uitgenodigd",
-    ),
+    *("versandt", "versendet", "eingeladen", "einladung", "envoi", "envoy", "enviad", "envío"),
+    *("inviat", "verzonden", "uitgenodigd"),
 )
 _RESPONDED = (
     *("response received", "submit date", "end date", "enddate", "recorded", "submitted", "answered"),
-    *("completed", "responded", "received", "response date", "updated at", "date"),
-    *(
-        "antwort",
-        "beantwortet",
-        "ausgefüllt",
-        "datum",
-        "répon",
-        "repon",
-        "respuesta",
-        "fecha",
-        "rispost",
-        "antwoord",
-    ),
+    *("completed", "responded", "received", "response date", "updated at"),
+    *("antwort", "beantwortet", "ausgefüllt", "répon", "repon", "respuesta", "rispost", "antwoord"),
+    *("date", "datum", "fecha", "data"),  # what else is a date comes last
 )
 _CUSTOMER = (
     *(
@@ -280,6 +261,14 @@ def _word(look: Look, words: Sequence[str]) -> str | None:
     return next((word for word in words if re.search(rf"(?<![a-z]){re.escape(word)}", look.said)), None)
 
 
+def _dated(looks: Sequence[Look], words: Sequence[str]) -> Look | None:
+    """The column of dates with the first of these words in its name."""
+    ranked = [
+        (words.index(word), look) for look in looks if look.dates and (word := _word(look, words)) is not None
+    ]
+    return min(ranked, key=lambda r: r[0])[1] if ranked else None
+
+
 def _own_group(look: Look) -> bool:
     return look.said.endswith((" group", "nps group")) or look.name.upper().endswith("_NPS_GROUP")
 
@@ -386,6 +375,11 @@ def _ascii(name: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFKD", spelled) if not unicodedata.combining(c))
 
 
+def _spelled(look: Look) -> bool:
+    """Whether a column's key can spell its name."""
+    return _ascii(look.name) == look.name.lower()
+
+
 def _key(name: str, taken: set[str]) -> str:
     key = re.sub(r"[^a-z0-9]+", "_", _ascii(name)).strip("_")[:40].rstrip("_") or "column"
     key = key if key[0].isalpha() else f"q_{key}"
@@ -423,12 +417,13 @@ class _Draft:
             "# Every key is explained in docs/own_data.md.",
             "",
         ]
-        stem = re.sub(r"[_-]+", " ", self.files["responses"].path.stem).strip() or "Survey"
-        self.say("title", _quoted(stem[:1].upper() + stem[1:]), "the name of the file")
+        self.title()
         times = self.times()
         keys = self.keys()
         for role, file in self.files.items():
             self.source(role, file, [look for r, look in times.values() if r == role], keys.get(role))
+            if role == "frame":
+                self.listed(file, times.get("invited"))
         if "customer" in keys:
             column, reason = keys["customer"]
             look = next(look for look in self.files["responses"].columns if look.name == column)
@@ -469,28 +464,38 @@ class _Draft:
 
     # ------------------------------------------------------------------ parts
 
+    def title(self) -> None:
+        """What readers call the survey: the heading above the answers, else the name of their file."""
+        answers = self.files["responses"]
+        if answers.heading and len(answers.heading) <= 100:
+            self.say("title", _quoted(_line(answers.heading)), "it stands above the names of the columns")
+            return
+        stem = re.sub(r"[_-]+", " ", answers.path.stem).strip() or "Survey"
+        self.say("title", _quoted(stem[:1].upper() + stem[1:]), "the name of the file")
+
     def times(self) -> dict[str, tuple[str, Look]]:
         """Role -> file and column of the day of invitation and of answer."""
         found: dict[str, tuple[str, Look]] = {}
-        for role, words, order in (
-            ("invited", _INVITED, ("frame", "responses")),
-            ("responded", _RESPONDED, ("responses",)),
-        ):
-            for source in order:
-                if source not in self.files:
-                    continue
-                dated = [look for look in self.files[source].columns if look.dates]
-                ranked = [
-                    (words.index(word), look)
-                    for look in dated
-                    if (word := _word(look, words)) is not None
-                    and all(look is not f for _, f in found.values())
-                ]
-                if ranked:
-                    found[role] = (source, min(ranked, key=lambda r: r[0])[1])
-                    self.mark(*found[role], role)
-                    break
-        return found
+        answers = [look for look in self.files["responses"].columns if _word(look, _INVITED) is None]
+        if responded := _dated(answers, _RESPONDED):
+            found["responded"] = ("responses", responded)
+        # among answers alone, the day of an invitation is no list of those who were asked
+        source = "frame" if "frame" in self.files else "responses"
+        open_to = [look for look in self.files[source].columns if look is not responded]
+        if (invited := _dated(open_to, _INVITED)) and (source == "frame" or self.has_silent(responded)):
+            found["invited"] = (source, invited)
+        for role, (file, look) in found.items():
+            self.mark(file, look, role)
+        return {role: found[role] for role in ("invited", "responded") if role in found}
+
+    def has_silent(self, responded: Look | None) -> bool:
+        """Whether the file of the answers has rows of people who gave none."""
+        told = (
+            [look for look, _ in _scores(self.files["responses"]).values()]
+            if responded is None
+            else [responded]
+        )
+        return bool(told) and all(len(look.values) < look.n for look in told)
 
     def keys(self) -> dict[str, tuple[str, str]]:
         """ "customer" -> its column in the answers and why; role -> the same column's name in that file."""
@@ -570,6 +575,15 @@ class _Draft:
         if any(look.timed for look in dated) and not file.zones:
             text = "which clock were these times written by? A time zone such as Europe/Berlin or UTC"
             self.question("time_zone", Question(f"{role}.time_zone", text), 1)
+
+    def listed(self, file: LookedAt, invited: tuple[str, Look] | None) -> None:
+        """Whether a list holds everyone who was asked, or all customers: a response rate depends on it."""
+        if invited is None:
+            text = f"is everyone in {file.path.name} somebody who was asked (invited), or are they all customers?"
+            self.question("holds", Question("frame.holds", text, ("invited", "customers")), 1)
+        elif len(invited[1].values) < invited[1].n:
+            told = f'"{invited[1].name}" is blank for some, who were then not asked'
+            self.say("holds", "customers", told, 1)
 
     @property
     def customer_column(self) -> str | None:
@@ -694,9 +708,8 @@ class _Draft:
     def fact(self, section: str, role: str, look: Look, reason: str) -> None:
         key = _key(look.name, self.taken)
         # a name that its key cannot spell goes with it, for readers
-        plain = _ascii(look.name) == look.name.lower()
         column = _quoted(look.name)
-        self.say(key, column if plain else f"{{column: {column}, label: {column}}}", reason, 1)
+        self.say(key, column if _spelled(look) else f"{{column: {column}, label: {column}}}", reason, 1)
         self.mark(role, look, f"{section}.{key}")
 
     def event(self, role: str, look: Look) -> None:
@@ -704,6 +717,8 @@ class _Draft:
         self.mark(role, look, f"outcomes.{key}")
         self.lines.append(f"  {key}:")
         self.say("column", _quoted(look.name), f"two values, and “{_word(look, _EVENT)}” in its name", 2)
+        if not _spelled(look):
+            self.lines.append(f"    label: {_quoted(look.name)}")
         told = [look.labels.get(value, value) for value in look.tally]
         yes = [value for value in told if value.strip().casefold() in _YES]
         if len(yes) == 1:

@@ -149,6 +149,7 @@ class LookedAt:
     kind : "csv", "excel", "parquet", "spss".
     zones : time zones that the file states.
     skip : rows above the names of the columns.
+    heading : what stands there, where it is one text; "" otherwise.
     """
 
     path: Path
@@ -158,6 +159,7 @@ class LookedAt:
     kind: str
     zones: tuple[str, ...] = ()
     skip: int = 0
+    heading: str = ""
 
 
 def _names_row(rows: Sequence[Sequence[str]]) -> int:
@@ -224,7 +226,9 @@ def look_at(path: Path, sheet: str | None = None) -> LookedAt:
     )
     rows = seen.rows[skip + header.rows :]
     columns = _columns(header.names, header.texts, rows, preset)
-    return LookedAt(path, preset, reason, columns, seen.kind, tuple(zones), skip)
+    above = [cell.strip() for row in seen.rows[:skip] for cell in row if cell.strip()]
+    heading = above[0] if len(above) == 1 else ""
+    return LookedAt(path, preset, reason, columns, seen.kind, tuple(zones), skip, heading)
 
 
 def _parquet(path: Path) -> tuple[list[str], list[tuple[str, ...]]]:

@@ -123,6 +123,7 @@ def test_a_title_and_blank_rows_above_the_names_are_skipped_by_init(folder):
     survey = open_survey(init([folder.path / "data.csv"], folder.path / "b.yml").path)
     assert survey.counts("nps").sum() == 40
     assert set(survey.groups) == {"country"}
+    assert survey.title == "Survey results, first quarter of 2025"
 
 
 def test_values_in_merged_cells_are_not_read_as_blank(folder):
@@ -268,6 +269,7 @@ def test_a_german_export_goes_from_init_to_a_survey(folder):
         sum(1000 + i + (i % 10) / 10 + 0.05 for i in range(110))
     )
     assert d.outcomes["gekuendigt"].event == ("ja",)
+    assert survey.group_labels["gekuendigt"] == "Gekündigt"
     assert str(survey.data_as_of) == "2025-03-28"
     notes = "\n".join(survey.notes)
     for words in ("encoding: cp1252", "delimiter: ;", "decimal: ,"):

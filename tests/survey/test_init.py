@@ -20,6 +20,7 @@ FILLED = {
     "high_is": "easy",
     "time_zone": "UTC",
     "date_format": "%d/%m/%Y",
+    "holds": "invited",
 }
 
 
@@ -242,3 +243,38 @@ def test_the_dialogue_asks_again_until_an_answer_fits(monkeypatch, capsys):
     told = capsys.readouterr().out
     assert "A scale is two whole numbers" in told
     assert 'There is no time zone "CET-ish"' in told
+
+
+def rows(path: Path, head: str, *lines: str) -> Path:
+    path.write_text("\n".join([head, *lines]) + "\n", encoding="utf-8")
+    return path
+
+
+def test_whether_a_list_holds_those_asked_or_all_customers_is_asked(tmp_path):
+    answers = rows(tmp_path / "a.csv", "client,nps", *(f"c{i},{i % 11}" for i in range(40)))
+    bare = rows(tmp_path / "list.csv", "number,land", *(f"c{i},{'ab'[i % 2]}" for i in range(90)))
+    _, left = propose([answers, bare], tmp_path)
+    assert [(q.where, q.known) for q in left] == [("frame.holds", ("invited", "customers"))]
+    dated = rows(
+        tmp_path / "dated.csv", "number,sent", *(f"c{i},2025-01-{1 + i % 28:02d}" for i in range(90))
+    )
+    text, left = propose([answers, dated], tmp_path)
+    assert left == ()
+    assert "invited: sent" in text
+    some = rows(
+        tmp_path / "some.csv", "number,sent", *(f"c{i},{'2025-01-05' if i < 60 else ''}" for i in range(90))
+    )
+    text, left = propose([answers, some], tmp_path)
+    assert left == ()
+    assert "holds: customers  # guess: " in text
+
+
+def test_the_day_of_invitation_among_answers_alone_is_no_list_of_those_asked(tmp_path):
+    head = "client,Date d'envoi,Date de réponse,Recommanderiez-vous ?"
+    answered = [f"c{i},2025-03-{1 + i % 9:02d},2025-03-{10 + i % 9},{i % 11}" for i in range(60)]
+    text, _ = propose([rows(tmp_path / "a.csv", head, *answered)], tmp_path)
+    assert "responded: Date de réponse" in text.replace('"', "")
+    assert "\ninvited:" not in text
+    silent = [f"s{i},2025-03-{1 + i % 9:02d},," for i in range(60)]
+    text, _ = propose([rows(tmp_path / "b.csv", head, *answered, *silent)], tmp_path)
+    assert '\ninvited: "Date d\'envoi"' in text

@@ -88,7 +88,9 @@ def kpi_table(numbers: Numbers) -> Table:
         "Every score, with its answers and its interval",
         ("Score", "Wave", "Answers", "Response rate", "Value", f"{level_of(numbers)} interval"),
         tuple(rows),
-        notes="What customers did, and what they are worth, counts everyone on the list of whom it is known.",
+        notes="What customers did, and what they are worth, counts everyone on the list of whom it is known."
+        if any(m.kind != "score" for m in numbers.measures)
+        else "",
     )
 
 
@@ -158,8 +160,8 @@ def _changes(numbers: Numbers, source: Source) -> Figure:
         headline=headline,
         subtitle=subtitle,
         alt=alt_text(
-            f"{'Change' if numbers.changing else 'Interval'} of {plural(len(measures), 'score')} against the "
-            "margin of each",
+            f"{'Change' if numbers.changing else 'Interval'} of {plural(len(measures), 'score')} against the margin of "
+            "each",
             [f"{row[0]} {row[1]}, {row[3]}: {row[5]}" for row in rows],
         ),
         draw=lambda canvas: plots.interval_rows(
@@ -371,9 +373,8 @@ def _groups(numbers: Numbers, source: Source) -> Figure:
         headline = f"No group stands out from the rest by more than chance in {m.short}"
     hidden = sum(g.hidden.get(m.key, 0) for g in groups)
     note = (
-        f"{plural(hidden, 'group is', 'groups are')} not shown: under {numbers.settings.smallest_group} answers, "
-        "or one that "
-        "would give such a group away by subtraction."
+        f"{plural(hidden, 'group is', 'groups are')} not shown: under {numbers.settings.smallest_group} answers, or one "
+        "that would give such a group away by subtraction."
         if hidden
         else ""
     )
@@ -501,9 +502,8 @@ def _by_value(numbers: Numbers, source: Source) -> Figure:
     return Figure(
         key="by-value",
         headline=headline,
-        subtitle="How far each score moves when every answer counts for what its customer is worth, in units of "
-        "the smallest "
-        f"change that matters, with {level_of(numbers)} interval",
+        subtitle="How far each score moves when every answer counts for what its customer is worth, in units of the "
+        f"smallest change that matters, with {level_of(numbers)} interval",
         alt=alt_text(
             "Each score weighted by worth, against the score as counted",
             [f"{row[0]} {row[3]} ({row[4]}) against {row[2]}" for row in rows],
@@ -623,8 +623,8 @@ def _action(numbers: Numbers, action: Action, source: Source) -> Figure:
     return Figure(
         key="action",
         headline=action_headline(numbers, effect),
-        subtitle=f"{m.short} of those the action reached ({reached(action)}) minus that of all others, wave by "
-        f"wave. {trend}",
+        subtitle=f"{m.short} of those the action reached ({reached(action)}) minus that of all others, wave by wave. "
+        f"{trend}",
         alt=alt_text(
             "Gap between those the action reached and the others, per wave",
             [f"{row[0]}, {row[1]} {row[4]} ({row[5]})" for row in rows],
@@ -698,9 +698,8 @@ def _effects(numbers: Numbers, action: Action, source: Source) -> Figure:
     return Figure(
         key="effects",
         headline=headline,
-        subtitle="Effect of the action on every score, in units of the smallest change that matters: if both "
-        "groups had moved "
-        "alike without it, and if the gap between them had gone on moving as before",
+        subtitle="Effect of the action on every score, in units of the smallest change that matters: if both groups "
+        "had moved alike without it, and if the gap between them had gone on moving as before",
         alt=alt_text(
             "Effect of the action under two assumptions",
             [f"{row[0]} {row[1]} ({row[2]}), or {row[3]} ({row[4]})" for row in rows],
@@ -727,8 +726,8 @@ def _effects(numbers: Numbers, action: Action, source: Source) -> Figure:
                 "Verdict",
             ),
             tuple(rows),
-            notes=f"Intervals of {plural(len(rows), 'score')} hold together. The verdict takes both assumptions "
-            "into account.",
+            notes=f"Intervals of {plural(len(rows), 'score')} hold together. The verdict takes both assumptions into "
+            "account.",
         ),
         source=source.line(amount(len(action.before) + len(action.after), "waves")),
         key_marks=(

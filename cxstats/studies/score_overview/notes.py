@@ -32,12 +32,12 @@ def need_to_know(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...
     alike: dict[str, list[Measure]] = {}
     for one in numbers.judged:
         alike.setdefault(voice(one).gap(one.margin), []).append(one)
-    margins = "; ".join(f"{gap} of {names_of(measures)}" for gap, measures in alike.items())
+    margins = "; ".join(f"{gap} in {names_of(measures)}" for gap, measures in alike.items())
     rows = [
         ("Who was asked", asked),
         (
             "What would matter",
-            f"{margins}, set before the analysis." if margins else "Nothing could be judged.",
+            f"A change of {margins}, set before the analysis." if margins else "Nothing could be judged.",
         ),
     ]
     outcomes = [one for one in numbers.shown if one.kind == "outcome"]
@@ -50,9 +50,8 @@ def need_to_know(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...
         early = [one for one in outcomes if m.readings and one.now.label != m.now.label]
         if early:
             told += (
-                f" {capitalised(names_of(early))} {is_or_are(early)} of {early[0].now.label}: later customers "
-                "have not been "
-                "watched long enough."
+                f" {capitalised(names_of(early))} {is_or_are(early)} of {early[0].now.label}: later customers have not "
+                "been watched long enough."
             )
         rows.append(("What customers did", told))
     unasked = [one for one in numbers.shown if one.unasked]
@@ -60,17 +59,15 @@ def need_to_know(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...
         rows.append(
             (
                 "What nobody was asked",
-                f"{capitalised(names_of(unasked))} {'comes' if len(unasked) == 1 else 'come'} from people who spoke "
-                "up of "
-                "their own accord: there is no response rate, and they are no draw of the customers.",
+                f"{capitalised(names_of(unasked))} {'comes' if len(unasked) == 1 else 'come'} from people who spoke up "
+                "of their own accord: there is no response rate, and they are no draw of the customers.",
             )
         )
     rows.append(
         (
             "What “interval” means",
-            f"Where the value plausibly lies: {100 * level:.10g} of 100 such intervals contain it. It covers "
-            "chance, not "
-            "who chose to answer.",
+            f"Where the value plausibly lies: {100 * level:.10g} of 100 such intervals contain it. It covers chance, "
+            "not who chose to answer.",
         )
     )
     return tuple(rows)
@@ -81,9 +78,8 @@ def limits(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...]:
     rows = [
         (
             "Whether those who answered are like those who did not.",
-            "Every interval treats the answers as a random draw of the population. The response-rate bias report "
-            "asks how "
-            "far that is wrong.",
+            "Every interval treats the answers as a random draw of the population. The response-rate bias report asks "
+            "how far that is wrong.",
         ),
     ]
     if numbers.changing:
@@ -106,9 +102,8 @@ def limits(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...]:
         rows.append(
             (
                 "What else reached the same customers at the same time.",
-                f"Whatever else changed for {reached(numbers.action)} at the time counts as the action here. With "
-                "few groups "
-                "that cannot be told apart by any number of answers.",
+                f"Whatever else changed for {reached(numbers.action)} at the time counts as the action here. With few "
+                "groups that cannot be told apart by any number of answers.",
             )
         )
     silent = [m for m in numbers.measures if not m.readings]
@@ -123,8 +118,8 @@ def limits(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...]:
         rows.append(
             (
                 "What customers will be worth.",
-                "The amounts are taken as the data has them. If they are forecasts, their own error is not in "
-                "the intervals.",
+                "The amounts are taken as the data has them. If they are forecasts, their own error is not in the "
+                "intervals.",
             )
         )
     if numbers.value_left_out:
@@ -159,9 +154,8 @@ def next_steps(numbers: Numbers, survey: Survey) -> tuple[str, ...]:
     found = [(g, one) for g in numbers.groups for one in g.standing_out]
     if firm:
         steps.append(
-            f"**Look for the cause of the change in {names_of(firm)}** where it is largest, before telling anybody "
-            "a reason: "
-            "compare groups, and ask what else changed between the waves."
+            f"**Look for the cause of the change in {names_of(firm)}** where it is largest, before telling anybody a "
+            "reason: compare groups, and ask what else changed between the waves."
         )
     if numbers.changing and not firm and not open_:
         steps.append(
@@ -177,22 +171,19 @@ def next_steps(numbers: Numbers, survey: Survey) -> tuple[str, ...]:
     if low:
         g, (label, *_rest) = max(low, key=lambda one: abs(one[1][1]))
         steps.append(
-            f"**Start with {in_sentence(g.title)} “{label}”**, the group furthest on the wrong side of the rest. "
-            "Whether its "
+            f"**Start with {in_sentence(g.title)} “{label}”**, the group furthest behind the rest. Whether its "
             "customers answer differently or fare differently is the response-style report's question."
         )
     rates = [m.now.rate for m in numbers.shown if m.kind == "score" and m.now.rate is not None]
     if rates and min(rates) < 0.5:
         steps.append(
-            f"**Ask who did not answer.** With {share(min(rates))} answering, who chooses to answer can move a "
-            "score further "
-            "than chance does: see the response-rate bias report."
+            f"**Ask who did not answer.** With {share(min(rates))} answering, who chooses to answer can move a score "
+            "further than chance does: see the response-rate bias report."
         )
     if numbers.action is None and survey.groups and len(survey.wave_order) > 2:
         steps.append(
-            "**Let the next action reach some customers first**, and state it here with `action` and `treated`: "
-            "its effect "
-            "can then be told from what would have happened anyway."
+            "**Let the next action reach some customers first**, and state it here with `action` and `treated`: its "
+            "effect can then be told from what would have happened anyway."
         )
     if not steps:
         steps.append("**Ask again.** A second wave tells what changes, and what is chance.")
@@ -218,23 +209,22 @@ def method(numbers: Numbers, survey: Survey) -> tuple[str, ...]:
     chosen, level = numbers.settings, level_text(numbers.settings.level)
     k = len(numbers.judged)
     said = [
-        "Every score and outcome is the mean of a bounded score. Intervals: exact by enumeration under 30 "
-        "answers where that "
-        "is possible, else the score interval (Wilson 1927, Tango 1998). Changes: MOVER on score limits (Zou and "
-        "Donner 2008) "
-        "with the correlation that customers in both waves cause"
+        "Every score and outcome is the mean of a bounded score. Intervals: exact by enumeration under 30 answers "
+        "where that is possible, else the score interval (Wilson 1927, Tango 1998). Changes: MOVER on score limits "
+        "(Zou and Donner 2008) with the correlation that customers in both waves cause"
         + (f"; the headline's are made at 1 − {1 - chosen.level:.2g}/{k} (Bonferroni)." if k > 1 else "."),
-        "Limits for all waves together: a confidence sequence within each wave (Howard and others 2021, "
-        "Waudby-Smith and "
-        f"others 2024) that spends α·6/(π²t²) of the error in wave t; they hold at {level} however many waves "
-        "follow and however "
-        "often one looks.",
     ]
+    if any(m.readings[0].outer for m in numbers.shown):
+        said.append(
+            "Limits for all waves together: a confidence sequence within each wave (Howard and others 2021, "
+            f"Waudby-Smith and others 2024) that spends α·6/(π²t²) of the error in wave t; they hold at {level} however "
+            "many waves follow and however often one looks."
+        )
     if any(m.kind == "value" for m in numbers.shown):
         said.append(
-            "Amounts: Hall’s (1992) transformation of the studentised mean, customers as clusters; it assumes a "
-            "third moment. "
-            "Scores weighted by worth: linearised, with an effective number of answers (Korn and Graubard 1998)."
+            "Amounts: Hall’s (1992) transformation of the studentised mean, customers as clusters; it assumes a third "
+            "moment. Scores weighted by worth: linearised, with an effective number of answers (Korn and Graubard "
+            "1998)."
         )
     if any(g.standing_out for g in numbers.groups):
         said.append(
@@ -243,9 +233,9 @@ def method(numbers: Numbers, survey: Survey) -> tuple[str, ...]:
         )
     if numbers.action is not None and numbers.action.effects:
         said.append(
-            "Action: difference in differences of wave means, waves weighted by n₁n₀/(n₁ + n₀), errors clustered "
-            "by customer; the "
-            "second estimate continues the line of the gaps before the action (see Roth 2022 on why both are given)."
+            "Action: difference in differences of wave means, waves weighted by n₁n₀/(n₁ + n₀), errors clustered by "
+            "customer; the second estimate continues the line of the gaps before the action (see Roth 2022 on why both "
+            "are given)."
         )
     if numbers.weighted or numbers.shared:
         causes = [
@@ -253,11 +243,11 @@ def method(numbers: Numbers, survey: Survey) -> tuple[str, ...]:
             for word, there in (("weights", numbers.weighted), ("repeated customers", numbers.shared))
             if there
         ]
-        said.append(f"{capitalised(join_words(causes))} enter by linearisation with customers as clusters.")
+        clusters = ", with customers as clusters" if numbers.shared else ""
+        said.append(f"{capitalised(join_words(causes))} enter by linearisation{clusters}.")
     if chosen.smallest_group < SMALLEST_GROUP:
         said.append(
             f"Groups are shown from {plural(chosen.smallest_group, 'answer')} on, fewer than the usual "
-            f"{SMALLEST_GROUP}: the "
-            "threshold was lowered for this report."
+            f"{SMALLEST_GROUP}: the threshold was lowered for this report."
         )
     return tuple(said)

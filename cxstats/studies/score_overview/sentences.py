@@ -79,8 +79,8 @@ def answer(numbers: Numbers) -> Finding:
         verdict=numbers.verdict,
         answer=text,
         rule=f"The {level_text(numbers.settings.level)} interval of {m.short}, {say.span(*m.family, 1)}, is {family} "
-        f"It lies {'' if not loose else 'not '}wholly within {say.gap(m.margin)} of the published value. There is no "
-        "earlier wave to compare with.",
+        f"It lies {'' if not loose else 'not '}wholly within {say.gap(m.margin)} of the published value. There is "
+        "no earlier wave to compare with.",
         margin=m.margin,
         unit=say.gap_unit,
         value=0.0,
@@ -129,9 +129,8 @@ def _changed(numbers: Numbers, m: Measure, say: Voice, family: str) -> Finding:
         question="Did any score change by as much as would matter since the wave before?",
         verdict=numbers.verdict,
         answer=text.strip(),
-        rule=f"{nearest} {m.short}: its interval ({span}) lies {where} the {say.gap(m.margin)} set as the "
-        "smallest change "
-        f"that matters. It is {family}",
+        rule=f"{nearest} {m.short}: its interval ({span}) lies {where} the {say.gap(m.margin)} set as the smallest "
+        f"change that matters. It is {family}",
         margin=m.margin,
         unit=say.gap_unit,
         value=change.value,
@@ -192,9 +191,8 @@ def as_of(survey: Survey) -> str:
 
 def previous(numbers: Numbers) -> str:
     """What the wave before showed."""
-    told = [
-        f"{m.short} {voice(m).value(m.readings[-2].value)}" for m in numbers.judged if len(m.readings) > 1
-    ]
+    two = [m for m in numbers.judged if len(m.readings) > 1]
+    told = [f"{m.short} {voice(m).value(m.readings[-2].value)}" for m in two[:4]]
     m = numbers.headline
     if not told or len(m.readings) < 2:
         return ""
@@ -333,9 +331,8 @@ def _outstanding_point(numbers: Numbers) -> MainPoint | None:
         number=("+" if gap > 0 else MINUS) + say.rough_gap(abs(gap), 1),
         interval=say.gap_span(low, high),
         headline=f"{group.title} “{label}” stands out: {m.short} {say.rough_gap(abs(gap))} {side} the rest",
-        sentence=f"{capitalised(number_word(len(found)))} of {number_word(_n_groups(numbers))} groups differ from "
-        "the rest "
-        "by more than chance explains."
+        sentence=f"{capitalised(number_word(len(found)))} of {number_word(_n_groups(numbers))} groups differ from the "
+        "rest by more than chance explains."
         if len(found) > 1
         else "The only group that differs from the rest by more than chance explains.",
         figure="groups",
@@ -418,11 +415,9 @@ def action_finding(numbers: Numbers) -> Finding | None:
         question=f"Did the action ({when(action)}; {reached(action)}) change {m.short} by {say.gap(m.margin)}?",
         verdict=effect.verdict,
         answer=f"{action_headline(numbers, effect)}. {_either(numbers, effect)}",
-        rule=f"The whole region of the effect, {say.gap_span(low, high, edge=m.margin)}, against "
-        f"{say.gap(m.margin)}: the "
-        f"{level_text(numbers.settings.level)} intervals under parallel trends and under the trend before going "
-        "on, those "
-        "of all scores holding together.",
+        rule=f"The whole region of the effect, {say.gap_span(low, high, edge=m.margin)}, against {say.gap(m.margin)}: "
+        f"the {level_text(numbers.settings.level)} intervals under parallel trends and under the trend before "
+        "going on, those of all scores holding together.",
         margin=m.margin,
         unit=say.gap_unit,
         value=found.effect,

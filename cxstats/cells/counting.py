@@ -37,7 +37,9 @@ DENSE_CELLS = 5_000
 """Above this many cells the matrix M is sparse: dense it would take more than 200 MB."""
 
 
-def reduce(table: ibis.Table, by: str | Sequence[str], *, weight: str | None = None) -> pd.DataFrame:
+def reduce(
+    table: ibis.Table, by: str | Sequence[str], *, weight: str | None = None, count: str | None = None
+) -> pd.DataFrame:
     """Number of rows of ``table`` per combination of the columns ``by``: one pass, in its engine.
 
     Parameters
@@ -45,6 +47,7 @@ def reduce(table: ibis.Table, by: str | Sequence[str], *, weight: str | None = N
     table : any ibis table: a Parquet file read by DuckDB, a table in a warehouse, a memtable.
     by : columns to count by; an empty list counts all rows.
     weight : column of weights, if the answers are weighted; none may be missing.
+    count : column that says for how many answers a row stands; each stands for one without it.
 
     Returns
     -------
@@ -67,7 +70,7 @@ def reduce(table: ibis.Table, by: str | Sequence[str], *, weight: str | None = N
     1    <NA>      0  1
     """
     by = checked_columns(table.columns, by, weight)
-    tallies = {"n": table.count()}
+    tallies = {"n": table.count() if count is None else table[count].sum().cast("int64")}
     if weight is not None:
         w = table[weight].cast("float64")
         tallies |= {"w": w.sum(), "w2": (w * w).sum(), "_weighed": w.count()}

@@ -104,7 +104,7 @@ def render(
         if job.earlier and (job.earlier.survey, job.earlier.report) in place
     }
     try:
-        with _forking(engine) as server:
+        with _shared_counts(), _forking(engine) as server:
 
             def one(number: int, job: Job, stop: threading.Event) -> Outcome:
                 turn = progress.begin(job.name, number + 1, len(jobs))
@@ -171,6 +171,20 @@ def _at_a_time(wanted: int, jobs: int, progress: Progress) -> tuple[int, int | N
     if workers < min(wanted, jobs):
         progress.note(f"{workers} of {wanted} reports at a time: as many as there are processor cores")
     return workers, threads
+
+
+@contextlib.contextmanager
+def _shared_counts() -> Iterator[None]:
+    """A private folder in which reports of one run find what another of them has counted already."""
+    if os.environ.get("CXSTATS_COUNTS"):  # whoever called has one
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="cx-") as folder:
+        os.environ["CXSTATS_COUNTS"] = str(Path(folder) / "counts")
+        try:
+            yield
+        finally:
+            del os.environ["CXSTATS_COUNTS"]
 
 
 @contextlib.contextmanager

@@ -191,6 +191,12 @@ class Engine:
         """A table or view of this engine as an ibis table."""
         return self.backend.table(name)
 
+    def adopt(self, name: str, rows: Any) -> None:
+        """Make an Arrow table the table ``name``."""
+        self.duck.register("_adopted", rows)
+        self.run(f"CREATE OR REPLACE TEMP TABLE {identifier(name)} AS SELECT * FROM _adopted")
+        self.duck.unregister("_adopted")
+
     def columns(self, relation: str, *, where: str = "") -> dict[str, str]:
         """Names and types of what ``relation`` (anything that may follow FROM) holds."""
         return {row[0]: row[1] for row in self.run(f"DESCRIBE SELECT * FROM {relation}", where=where)}

@@ -61,8 +61,9 @@ def stages_of(d: Description) -> tuple[str, ...]:
 def tally(table: ibis.Table, column: str) -> dict[str, int]:
     """How often each value of ``column`` occurs, most frequent first; at most a thousand values, blanks apart."""
     text = table[column].cast("string").strip()
-    values = table.select(text=text).filter(text.notnull() & (text != ""))
-    counts = values.group_by("text").agg(n=values.count())
+    n = table["_n"] if "_n" in table.columns else 1  # of condensed rows
+    values = table.select(text=text, n=n).filter(text.notnull() & (text != ""))
+    counts = values.group_by("text").agg(n=values["n"].sum())
     rows = counts.order_by([counts.n.desc(), counts.text]).limit(_MOST).to_pyarrow().to_pylist()
     return {row["text"]: int(row["n"]) for row in rows}
 
@@ -134,8 +135,9 @@ def strange_words_problem(
         return None
     text = table[name].cast("string").strip()
     plain = list(dict.fromkeys(("", *_NO, *_YES, *(code.lower() for code in missing))))
-    words = table.select(text=text).filter(text.lower().notin(plain) & ~text.re_search("[0-9]"))
-    counts = words.group_by("text").agg(n=words.count())
+    n = table["_n"] if "_n" in table.columns else 1
+    words = table.select(text=text, n=n).filter(text.lower().notin(plain) & ~text.re_search("[0-9]"))
+    counts = words.group_by("text").agg(n=words["n"].sum())
     rows = counts.order_by([counts.n.desc(), counts.text]).limit(_MOST).to_pyarrow().to_pylist()
     if not rows:
         return None

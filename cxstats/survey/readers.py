@@ -26,7 +26,7 @@ from .model import Source
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["DatabaseReader", "FrameReader", "Reader", "open_reader"]
+__all__ = ["DatabaseReader", "FrameReader", "ParquetReader", "Reader", "open_reader"]
 
 
 class Reader(Protocol):

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from .condensed import N, condensed
 from .dates import DateColumn
 from .engine import Engine, identifier, spellings
 from .errors import Problem, SurveyError
@@ -25,7 +26,7 @@ from .marks import declared_values, marked, stages_of
 from .model import Description
 from .numbers import NumberColumn, numbers_problems
 from .pseudonym import add_pseudonyms
-from .readers import DatabaseReader, Reader
+from .readers import DatabaseReader, ParquetReader, Reader
 from .roles import Roles
 from .stage import Stage, check_values, make_stage, missing_codes
 
@@ -50,6 +51,8 @@ class Rows:
     until : the day the data stands at: as described, else the last day of an answer or an event.
     everyone : ``table`` and the customers who were never invited, with "invited"; None where all were.
     in_place : whether ``table`` is an expression over rows that still lie where they were.
+    counted : the same rows as combinations of some columns, "_n" being their numbers; [] where rows were not condensed.
+    drawn : a random sample of the rows, where they were condensed.
     """
 
     table: ibis.Table
@@ -59,10 +62,19 @@ class Rows:
     until: dt.date | None = None
     everyone: ibis.Table | None = None
     in_place: bool = False
+    counted: list[ibis.Table] = field(default_factory=list)
+    drawn: ibis.Table | None = None
 
 
 IN_PLACE_ROWS = 1_000_000
 """Larger columnar files are judged where they lie, as far as their columns are of the right types."""
+
+
+CONDENSED_ROWS = 20_000_000
+"""Parquet files of more rows, without customer ids or dates, are read once and condensed (see :mod:`.condensed`)."""
+
+SAMPLE_ROWS = 200_000
+"""Of condensed rows so many are drawn by lot for what looks at customers one by one."""
 
 
 def needs_rows(d: Description, readers: Mapping[str, Reader], roles: Roles) -> bool:
@@ -140,6 +152,39 @@ def _in_place(
     return Rows(table, found.lines, found.n_early, found.last_answer, found.until, everyone, in_place=True)
 
 
+@dataclass
+class _Condensed:
+    """What one pass over large files told, as tables of the engine."""
+
+    counts: ibis.Table
+    alone: list[ibis.Table]
+    sample: ibis.Table
+
+
+def _condensed(engine: Engine, d: Description, reader: Reader, roles: Roles) -> _Condensed | None:
+    """Counts and a sample of large Parquet files, read once; None where they are not to be had."""
+    if (
+        not isinstance(reader, ParquetReader)
+        or (reader.n_rows or 0) <= CONDENSED_ROWS
+        or d.weight is not None
+    ):
+        return None
+    paths = [path for path in roles.places if path[0] not in ("behaviour", "value")]
+    rated = dict.fromkeys(roles.places[p].column for p in paths if p[0] in ("items", "vignettes"))
+    together = dict.fromkeys(roles.places[p].column for p in paths if p[0] not in ("items", "vignettes"))
+    # what is set aside is told by other columns than the item's own
+    alone = [] if d.set_aside else [column for column in rated if column not in together]
+    found = condensed(reader.files, list(together), alone, roles.needed("responses"), most=SAMPLE_ROWS)
+    if found is None or any(r.column not in found.counts.column_names for r in d.set_aside):
+        return None
+    engine.adopt("counted", found.counts)
+    engine.adopt("drawn", found.sample)
+    for i, table in enumerate(found.alone.values()):
+        engine.adopt(f"counted_{i}", table)
+    alone_tables = [engine.table(f"counted_{i}") for i in range(len(found.alone))]
+    return _Condensed(engine.table("counted"), alone_tables, engine.table("drawn"))
+
+
 # ------------------------------------------------------------------------------------ as it is
 
 
@@ -149,8 +194,48 @@ def _as_it_is(engine: Engine, d: Description, reader: Reader, roles: Roles, prob
     else:
         reader.load(engine, "rows", roles.needed("responses"), problems)
         source = engine.table("rows")
+    found = _condensed(engine, d, reader, roles)
+    if found is None:
+        return _as_it_lies(engine, d, reader, roles, problems, source, source)
+    rows = _as_it_lies(engine, d, reader, roles, problems, source, found.counts)
+    rows.counted = [_in_use(engine, d, reader, roles, [], table) for table in (found.counts, *found.alone)]
+    rows.drawn = _in_use(engine, d, reader, roles, problems, found.sample)
+    return rows
+
+
+def _as_it_lies(
+    engine: Engine,
+    d: Description,
+    reader: Reader,
+    roles: Roles,
+    problems: list[Problem],
+    source: ibis.Table,
+    counted: ibis.Table,
+) -> Rows:
+    """The rows of ``source``, checked by ``counted``: the same rows, or the counts of their combinations."""
+    if declared_values(d):
+        check_values(counted, {c: c for c in reader.columns}, d, "responses", reader, roles, problems)
+    rows = Rows(_in_use(engine, d, reader, roles, problems, source))
+    aside = [_hit(counted, d, i) for i in range(len(d.set_aside)) if roles.has("set_aside", i)]
+    rows.lines = _sections_as_it_is(d, reader, counted, aside)
+    if "weight" in rows.table.columns:
+        _check_numeric_weights(rows.table, d, reader, problems)
+    return rows
+
+
+def _hit(source: ibis.Table, d: Description, i: int) -> Any:
+    """Whether a row is set aside by the rule ``i``."""
+    rule = d.set_aside[i]
+    return source[rule.column].cast("string").isin(spellings(rule.values)).fill_null(False)
+
+
+def _in_use(
+    engine: Engine, d: Description, reader: Reader, roles: Roles, problems: list[Problem], source: ibis.Table
+) -> ibis.Table:
+    """The rows in use of ``source``, under the roles' names, as far as it has their columns; with "_n" if it has."""
+    places = {path: place for path, place in roles.places.items() if place.column in source.columns}
     columns: dict[str, Any] = {}
-    for path, place in roles.places.items():
+    for path, place in places.items():
         column = source[place.column]
         if path == ("wave",):
             columns["wave"] = column
@@ -158,8 +243,9 @@ def _as_it_is(engine: Engine, d: Description, reader: Reader, roles: Roles, prob
             columns[str(path[1])] = column
         elif path[-1] == "cause":
             outcome = d.outcomes[str(path[1])]
-            event = source[outcome.column].cast("string").strip().isin(spellings(outcome.event))
-            columns[f"{path[1]}_cause"] = event.ifelse(column, None)
+            if outcome.column in source.columns:
+                event = source[outcome.column].cast("string").strip().isin(spellings(outcome.event))
+                columns[f"{path[1]}_cause"] = event.ifelse(column, None)
         elif path[0] == "items":
             columns[d.items[int(path[1])].key] = column
         elif path[0] == "vignettes":
@@ -168,22 +254,17 @@ def _as_it_is(engine: Engine, d: Description, reader: Reader, roles: Roles, prob
             columns[str(path[0])] = column
         elif path[0] in ("follow_up", "recovery"):
             columns[str(path[0])] = marked(column, getattr(d, str(path[0])).values, d.responses.missing)
-    columns |= _reached(source, d, roles)
-    columns |= _numbers(engine, source, d, reader, roles, problems)
-    if declared_values(d):
-        check_values(source, {c: c for c in reader.columns}, d, "responses", reader, roles, problems)
+    if all(entry.column in source.columns for entry in d.stages.values()):
+        columns |= _reached(source, d, roles)
+    if all(entry.column in source.columns for entry in d.behaviour.values()):
+        columns |= _numbers(engine, source, d, reader, roles, problems)
+    if N in source.columns:
+        columns[N] = source[N]
     table = source
-    aside: list[Any] = []
-    for i, rule in enumerate(d.set_aside):
+    for i in range(len(d.set_aside)):
         if roles.has("set_aside", i):
-            hit = source[rule.column].cast("string").isin(spellings(rule.values)).fill_null(False)
-            aside.append(hit)
-            table = table.filter(~hit)
-    rows = Rows(table.select(**columns))
-    rows.lines = _sections_as_it_is(d, reader, source, aside)
-    if "weight" in columns:
-        _check_numeric_weights(rows.table, d, reader, problems)
-    return rows
+            table = table.filter(~_hit(source, d, i))
+    return table.select(**columns)
 
 
 def _reached(source: ibis.Table, d: Description, roles: Roles) -> dict[str, Any]:
@@ -253,10 +334,11 @@ def _sections_as_it_is(
         return section("responses", (read_label("responses", reader), reader.n_rows), (), used)
     import ibis
 
-    tallies = {"total": source.count()}
+    each = source[N] if N in source.columns else ibis.literal(1)
+    tallies = {"total": source[N].sum() if N in source.columns else source.count()}
     earlier: Any = ibis.literal(False)
     for i, hit in enumerate(aside):
-        tallies[f"a{i}"] = (hit & ~earlier).sum()
+        tallies[f"a{i}"] = (hit & ~earlier).ifelse(each, 0).sum()
         earlier = earlier | hit
     found = source.agg(**tallies).to_pyarrow().to_pylist()[0]
     parts: list[tuple[str, int, Kind]] = [

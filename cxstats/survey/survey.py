@@ -740,7 +740,8 @@ class Survey:
 
         Returns
         -------
-        One row per row in use; "value", "weight" and behaviour are numbers (Float64).
+        One row per row in use; "value", "weight" and behaviour are numbers (Float64). Of very large files the rows
+        of a simple random sample (:attr:`n_drawn`).
         """
         import pandas as pd
 
@@ -755,7 +756,8 @@ class Survey:
         columns = [columns] if isinstance(columns, str) else list(columns)
         own = {"customer", "weight", "value", *self.behaviour} & set(self._rows.table.columns)
         self._checked([c for c in columns if c not in own], known=(*self.columns, *sorted(own)))
-        table = self._with_derived(columns)
+        drawn = self._rows.drawn
+        table = self._with_derived(columns) if drawn is None else self._with_responded(drawn, columns)
         if "_row" in table.columns:  # joins do not keep the file's order
             table = table.order_by("_row")
         table = table.select(*columns)
@@ -769,6 +771,12 @@ class Survey:
             else:
                 out[name] = raw[name].astype(self._kind(name))
         return out
+
+    @cached_property
+    def n_drawn(self) -> int | None:
+        """Number of rows drawn by lot that :meth:`rows` returns in place of all; None where it returns all."""
+        drawn = None if self.description.units is not None else self._rows.drawn
+        return None if drawn is None else int(self._run(drawn.count()))
 
     @property
     def has_rows(self) -> bool:
@@ -803,6 +811,9 @@ class Survey:
     def ledger(self) -> Ledger:
         """What became of every row read; its sections add up."""
         lines = list(self._row_lines)
+        if self.n_drawn is not None:
+            label = "Drawn by lot, for what looks at customers one by one"
+            lines.append(LedgerLine(label, self.n_drawn, "note", self._main, lines[0].of))
         if self.description.units is None:
             lines += self._rated_lines()
             for name in self.metrics:
@@ -813,16 +824,18 @@ class Survey:
         """Answers to items and vignettes that are none of their scale; one pass tells where there are any."""
         table, d = self._rows.table, self.description
         off: dict[str, Any] = {}
+        found: dict[str, int] = {}
         for entry in (*d.items, *d.vignettes):
-            if entry.scale is not None and entry.key in table.columns:
+            if entry.scale is not None and self._condensed_for([entry.key]) is not None:
+                found[entry.key] = 1  # its tally is there already
+            elif entry.scale is not None and entry.key in table.columns:
                 text = table[entry.key].cast("string").strip()
                 categories = [str(category) for category in entry.scale.categories]
                 plain = ["", "nan", *categories, *(f"{c}.0" for c in categories)]
                 gone = spellings(self._recoder.codes(entry.key, entry.missing))
                 off[entry.key] = (text.notnull() & text.notin([*plain, *gone])).fill_null(False).sum()  # noqa: PD004 (ibis's name)
-        if not off:
-            return []
-        found = self._guarded(lambda: table.agg(**off).to_pyarrow().to_pylist()[0])
+        if off:
+            found |= self._guarded(lambda: table.agg(**off).to_pyarrow().to_pylist()[0])
         of, lines = self._row_lines[0].of, []
         for entry in (*d.items, *d.vignettes):
             if not found.get(entry.key):
@@ -929,6 +942,16 @@ class Survey:
         if "part" in by and not self._has_parts and not rows.in_place:
             fill_parts(self._engine, "used")
             self._has_parts = True
+        return self._with_responded(table, by)
+
+    def _condensed_for(self, by: Sequence[str]) -> ibis.Table | None:
+        """Counts of combinations from which ``by`` can be answered, if rows were condensed to such."""
+        needed = set(by)
+        if "responded" in needed:
+            needed = (needed - {"responded"}) | set(self.description.scores)
+        return next((t for t in self._rows.counted if needed <= set(t.columns)), None)
+
+    def _with_responded(self, table: ibis.Table, by: Sequence[str]) -> ibis.Table:
         if "responded" not in by:
             return table
         import ibis
@@ -946,6 +969,9 @@ class Survey:
         """Counts by raw values: the one pass over the rows."""
         from ..cells import reduce
 
+        counted = self._condensed_for(by)
+        if counted is not None:
+            return self._guarded(lambda: reduce(self._with_responded(counted, by), list(by), count="_n"))
         weight = "weight" if weighted and "weight" in self._rows.table.columns else None
         return self._guarded(lambda: reduce(self._with_derived(by), list(by), weight=weight))
 

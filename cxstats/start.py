@@ -180,8 +180,11 @@ def headlines(survey: Survey, *, metric: str | None = None, outcome: str | None 
         )
     later = outcome if outcome is not None else next(iter(known), None)
     found = []
-    with steps("Findings", *(name.title.lower() for name in STUDIES.values())):
-        for study, name in STUDIES.items():
+    studies = {
+        study: name for study, name in STUDIES.items() if study != "score_overview"
+    }  # it shows what they examine
+    with steps("Findings", *(name.title.lower() for name in studies.values())):
+        for study, name in studies.items():
             step(name.title.lower())
             predicts = study == "predictive_validity"
             about = later if predicts else score

@@ -114,6 +114,7 @@ def test_a_first_look_holds_what_was_read_and_what_can_be_said(full):
     assert [part.caption for part in look.answers.parts] == ["Answers to NPS", "Answers to CES"]
     assert sum(int(row[1]) for row in look.answers.parts[0].rows) == full.n_answered("nps")
     assert [row[0] for row in look.studies.parts[0].rows] == [
+        "Score overview",
         "Sample size",
         "Response-rate bias",
         "Response style",

@@ -48,12 +48,22 @@ def own_reports(catalog: Catalog, survey: SurveyRef) -> OwnReports:
 
     Raises UsageError where a notebook of the catalogue is not there, or cannot be read.
     """
+    given = {(entry.notebook, name) for entry in catalog.reports.values() for name in entry.parameters}
     families: dict[str, _Family] = {}
     order: list[_Family | tuple[str, Entry]] = []
     for report, entry in catalog.reports.items():
         parameters = declared(notebook_path(catalog.path, entry.notebook))
-        measured = next((name for name in _MEASURES if name in parameters), None)
-        if measured is not None and set(entry.parameters) > {measured}:
+        # a notebook that takes none of them by default, and is never given one, is about the survey as a whole
+        measured = next(
+            (
+                name
+                for name in _MEASURES
+                if name in parameters
+                and ((entry.notebook, name) in given or parameters[name].default is not None)
+            ),
+            None,
+        )
+        if set(entry.parameters) - {measured}:
             order.append((report, entry))  # made for something more special than a score
             continue
         if entry.notebook not in families:

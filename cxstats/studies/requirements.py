@@ -26,6 +26,7 @@ class StudyName:
 
 STUDIES: Mapping[str, StudyName] = MappingProxyType(
     {
+        "score_overview": StudyName("Score overview", "What do our scores say, and how sure are they?"),
         "sample_size": StudyName("Sample size", "Is the survey big enough for the decision it is used for?"),
         "response_rate_bias": StudyName(
             "Response-rate bias", "How much of the score is who happened to answer?"
@@ -36,7 +37,7 @@ STUDIES: Mapping[str, StudyName] = MappingProxyType(
         "predictive_validity": StudyName("Predictive validity", "Does the score say what customers do next?"),
     }
 )
-"""The studies that need more than answers, by the name of their notebook, in the order they are told."""
+"""The studies by the name of their notebook, in the order they are told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,7 @@ def told(studies: Sequence[Readiness]) -> str:
 def readiness(survey: Survey) -> tuple[Readiness, ...]:
     """What each of the studies will be able to say about this survey."""
     tell: dict[str, Callable[[Survey, StudyName], Readiness]] = {
+        "score_overview": _overview,
         "sample_size": _size,
         "response_rate_bias": _response,
         "extreme_response_bias": _style,
@@ -147,8 +149,9 @@ def missing(d: Description, study: str, measure: str | None = None) -> Lack | No
         return None if d.units is not None or d.knows_invited else _no_list(d)
     if study == "predictive_validity":
         return None if (d.outcomes if d.units is None else d.units.outcomes) else _no_outcomes(d)
-    if study in ("sample_size", "extreme_response_bias") and d.units is not None:
+    if study in ("score_overview", "sample_size", "extreme_response_bias") and d.units is not None:
         why = {
+            "score_overview": "there is one row per unit and no answers to sum up",
             "sample_size": "there is one row per unit and no answers to draw from",
             "extreme_response_bias": "there is one row per unit, and a habit shows in single answers alone",
         }
@@ -250,6 +253,12 @@ def _shorts(survey: Survey, names: list[str]) -> str:
 
 
 _NOBODY = Lack("", "no metric has an answer in use", "look at what was set aside in the ledger above")
+
+
+def _overview(survey: Survey, study: StudyName) -> Readiness:
+    names = _answered(survey)
+    says = f"where {_shorts(survey, names)} {'stands' if len(names) == 1 else 'stand'}, and how sure that is"
+    return Readiness(study.title, study.question, says)
 
 
 def _size(survey: Survey, study: StudyName) -> Readiness:

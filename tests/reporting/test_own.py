@@ -197,13 +197,14 @@ def test_a_survey_of_units_has_the_studies_of_units(root, project):
     jobs, _ = plan(catalog, survey=str(project / "survey.yml"), describe=cli.describe)
     told = {job.report: job.lacks for job in jobs}
     assert told["response-rate-bias-nps"] == ""
+    assert told["score-overview"] == "there is one row per unit and no answers to sum up"
     assert told["sample-size-nps"] == "there is one row per unit and no answers to draw from"
     assert told["predictive-validity"] == "nothing else is recorded of the units"
 
 
 def test_a_special_entry_stays_as_it_is_or_is_left_out(tmp_path):
     write_notebook(tmp_path / "n.ipynb", "1", parameters=METRIC)
-    write_notebook(tmp_path / "other.ipynb", "1", parameters=HEAD)
+    write_notebook(tmp_path / "other.ipynb", "1", parameters=HEAD + 'metric: "Optional[str]" = None')
     (tmp_path / "catalog.yml").write_text(
         "reports:\n  part: {notebook: ./n.ipynb, title: P, parameters: {metric: nps, where: a = b}, needs: [nps]}\n"
         "  none: {notebook: ./n.ipynb, title: P, parameters: {metric: ces, where: a = b}, needs: [ces]}\n"
@@ -211,7 +212,8 @@ def test_a_special_entry_stays_as_it_is_or_is_left_out(tmp_path):
         encoding="utf-8",
     )
     catalog = catalogs.load(tmp_path / "catalog.yml")
-    survey = SurveyRef("s", "s.yml", "s.yml", scores=frozenset({"nps"}), names={"nps": "NPS"})
+    names = {"nps": "NPS", "csat": "CSAT"}
+    survey = SurveyRef("s", "s.yml", "s.yml", scores=frozenset(names), names=names)
     assert list(own_reports(catalog, survey).catalog.reports) == ["part", "all"]
 
 

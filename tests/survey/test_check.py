@@ -129,7 +129,7 @@ def test_the_command_says_it_and_writes_it_as_a_page(folder, monkeypatch, capsys
     page = folder.path / "check.html"
     code, said, _ = run(monkeypatch, capsys, "check", str(path), "--html", str(page))
     assert code == 0
-    assert "What each study will be able to answer\n  Sample size: yes" in said
+    assert "What each study will be able to answer\n  Score overview: yes" in said
     html = page.read_text(encoding="utf-8")
     assert "Response-rate bias" in html
     assert "What became of every row" in html

@@ -14,7 +14,7 @@ score is of use, by the gain.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import combinations
 from math import factorial
 
@@ -74,9 +74,6 @@ class Race:
         calibration and decision curves.
     weightless : customers whose weight is 0: they stand for nobody, and train and judge nothing.
     unused : columns said to be known that tell nothing: the same for everybody, or too few customers in each category.
-    acting : one row per rule, as in ``predictions``: ``benefit``, the net benefit of acting on it at the threshold, in
-        events per customer; ``more`` than that of what was known, with ``standard_error``, ``low`` and ``high``. Empty
-        where no threshold was given.
     """
 
     scores: tuple[str, ...]
@@ -95,7 +92,6 @@ class Race:
     predictions: pd.DataFrame
     weightless: int = 0
     unused: tuple[str, ...] = ()
-    acting: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def base_rate(self) -> float:
@@ -128,7 +124,6 @@ def race(
     resamples: int = 200,
     optimism: bool = True,
     contributions: bool = True,
-    threshold: float | None = None,
     seed: int = 20250401,
 ) -> Race:
     """Race scores for what they add to a prediction, on the same customers and fair folds.
@@ -148,8 +143,6 @@ def race(
     optimism : also compute what the rules show in the customers they were trained on, and Harrell's correction.
     contributions : also compute what each score is worth alone, and the Shapley values, which need a rule for every
         subset of the scores.
-    threshold : chance of the event from which on a customer is acted on, above 0 and below 1: the net benefit of that
-        is judged beside the AUC, and repeated by the same jackknife of training and judging.
 
     Returns
     -------
@@ -157,7 +150,7 @@ def race(
 
     Raises
     ------
-    ValueError : a threshold outside (0, 1); fewer than 20 customers with or without the event; an outcome that a score
+    ValueError : fewer than 20 customers with or without the event; an outcome that a score
         determines (a leak, not a triumph); no score; a column that does not exist, or is among the scores and the known.
 
     Notes
@@ -166,8 +159,6 @@ def race(
     them. See ``docs/methods/prediction.md``.
     """
     level, resamples = checked("level", level, Level), checked("resamples", resamples, Count)
-    if threshold is not None and not 0 < threshold < 1:
-        raise ValueError(f"threshold must lie between 0 and 1, but is {threshold}")
     prepared = _prepared(rows, scores, outcome, known, part, weight, keep_missing)
     splits = part_splits(prepared.part, _folds(prepared, folds))
     return _raced(
@@ -179,7 +170,6 @@ def race(
         left_out=len(rows) - prepared.n,
         optimism=optimism,
         contributions=contributions,
-        threshold=threshold,
     )
 
 
@@ -437,7 +427,6 @@ def _raced(
     left_out: int,
     optimism: bool = False,
     contributions: bool = True,
-    threshold: float | None = None,
 ) -> Race:
     from scipy import stats
 
@@ -459,7 +448,7 @@ def _raced(
         whole[names] = fit_penalties(rows, few_events=prepared.few_events)
         judged[names] = judge_splits(
             rows, splits, few_events=prepared.few_events, multiplicity=drawn if names in ranked else None,
-            whole=whole[names], threshold=threshold,
+            whole=whole[names],
         )  # fmt: skip
     chance = Judged(0.5, np.full(parts, 0.5), np.full(resamples, 0.5), np.full(prepared.n, np.nan), ())
     at = lambda names: judged.get(tuple(names), chance)  # noqa: E731
@@ -519,7 +508,6 @@ def _raced(
         predictions=_predictions(prepared, at, base, scores, everyone),
         weightless=int(np.count_nonzero(prepared.weight == 0)),
         unused=prepared.blocks[KNOWN].unused,
-        acting=_acting(judged, base, targets, covariance, t) if threshold is not None else pd.DataFrame(),
     )
 
 
@@ -574,26 +562,6 @@ def _shapley(everyone: list[str], at, covariance, t: float) -> pd.DataFrame:
         {"value": value, "standard_error": error, "low": value - t * error, "high": value + t * error},
         index=pd.Index(["known" if name == KNOWN else name for name in everyone], name="contributor"),
     )
-
-
-def _acting(judged: dict, base: list[str], targets: list[list[str]], covariance, t: float) -> pd.DataFrame:
-    """Net benefit of acting on each rule, and above that of what was known (of nobody, where nothing was)."""
-    known = judged[tuple(base)].benefit if base else np.zeros(len(judged[tuple(targets[-1])].benefit))
-    benefit = np.column_stack([judged[tuple(names)].benefit for names in targets])
-    more = benefit - known[:, None]
-    error = np.sqrt(np.diag(covariance(more[1:])))
-    names = [*(names[-1] for names in targets[:-1]), "all"]
-    table = pd.DataFrame(
-        {
-            "benefit": benefit[0],
-            "more": more[0],
-            "standard_error": error,
-            "low": more[0] - t * error,
-            "high": more[0] + t * error,
-        },
-        index=pd.Index(names, name="rule"),
-    )
-    return pd.concat([pd.DataFrame({"benefit": known[:1]}, index=["known"]), table]) if base else table
 
 
 def _predictions(prepared: _Prepared, at, base, scores, everyone) -> pd.DataFrame:

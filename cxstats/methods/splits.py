@@ -11,8 +11,8 @@ step, whose ingredients, score and information of each part, are computed once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -65,8 +65,6 @@ class Judged:
     resamples : the same in each resample of parts, shape (B,); empty where none were asked for.
     prediction : linear predictor of every row as test row, shape (n,); NaN where a row never judges.
     penalty : ridge penalty chosen in each split.
-    benefit : net benefit of acting on the rule, with all parts and then without each, shape (1 + parts,); empty where
-        no threshold was given.
     """
 
     auc: float
@@ -74,7 +72,6 @@ class Judged:
     resamples: np.ndarray
     prediction: np.ndarray
     penalty: tuple[float, ...]
-    benefit: np.ndarray = field(default_factory=lambda: np.empty(0))
 
 
 def best_penalty(fits: Sequence[PartFit], rows: Rows) -> PartFit:
@@ -98,7 +95,6 @@ def judge_splits(
     few_events: bool = False,
     multiplicity: np.ndarray | None = None,
     whole: Sequence[PartFit] = (),
-    threshold: float | None = None,
 ) -> Judged:
     """Train and judge one rule in every split, and again without each part.
 
@@ -109,7 +105,6 @@ def judge_splits(
     multiplicity : how often each part falls in each resample, shape (B, parts).
     whole : the same rule fitted to all rows (:func:`fit_penalties`), if it is there already: the fits of the splits
         start near it.
-    threshold : chance of the event from which on a customer is acted on, if that is to be judged too.
 
     Returns
     -------
@@ -128,7 +123,6 @@ def judge_splits(
     # how often each part judges: in the rule with all of them, without each, and in each resample
     times = np.vstack([np.ones((1, parts), dtype=int), 1 - np.eye(parts, dtype=int), multiplicity])
     pairs, prediction, chosen = np.zeros((len(times), 2)), np.full(len(rows.event), np.nan), []
-    acted = np.zeros((1 + parts if threshold is not None else 0, 2))
     for split, fitted in zip(splits, _best(fits, rows, weight), strict=True):
         chosen.append(fitted.penalty)
         rules = np.vstack([fitted.beta, fitted.without(np.arange(parts)), fitted.resampled(multiplicity)])
@@ -136,12 +130,8 @@ def judge_splits(
         judges = Rows(rows.columns[:, test], rows.event[test], rows.weight[test], ends_of(of[test], parts))
         prediction[test] = linear_predictor(rules[0], judges)
         pairs += pairs_of_rules(rules, judges, times)
-        if threshold is not None:
-            acted += _benefits(rules[: 1 + parts], judges, times[: 1 + parts], threshold)
     share = _share(pairs)
-    return Judged(
-        float(share[0]), share[1 : parts + 1], share[parts + 1 :], prediction, tuple(chosen), _share(acted)
-    )
+    return Judged(float(share[0]), share[1 : parts + 1], share[parts + 1 :], prediction, tuple(chosen))
 
 
 def linear_predictor(beta: np.ndarray, rows: Rows) -> np.ndarray:
@@ -163,24 +153,16 @@ def _units(log_odds: np.ndarray) -> np.ndarray:
 def pairs_of_rules(rules: np.ndarray, judges: Rows, times: np.ndarray) -> np.ndarray:
     """Concordant and all pairs, shape (R, 2), of rules (R, p) that judge each part so many times (R, parts)."""
     pairs, sizes = np.zeros((len(rules), 2)), np.diff(judges.ends)
-    at_once = max(1, _AT_ONCE // max(len(judges.event), 1))
-    for first in range(0, len(rules), at_once):
-        here = slice(first, first + at_once)
+    for here in _blocks(len(rules), len(judges.event)):
         units = _units(rules[here] @ judges.columns)
         pairs[here] = _pairs(units, judges.event > 0.5, judges.weight, np.repeat(times[here], sizes, axis=1))
     return pairs
 
 
-def _benefits(rules: np.ndarray, judges: Rows, times: np.ndarray, threshold: float) -> np.ndarray:
-    """Events acted on less those acted on in vain, t/(1 − t) each, and all customers: shape (R, 2), as pairs are."""
-    odds = threshold / (1 - threshold)
-    won = judges.weight * (judges.event - (1 - judges.event) * odds)
-    benefits, sizes = np.zeros((len(rules), 2)), np.diff(judges.ends)
-    for rule, often, benefit in zip(rules, times, benefits, strict=True):
-        counted = np.repeat(often, sizes)
-        acts = linear_predictor(rule, judges) >= np.log(odds)
-        benefit[:] = won @ (acts * counted), judges.weight @ counted
-    return benefits
+def _blocks(rules: int, n: int) -> Iterator[slice]:
+    """So many rules at a time that what they predict for n customers stays in the cache."""
+    at_once = max(1, _AT_ONCE // max(n, 1))
+    return (slice(first, first + at_once) for first in range(0, rules, at_once))
 
 
 def _pairs(units: np.ndarray, case: np.ndarray, mass: np.ndarray, times: np.ndarray) -> np.ndarray:

@@ -9,9 +9,9 @@ from scipy import stats
 from scipy.special import expit
 
 from cxstats.methods.incremental import nested_test, race, temporal_race
-from cxstats.methods.part_fits import Rows, fit_penalties, logistic_fit
+from cxstats.methods.part_fits import Rows, ends_of, fit_penalties, fit_together, logistic_fit
 from cxstats.methods.predictors import number_block, predictor_block, restricted_cubic_spline
-from cxstats.methods.splits import concordance, judge_splits, part_splits
+from cxstats.methods.splits import concordance, judge_splits, pairs_of_rules, part_splits
 
 CUTS = [-1.8, -1.5, -1.2, -1.0, -0.8, -0.6, -0.3, 0.0, 0.5, 1.0]
 
@@ -96,6 +96,58 @@ def test_the_jackknife_is_the_whole_procedure_without_each_part(rows):
     replicates = judged(part < 8).replicates
     np.testing.assert_allclose(replicates, again, atol=0.0015)
     assert np.std(replicates) == pytest.approx(np.std(again), rel=0.05)
+
+
+def test_fits_made_together_are_those_made_one_by_one(rows):
+    # what is left out has weight 0, so that all fits are of the same rows
+    design = np.column_stack([np.ones(len(rows)), predictor_block(rows, ["x", "nps", "kind"], "all").columns])
+    event, part = rows["left"].to_numpy(float), rows["part"].to_numpy()
+    given = Rows.by_part(design, event, np.ones(len(rows)), part, 64)
+    trains = np.array([given.part % 4 != k for k in range(4)])
+    whole = fit_penalties(given, few_events=True)
+    near = fit_together(given, 1.0 * trains, few_events=True, starts=whole,
+                        trained=np.array([np.arange(64) % 4 != k for k in range(4)]))  # fmt: skip
+    far = fit_together(given, 1.0 * trains, few_events=True)
+    for train, here, there in zip(trains, near, far, strict=True):
+        for fit, other in zip(here, there, strict=True):
+            alone = logistic_fit(
+                given.columns.T[train], given.event[train], np.ones(train.sum()), penalty=fit.penalty
+            )
+            np.testing.assert_allclose(fit.beta, alone, atol=1e-7)
+            np.testing.assert_allclose(other.beta, alone, atol=1e-7)
+            # at the maximum the scores of the parts and the pull of the penalty cancel
+            pull = fit.penalty * np.r_[0, fit.beta[1:]]
+            np.testing.assert_allclose(fit.gradient.sum(axis=0), pull, atol=1e-4)
+    chance = expit(near[0][0].beta @ given.columns)
+    mass = chance * (1 - chance) * trains[0] * (given.part == 9)
+    np.testing.assert_allclose(near[0][0].information[9], (given.columns * mass) @ given.columns.T, atol=1e-8)
+
+
+@pytest.mark.parametrize("digits", [0, 1, 6])
+def test_pairs_of_rules_are_counted_as_pairs_are(digits):
+    rng = np.random.default_rng(3)
+    n, parts = 300, 8
+    part = np.sort(rng.integers(0, parts, n))
+    columns = np.round(np.vstack([np.ones(n), rng.normal(size=(2, n))]), digits)
+    rules, times = np.round(rng.normal(size=(9, 3)), digits), rng.integers(0, 4, (9, parts))
+    event = (rng.random(n) < 0.3).astype(float)
+    judges = Rows(columns, event, np.full(n, 0.5), ends_of(part, parts))
+    pairs = pairs_of_rules(rules, judges, times)
+    for rule, often, (concordant, all_) in zip(rules, times, pairs, strict=True):
+        score, copies = np.round(rule @ columns, 10), often[part]
+        case, other = (np.repeat(score[event == kind], copies[event == kind]) for kind in (1, 0))
+        u = stats.mannwhitneyu(case, other).statistic
+        assert (concordant, all_) == pytest.approx((0.25 * u, 0.25 * len(case) * len(other)))
+    # one customer of another weight, and they are no longer counted in whole numbers
+    nearly = Rows(columns, event, np.r_[0.5 + 1e-12, np.full(n - 1, 0.5)], judges.ends)
+    np.testing.assert_allclose(pairs_of_rules(rules, nearly, times), pairs, rtol=1e-9)
+
+
+def test_columns_that_tell_nothing_are_named(rows):
+    odd = rows.assign(same=1.0, rare=np.arange(len(rows)).astype(str))
+    found = race(odd, scores=["nps"], outcome="left", known=["x", "same", "rare"], resamples=1,
+                 optimism=False, contributions=False)  # fmt: skip
+    assert found.unused == ("same", "rare")
 
 
 def test_customers_alike_are_ties_wherever_they_stand():

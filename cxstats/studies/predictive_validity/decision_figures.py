@@ -186,8 +186,9 @@ def profit(numbers: Numbers, source: Source) -> Figure:
             "Profit per 1,000 customers",
             ("Whom to contact", "Profit", "More than what was known", f"{level_of(numbers)} interval"),
             tuple(rows),
-            notes="In the unit of the recorded value. Intervals are of the same kind as in the race: training "
-            "the rules and acting on them are repeated without each part of the customers. What asking costs is not in it.",
+            notes="In the unit of the recorded value. Intervals are of other customers acted on by these rules; that rules "
+            "trained on other customers would draw the line a little elsewhere hardly changes them, as a contact at the "
+            "line is worth nothing. What asking costs is not in it.",
         ),
         alt=alt_text(
             "Profit above that of what was known",

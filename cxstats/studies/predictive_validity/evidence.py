@@ -32,6 +32,7 @@ from cxstats.studies.predictive_validity.numbers import (
     Silence,
     Steadiness,
     Timing,
+    Triple,
 )
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "VALUE",
+    "advantage",
     "curve",
     "later",
     "lists",
@@ -47,7 +49,6 @@ __all__ = [
     "one_each",
     "silence",
     "steadiness",
-    "threshold",
     "timing",
     "weighted",
     "worth",
@@ -356,15 +357,6 @@ def lists(
     }
 
 
-def threshold(chosen: Settings, value: tuple[float, bool]) -> float | None:
-    """Chance from which on a contact pays at the user's costs; None where that is no chance."""
-    saved, _ = value
-    if not np.isfinite(saved) or not chosen.success > 0:
-        return None
-    at = chosen.contact_cost / (chosen.success * saved)
-    return float(at) if 0 < at < 1 else None
-
-
 def curve(predictions: pd.DataFrame, rules: Sequence[str]) -> DecisionCurve:
     """Net benefit of contacting by each rule at every threshold."""
     rules = [name for name in rules if name in predictions.columns]
@@ -373,21 +365,47 @@ def curve(predictions: pd.DataFrame, rules: Sequence[str]) -> DecisionCurve:
     return decision_curve(predictions[rules], predictions["event"], thresholds=thresholds)
 
 
-def money(raced: Race, chosen: Settings, at: float | None, value: tuple[float, bool]) -> Money | None:
-    """The profit at the user's costs; None where the race was given no threshold."""
-    if at is None or raced.acting.empty:
-        return None
+def money(predictions: pd.DataFrame, chosen: Settings, value: tuple[float, bool]) -> Money | None:
+    """The profit at the user's costs; None where contacting never pays, or always."""
     saved, measured = value
+    at = chosen.contact_cost / (chosen.success * saved) if saved > 0 and chosen.success > 0 else np.nan
+    if not 0 < at < 1:
+        return None
+    rules = predictions.columns.drop(["event", "weight", "part", "row"])
+    benefit = decision_curve(predictions[rules], predictions["event"], thresholds=[at]).table.iloc[0]
     # net benefit counts events reached, less contacts in vain at the exchange rate of the threshold
     worth_of_event = 1000 * (chosen.success * saved - chosen.contact_cost)
-    rate = raced.predictions["event"].mean()
-    profit = {name: float(worth_of_event * v) for name, v in raced.acting["benefit"].items()}
-    profit["everybody"] = float(worth_of_event * (rate - (1 - rate) * at / (1 - at)))
     more = {
-        str(name): tuple(float(worth_of_event * v) for v in row)
-        for name, row in raced.acting.loc[raced.acting.index != "known", ["more", "low", "high"]].iterrows()
+        name: tuple(worth_of_event * v for v in advantage(predictions, name, "known", at, chosen.level))
+        for name in rules
+        if name != "known" and "known" in rules
     }
-    return Money(at, saved, measured, profit, more)
+    profit = {name: float(worth_of_event * benefit[name]) for name in [*rules, "everybody"]}
+    return Money(float(at), saved, measured, profit, more)
+
+
+def advantage(predictions: pd.DataFrame, rule: str, other: str, threshold: float, level: float) -> Triple:
+    """Net benefit of one rule above that of another per customer, with its limits: a jackknife of the judging.
+
+    The rules stay as they were trained. At the threshold a contact is worth nothing, so whom a rule trained on other
+    customers would add or drop there changes the benefit at second order only; repeating the training counts that noise
+    once more for every customer whose chance crosses the threshold, and makes the limits about twice as wide as they
+    should be (``docs/methods/prediction.md``).
+    """
+    from scipy import stats
+
+    odds = threshold / (1 - threshold)
+    event, part = predictions["event"].to_numpy(dtype=float), pd.factorize(predictions["part"])[0]
+    won = (event - (1 - event) * odds) * (
+        (predictions[rule] >= threshold).to_numpy(dtype=float)
+        - (predictions[other] >= threshold).to_numpy(dtype=float)
+    )
+    total, size = np.bincount(part, weights=won), np.bincount(part)
+    without = (total.sum() - total) / (size.sum() - size)
+    k = len(total)
+    error = np.sqrt((k - 1) / k * ((without - without.mean()) ** 2).sum())
+    half, value = float(stats.t.ppf((1 + level) / 2, k - 1) * error), float(won.mean())
+    return value, value - half, value + half
 
 
 # ------------------------------------------------------------------------------------------ steadiness

@@ -220,10 +220,8 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
         "seed": chosen.seed,
     }  # fmt: skip
     step("race")
-    value = evidence.worth(rows, chosen)
-    threshold = evidence.threshold(chosen, value)
     try:
-        raced = race(answered, threshold=threshold, **common)
+        raced = race(answered, **common)
     except ValueError as error:
         return _nothing(shared, left_out, stops.refused(error, answered, chosen))
     stop = stops.known_is_nothing(raced)
@@ -256,7 +254,7 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
         brier=brier_score(predictions["all"], predictions["event"]),
         lists=evidence.lists(answered, predictions, everything, chosen),
         decision=evidence.curve(predictions, everything),
-        money=evidence.money(raced, chosen, threshold, value),
+        money=evidence.money(predictions, chosen, evidence.worth(rows, chosen)),
         timing=evidence.timing(survey, rows, chosen, best, missing),
         steadiness=evidence.steadiness(survey, rows, chosen, contenders),
         units=None,

@@ -223,6 +223,10 @@ def test_each_score_alone(page: Page) -> None:
         assert f"{name.upper()} alone {area:.3f}" in page.text["race"]
 
 
+def test_whom_the_weights_stand_for(page: Page) -> None:
+    assert "stand for everyone invited of all waves taken together" in page.text["robust"]
+
+
 def test_silence(page: Page) -> None:
     last = page.rows.sort_values("wave", kind="stable").drop_duplicates("id", keep="last")
     quiet = last["nps"].isna()

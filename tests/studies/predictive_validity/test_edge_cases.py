@@ -13,6 +13,7 @@ import pytest
 
 import cxstats as cx
 from cxstats.findings import Verdict
+from cxstats.studies.predictive_validity import evidence
 from cxstats.studies.predictive_validity.numbers import Numbers
 from cxstats.studies.predictive_validity.study import measure, settings
 
@@ -279,6 +280,38 @@ def test_behaviour_that_is_mostly_missing_still_takes_part(make) -> None:
 
 
 # ------------------------------------------------------------------------------------- dates and windows
+
+
+def test_facts_that_tell_nothing_are_named_as_taking_no_part(make) -> None:
+    columns = customers() | {"town": np.char.add("t", (np.arange(400) % 100).astype(str)), "era": "now"}
+    known = "groups: {kind: kind, town: town, era: era}\nbehaviour: {use: {column: use}}"
+    words = cx.predictive_validity(make(columns, known=known)).need_to_know.to_text()
+    assert "“Town” and “Era” take no part: the same for everybody, or no two of their categories" in words
+    # two towns that many customers live in, and it takes part
+    columns["town"] = np.where(
+        np.arange(400) % 3 > 0, np.array(["t0", "t1"])[np.arange(400) % 2], columns["town"]
+    )
+    words = cx.predictive_validity(make(columns, known=known)).need_to_know.to_text()
+    assert "“Era” takes no part" in words
+
+
+def test_many_events_are_fitted_in_a_sample_that_is_said(make, monkeypatch: pytest.MonkeyPatch) -> None:
+    columns = with_dates(rate=0.4)
+    columns["ltr"] = np.clip(columns["ltr"] - 3 * columns["left"] + 2, 0, 10)
+    survey = make(columns, outcome=DATED, more=DATES)
+    whole = cx.predictive_validity(survey)
+    assert whole.numbers.timing.sampled is None
+    monkeypatch.setattr(evidence, "MOST_COX_EVENTS", 80)
+    study = cx.predictive_validity(survey)
+    timing = study.numbers.timing
+    assert 160 < timing.sampled < 240  # 80 of some 160 events
+    words = " ".join(part.to_text() for part in study.section("time").parts)
+    assert f"Fitted to {timing.sampled} of these customers, drawn at random" in words
+    assert 60 < timing.alone.events < 100
+    # half of the customers estimate the same ratio, with √2 times the error
+    one, other = (t.alone.table.loc["score"] for t in (whole.numbers.timing, timing))
+    assert other["low"] < one["hazard_ratio"] < other["high"]
+    assert np.log(other["high"] / other["low"]) > 1.2 * np.log(one["high"] / one["low"])
 
 
 def test_a_date_that_is_text_is_quoted_with_its_row(make) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import cxstats as cx
 from cxstats.findings import Verdict, judge
-from cxstats.studies.predictive_validity.sentences import gain_text, span_text
+from cxstats.methods.incremental import race
+from cxstats.studies.predictive_validity.evidence import advantage
+from cxstats.studies.predictive_validity.phrases import gain_text, span_text
 from cxstats.studies.predictive_validity.study import overall
 from cxstats.words import interval
 
@@ -41,8 +44,8 @@ def test_gains_judged_otherwise_and_together_are_as_wide_as_those_of_the_race(
 
     numbers = study.numbers
     t = stats.t.ppf(1 - 0.05 / (2 * len(numbers.contenders)), 63)  # Bonferroni over the metrics
-    for race in (numbers.weighted, numbers.later):
-        for row in race.gains.loc[["nps", "csat", "ces"]].itertuples():
+    for judged in (numbers.weighted, numbers.later):
+        for row in judged.gains.loc[["nps", "csat", "ces"]].itertuples():
             assert (row.high - row.low) / 2 == pytest.approx(t * row.standard_error)
     _, low, high = numbers.together
     assert (high - low) / 2 == pytest.approx(t * numbers.race.gains.loc["all", "standard_error"])
@@ -171,6 +174,36 @@ def test_net_benefit_and_profit_agree(study: cx.PredictiveValidityStudy) -> None
     value, low, high = money.more["all"]
     assert value == pytest.approx(earned["all"] - earned["known"])
     assert low < value < high
+
+
+@pytest.mark.simulation
+@pytest.mark.parametrize("n", [400, 1500])
+def test_intervals_of_the_profit_hold_that_of_rules_trained_anew(n: int) -> None:
+    """Training is not repeated in them: it moves whom a contact is worth nothing for."""
+    from scipy.special import expit
+
+    found = []
+    for seed in range(120):
+        rng = np.random.default_rng([n, seed])
+        x, t = rng.normal(size=(2, n))
+        left = rng.random(n) < expit(-1.7 - 0.8 * x - 0.5 * t)
+        nps = np.clip(np.round(7 + 2 * (t + 0.5 * rng.normal(size=n))), 0, 10)
+        rows = pd.DataFrame({"x": x, "nps": nps, "left": left, "part": rng.integers(0, 64, n)})
+        raced = race(
+            rows,
+            scores=["nps"],
+            outcome="left",
+            known=["x"],
+            resamples=1,
+            optimism=False,
+            contributions=False,
+        )
+        found.append(advantage(raced.predictions, "nps", "known", 0.2, 0.95))
+    value, low, high = np.array(found).T
+    truth = value.mean()  # judged on customers they were not trained on, the mean is what new rules bring
+    held = np.mean((low <= truth) & (truth <= high))
+    assert 0.91 <= held <= 0.99
+    assert np.mean(high - low) / (2 * 1.998) == pytest.approx(value.std(), rel=0.2)
 
 
 def test_the_headline_asks_whether_any_adds() -> None:

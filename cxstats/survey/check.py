@@ -95,7 +95,8 @@ def _about(survey: Survey) -> str:
         rows = "" if reader.n_rows is None else f"{_counted(reader.n_rows, 'row')}, "
         lines.append(f"  {role}: {reader.where} ({rows}{_counted(len(reader.columns), 'column')})")
         lines += [f"    {note}" for note in reader.notes]
-    lines += [f"    {note}" for note in survey.notes]
+    if survey.notes:
+        lines += ["  where the description is silent", *(f"    {note}" for note in survey.notes)]
     return "\n".join(lines)
 
 

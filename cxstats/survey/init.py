@@ -349,6 +349,14 @@ def _range(look: Look) -> str:
     return f"{min(inside)} to {max(inside)}" if inside else "no numbers"
 
 
+def _usual(look: Look) -> str:
+    """The shortest usual scale that holds the answers: an example, not a guess."""
+    inside = [number for number, n in look.numbers.items() if 0 <= number <= 10 and n]
+    top = max(inside, default=5)
+    low = 0 if 0 in inside else 1
+    return f"{low}-{next((usual for usual in (5, 7, 10) if top <= usual), 10)}"
+
+
 def _quoted(text: str) -> str:
     """A text as YAML holds it."""
     plain = re.fullmatch(r"[A-Za-z_][A-Za-z0-9_ ()./-]*[A-Za-z0-9_)]|[A-Za-z]", text)
@@ -614,7 +622,7 @@ class _Draft:
             )
             shown = look.text or look.name
             if kind in ("csat", "ces") and not known:
-                text = f"the scale of “{shown}”, such as 1-5; the answers seen run from {_range(look)}"
+                text = f"the scale of “{shown}”, such as {_usual(look)}; the answers seen run from {_range(look)}"
                 self.question("scale", Question(f"scores.{key}.scale", text), 2)
             if kind == "ces":
                 text = f"does a high answer to “{shown}” mean that it was easy, or much effort?"

@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 from .description import OPEN
 from .errors import Problem, SurveyError, quoted
 from .init_columns import Look, LookedAt, look_at
+from .presets import recognise
 
 __all__ = ["OPEN", "Question", "Written", "complaint", "init", "propose"]
 
@@ -449,6 +450,7 @@ class _Draft:
         self.scores()
         self.items()
         self.facts()
+        self.asides()
         self.listing()
         return "\n".join(self.lines) + "\n", tuple(self.left)
 
@@ -706,6 +708,26 @@ class _Draft:
             self.lines.append("outcomes:")
             for role, look in events:
                 self.event(role, look)
+
+    def asides(self) -> None:
+        """Previews and partial answers of a tool whose export came in another program's format, where no preset reads."""
+        file = self.files["responses"]
+        if file.kind in ("csv", "excel"):
+            return
+        columns = {look.name: look for look in file.columns}
+        rules = []
+        for aside in recognise(list(columns)).asides:
+            look = columns.get(aside.column)
+            told = {} if look is None else {look.labels.get(value, value): value for value in look.tally}
+            seen = [text for text, value in told.items() if {text, value} & set(aside.values)]
+            if look is not None and seen:
+                values = ", ".join(json.dumps(text, ensure_ascii=False) for text in seen)
+                rules.append(
+                    f"  - {{column: {look.name}, values: [{values}], reason: {_quoted(aside.reason)}}}"
+                )
+                self.mark("responses", look, "set_aside")
+        if rules:
+            self.lines += ["set_aside:  # guess: what nobody answered, or not to the end", *rules]
 
     @staticmethod
     def is_number(look: Look) -> bool:

@@ -130,6 +130,29 @@ def test_init_makes_out_questions_labels_and_dates(folder, spss, tmp_path):
     assert check(written.path).ok
 
 
+def test_previews_in_a_qualtrics_export_for_spss_are_set_aside(folder, spss):
+    n = 40
+    frame = pd.DataFrame(
+        {
+            "StartDate": [pd.Timestamp(2025, 1, 1, 9, i) for i in range(n)],
+            "EndDate": [pd.Timestamp(2025, 1, 1, 10, i) for i in range(n)],
+            "Status": [1.0 if i < 3 else 0.0 for i in range(n)],
+            "Finished": [float(i >= 5) for i in range(n)],
+            "ResponseId": [f"R_{i}" for i in range(n)],
+            "Q1": [float(i % 11) for i in range(n)],
+        }
+    )
+    labels = {"Status": {0: "IP Address", 1: "Survey Preview"}, "Finished": {0: "False", 1: "True"}}
+    spss.write_sav(
+        frame, str(folder.path / "data.sav"), variable_value_labels=labels, column_labels={"Q1": TEXT}
+    )
+    written = init([folder.path / "data.sav"], folder.path / "mine.yml", ask=lambda q: "UTC")
+    survey = open_survey(written.path)
+    assert line(survey, "Set aside: previews (Status)") == 3
+    assert line(survey, "Set aside: partial responses (Finished)") == 2
+    assert survey.counts("nps").sum() == n - 5
+
+
 def test_long_numbers_are_refused_like_those_of_excel(folder, spss):
     frame = answers().assign(number=[1e17 + i for i in range(N)])
     spss.write_sav(frame, str(folder.path / "data.sav"))

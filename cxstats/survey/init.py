@@ -1,8 +1,8 @@
 """``cxstats init FILE…``: look at files, and propose a survey.yml in which every guess is marked.
 
 What cannot be seen in data is never guessed: whether much effort is a high or a low answer, how far the scale of a
-satisfaction question runs, which clock a time was written by. It is asked for; what stays open is written as "FILL IN",
-which ``cxstats check`` refuses until it is filled.
+satisfaction question runs, which clock a time was written by, whether a list holds those who were asked or all customers.
+It is asked for; what stays open is written as "FILL IN", which ``cxstats check`` refuses until it is filled.
 """
 
 from __future__ import annotations
@@ -19,119 +19,24 @@ from zoneinfo import ZoneInfo
 from .description import OPEN
 from .errors import Problem, SurveyError, quoted
 from .init_columns import Look, LookedAt, look_at
+from .init_words import (
+    BEHAVIOUR,
+    CES,
+    CSAT,
+    CUSTOMER,
+    EVENT,
+    INVITED,
+    NOT_GROUPS,
+    NPS,
+    RESPONDED,
+    VALUE,
+    WAVE,
+    YES,
+)
 from .presets import recognise
 
 __all__ = ["OPEN", "Question", "Written", "complaint", "init", "propose"]
 
-"""Stands where a value is still to be filled in."""
-
-# English first, then German, French, Spanish, Italian and Dutch; words are looked for at the beginning of words
-_NPS = (
-    *("nps", "recommend", "ltr", "recomm", "promoter"),
-    *("weiterempf", "empfehl", "recommand", "recomend", "consigli", "raccomand", "aanbevel"),
-)
-_CES = (
-    *("effort", "ces", "easy", "ease"),
-    *("einfach", "leicht", "aufwand", "mühe", "facil", "fácil", "esfuerzo", "sforzo", "gemak", "moeite"),
-)
-_CSAT = (
-    *("csat", "satisf", "star rating", "stars", "rating", "happy", "score"),
-    *("zufrieden", "bewertung", "soddisf", "tevreden", "note globale", "valoracion", "valoración"),
-)
-_INVITED = (
-    *("request sent", "sent at", "sent", "invited", "invit", "send"),
-    *("versandt", "versendet", "eingeladen", "einladung", "envoi", "envoy", "enviad", "envío"),
-    *("inviat", "verzonden", "uitgenodigd"),
-)
-_RESPONDED = (
-    *("response received", "submit date", "end date", "enddate", "recorded", "submitted", "answered"),
-    *("completed", "responded", "received", "response date", "updated at"),
-    *("antwort", "beantwortet", "ausgefüllt", "répon", "repon", "respuesta", "rispost", "antwoord"),
-    *("date", "datum", "fecha", "data"),  # what else is a date comes last
-)
-_CUSTOMER = (
-    *(
-        "customer id",
-        "customer",
-        "kundennummer",
-        "kunde",
-        "client",
-        "cliente",
-        "klant",
-        "external reference",
-        "externalreference",
-    ),
-    *("external data reference", "externaldatareference", "requester id", "interaction id"),
-    *("contact id", "member", "account id", "user id", "userid", "custom data", "id", "email", "e-mail"),
-)
-_EVENT = (
-    *("churn", "cancel", "renew", "repurchas", "rebought", "bought", "left", "lapsed", "returned"),
-    *("complain", "referred", "outcome", "retained"),
-    *(
-        "gekündigt",
-        "kündigung",
-        "abgewandert",
-        "wiederkauf",
-        "beschwerde",
-        "résili",
-        "réachat",
-        "baja",
-        "disdett",
-    ),
-)
-_VALUE = (
-    "revenue",
-    "lifetime value",
-    "clv",
-    "ltv",
-    "spend",
-    "umsatz",
-    "chiffre d",
-    "facturac",
-    "fatturat",
-    "omzet",
-)
-_BEHAVIOUR = (
-    *("tenure", "months", "days", "visits", "tickets", "orders", "logins", "count", "usage"),
-    *(
-        "monate",
-        "tage",
-        "besuche",
-        "bestellungen",
-        "anzahl",
-        "mois",
-        "jours",
-        "visites",
-        "meses",
-        "mesi",
-        "maanden",
-    ),
-)
-_WAVE = ("wave", "quarter", "welle", "quartal", "vague", "trimestre", "kwartaal")
-_YES = ("1", "true", "yes", "ja", "y", "oui", "si", "sí", "wahr", "churned", "cancelled", "left")
-_NOT_GROUPS = frozenset(
-    (
-        *(
-            "status",
-            "progress",
-            "finished",
-            "duration (in seconds)",
-            "response type",
-            "tags",
-            "url",
-            "sentiment",
-        ),
-        *(
-            "comment",
-            "comments",
-            "reason",
-            "survey name",
-            "survey type",
-            "collector id",
-            "request delivery status",
-        ),
-    )
-)
 _MOST_GROUPS = 12
 _ORDER = ("nps", "csat", "ces")
 
@@ -240,8 +145,8 @@ def _by_role(seen: Sequence[LookedAt]) -> dict[str, LookedAt]:
     roles = {"responses": max(left, key=answers)}
     left.remove(roles["responses"])
     if left:
-        later = max(left, key=lambda file: sum(_word(look, _EVENT) is not None for look in file.columns))
-        if any(_word(look, _EVENT) for look in later.columns):
+        later = max(left, key=lambda file: sum(_word(look, EVENT) is not None for look in file.columns))
+        if any(_word(look, EVENT) for look in later.columns):
             roles["outcomes_from"] = later
             left.remove(later)
     if left:
@@ -298,7 +203,7 @@ def _scores(file: LookedAt) -> dict[str, tuple[Look, str]]:
         for look in open_to:
             if look.name.casefold() in fill.columns:
                 add(fill.kind, look, f"{file.preset.title}: {fill.why}")
-    for kind, words, low, high in (("nps", _NPS, 0, 10), ("ces", _CES, 0, 10), ("csat", _CSAT, 0, 10)):
+    for kind, words, low, high in (("nps", NPS, 0, 10), ("ces", CES, 0, 10), ("csat", CSAT, 0, 10)):
         for look in open_to:
             word = _word(look, words)
             few = len(look.numbers) <= 15
@@ -486,13 +391,13 @@ class _Draft:
     def times(self) -> dict[str, tuple[str, Look]]:
         """Role -> file and column of the day of invitation and of answer."""
         found: dict[str, tuple[str, Look]] = {}
-        answers = [look for look in self.files["responses"].columns if _word(look, _INVITED) is None]
-        if responded := _dated(answers, _RESPONDED):
+        answers = [look for look in self.files["responses"].columns if _word(look, INVITED) is None]
+        if responded := _dated(answers, RESPONDED):
             found["responded"] = ("responses", responded)
         # among answers alone, the day of an invitation is no list of those who were asked
         source = "frame" if "frame" in self.files else "responses"
         open_to = [look for look in self.files[source].columns if look is not responded]
-        if (invited := _dated(open_to, _INVITED)) and (source == "frame" or self.has_silent(responded)):
+        if (invited := _dated(open_to, INVITED)) and (source == "frame" or self.has_silent(responded)):
             found["invited"] = (source, invited)
         for role, (file, look) in found.items():
             self.mark(file, look, role)
@@ -540,13 +445,13 @@ class _Draft:
                 found[role] = (other.name, f"{n:,} of {len(mine):,} ids of the answers stand there")
                 self.mark(role, other, "key")
         else:
-            ranked = [(_CUSTOMER.index(w), look) for look in candidates if (w := _word(look, _CUSTOMER))]
+            ranked = [(CUSTOMER.index(w), look) for look in candidates if (w := _word(look, CUSTOMER))]
             if not ranked:
                 return found
             rank, look = min(ranked, key=lambda r: r[0])
             found["customer"] = (
                 look.name,
-                f'"{_CUSTOMER[rank]}" in its name, and a value of its own in most rows',
+                f'"{CUSTOMER[rank]}" in its name, and a value of its own in most rows',
             )
         self.mark("responses", look, "customer")
         return found
@@ -671,21 +576,21 @@ class _Draft:
         named: set[str] = set()
         for role in ("frame", "responses", "outcomes_from"):
             for look in self.files[role].columns if role in self.files else ():
-                skip = look.secret or look.name.casefold().replace("_", " ") in _NOT_GROUPS or look.dates
+                skip = look.secret or look.name.casefold().replace("_", " ") in NOT_GROUPS or look.dates
                 if skip or (role, look.name) in self.used or look.name in named or _own_group(look):
                     continue
                 number = self.is_number(look)
-                if _word(look, _EVENT) and len(look.tally) == 2:
+                if _word(look, EVENT) and len(look.tally) == 2:
                     events.append((role, look))
                 elif role == "outcomes_from":
                     continue
-                elif wave is None and _word(look, _WAVE) and look.categories:
+                elif wave is None and _word(look, WAVE) and look.categories:
                     wave = (role, look)
-                elif value is None and number and _word(look, _VALUE):
+                elif value is None and number and _word(look, VALUE):
                     value = (role, look)
                 elif look.categories and not number and len(look.tally) <= _MOST_GROUPS:
                     groups.append((role, look))
-                elif number and not look.is_key and _word(look, _BEHAVIOUR):
+                elif number and not look.is_key and _word(look, BEHAVIOUR):
                     numbers.append((role, look))
                 else:
                     continue
@@ -700,9 +605,9 @@ class _Draft:
         if numbers:
             self.lines.append("behaviour:")
             for role, look in numbers:
-                self.fact("behaviour", role, look, f"numbers, and “{_word(look, _BEHAVIOUR)}” in its name")
+                self.fact("behaviour", role, look, f"numbers, and “{_word(look, BEHAVIOUR)}” in its name")
         if value is not None:
-            self.say("value", _quoted(value[1].name), f"numbers, and “{_word(value[1], _VALUE)}” in its name")
+            self.say("value", _quoted(value[1].name), f"numbers, and “{_word(value[1], VALUE)}” in its name")
             self.mark(*value, "value")
         if events:
             self.lines.append("outcomes:")
@@ -746,11 +651,11 @@ class _Draft:
         key = _key(look.name, self.taken)
         self.mark(role, look, f"outcomes.{key}")
         self.lines.append(f"  {key}:")
-        self.say("column", _quoted(look.name), f"two values, and “{_word(look, _EVENT)}” in its name", 2)
+        self.say("column", _quoted(look.name), f"two values, and “{_word(look, EVENT)}” in its name", 2)
         if not _spelled(look):
             self.lines.append(f"    label: {_quoted(look.name)}")
         told = [look.labels.get(value, value) for value in look.tally]
-        yes = [value for value in told if value.strip().casefold() in _YES]
+        yes = [value for value in told if value.strip().casefold() in YES]
         if len(yes) == 1:
             self.say("event", json.dumps(yes[0], ensure_ascii=False), "the value that sounds like yes", 2)
         else:

@@ -400,9 +400,10 @@ def _silence(numbers: Numbers, source: Source) -> Figure:
     margin = numbers.settings.margin
 
     best = numbers.best
+    # as many digits as the main points give, or a small gain reads as none
     shown = [
-        ("Not answering", "for everyone invited", silence.gain, "adjusted"),
-        (best.metric.short, "for those who answered", (best.gain, best.low, best.high), "observed"),
+        ("Not answering", "for everyone invited", silence.gain, "adjusted", 4),
+        (best.metric.short, "for those who answered", (best.gain, best.low, best.high), "observed", 3),
     ]
 
     def draw(canvas):
@@ -410,9 +411,13 @@ def _silence(numbers: Numbers, source: Source) -> Figure:
             canvas,
             [
                 plots.row(
-                    name, *gain, role=role, sublabel=who, values=(gain_text(gain[0]), span_text(*gain[1:]))
+                    name,
+                    *gain,
+                    role=role,
+                    sublabel=who,
+                    values=(gain_text(gain[0], digits), span_text(*gain[1:], digits)),
                 )
-                for name, who, gain, role in shown
+                for name, who, gain, role, digits in shown
             ],
             axis_label="Gain in AUC over what was known without asking",
             columns=("gain", f"{level_of(numbers)} interval"),

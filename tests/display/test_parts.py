@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from reporting import sample_notebook
@@ -191,6 +192,17 @@ def test_an_end_beside_the_margin_does_not_read_as_if_on_it():
 def test_code_in_a_text_is_code_on_the_page():
     part = Limits((("Lead.", "Add `frame: <x>` in survey.yml."),)).to_json()
     assert "Add <code>frame: &lt;x&gt;</code> in survey.yml." in str(part_html(part))
+
+
+def test_a_strip_with_a_range_says_what_box_and_line_are():
+    found = Finding(
+        question="Q?", verdict=Verdict.INCONCLUSIVE, answer="A.", rule="R.", margin=5.0, unit="points", effect="e",
+        low=-7.0, high=4.0, assumption_low=-3.0, assumption_high=1.0,
+    )  # fmt: skip
+    words = "range over what is assumed; thin ends add chance"
+    assert words in Answer(found)._repr_mimebundle_()["text/html"]
+    plain = replace(found, assumption_low=None, assumption_high=None)
+    assert words not in Answer(plain)._repr_mimebundle_()["text/html"]
 
 
 def test_a_strip_from_high_to_low_is_refused():

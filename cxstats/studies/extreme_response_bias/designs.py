@@ -20,6 +20,7 @@ from cxstats.studies.extreme_response_bias import items as statements_of
 from cxstats.studies.extreme_response_bias import mix
 from cxstats.studies.extreme_response_bias.gaps import FEWEST, critical_value
 from cxstats.studies.extreme_response_bias.numbers import Design, Gap, Missing, Numbers
+from cxstats.studies.extreme_response_bias.phrases import spaced
 from cxstats.studies.speech import in_sentence
 from cxstats.words import join_words, number, plural, share, signed
 
@@ -266,7 +267,7 @@ def _stories(survey: Survey, numbers: Numbers, gaps: Gaps) -> tuple[Design | Non
         short="By the stories that everybody rated",
         gaps=tuple(alone),
         caveat="Assumes that everybody sees the same thing in a story, and rates stories as they rate themselves.",
-        text=_stories_text(numbers, ranks, names, order) + (" " + " ".join(said) if said else ""),
+        text=spaced(" ".join([_stories_text(numbers, ranks, names, order), *said])),
     )
     return design, together
 

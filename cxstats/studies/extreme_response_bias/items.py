@@ -5,6 +5,7 @@ These need persons, so they read rows; the score's own range needs counts only.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -183,9 +184,15 @@ def style_of(statements: Battery, numbers: Numbers) -> tuple[StyleIndices, Items
         balanced=found.balanced,
         indices=tuple(indices),
         reliability={key: float(reliability.loc[key, "alpha"]) for key, _, _ in indices},
-        warnings=(*statements.warnings, *found.warnings),
+        warnings=(*statements.warnings, *(_titled(text, statements) for text in found.warnings)),
         labels=statements.labels,
     )
+
+
+def _titled(text: str, statements: Battery) -> str:
+    """A method's sentence with the statements as readers know them."""
+    labels = dict(zip(statements.items, statements.labels, strict=True))
+    return re.sub(r"\w+", lambda word: labels.get(word[0], word[0]), text)
 
 
 def stand_ins(numbers: Numbers, counts: dict[str, np.ndarray], worth: dict[str, float]) -> Items | None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from cxstats.methods.calibration_solver import Block, NotMet, Patterns, family, solve
+from cxstats.methods.calibration_solver import Block, NotMet, Patterns, family, solve, solve_nearby
 from cxstats.methods.replicates import Replicates, multinomial, part_jackknife
 from cxstats.metrics import Metric
 from cxstats.studies.extreme_response_bias.numbers import Fact
@@ -266,14 +266,29 @@ class Raking:
         ------
         NotMet : there are no such weights.
         """
+        found = solve(self.patterns, mass, self._totals(mass), family("raking", None), start=start)
+        return found.factors, found.coefficients
+
+    def solve_all(self, masses: np.ndarray, start: np.ndarray) -> np.ndarray:
+        """Factors (R, K) of replicates, masses (R, K), all at once; where there are no such weights the survey's own."""
+        totals = np.stack([self._totals(mass) for mass in masses])
+        factors, arrived = solve_nearby(self.patterns, masses, totals, family("raking", None), start)
+        for left in np.flatnonzero(~arrived):
+            try:
+                factors[left] = self.solve(masses[left], start)[0]
+            except NotMet:  # a replicate that lacks a category altogether
+                factors[left] = np.exp(self.patterns.linear(start))
+        return factors
+
+    def _totals(self, mass: np.ndarray) -> np.ndarray:
+        """What each margin has to come to, all margins in a row."""
         totals = []
         for block, share, mask in zip(self.patterns.blocks, self.target, self.alike, strict=True):
             own = np.bincount(block.code, weights=mass, minlength=block.size).reshape(len(mask), -1)
             # rare categories keep their share, and a group that is not weighted to this fact the mix it has
             wanted = np.hstack([own[:, :1], own[:, 1:].sum(axis=1, keepdims=True) * share[None, 1:]])
             totals.append(np.where(mask[:, None], wanted, own).ravel())
-        found = solve(self.patterns, mass, np.concatenate(totals), family("raking", None), start=start)
-        return found.factors, found.coefficients
+        return np.concatenate(totals)
 
 
 def _read(
@@ -393,50 +408,41 @@ def tables(answers: Answers, metric: Metric, step: str) -> Tables:
         codes = [answers.codes[name][held] for name in names]
         raking = Raking.of(answers.place[held], codes, target, [answers.alike[name] for name in names])
 
-    def table(n: np.ndarray, start: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
-        mass, coefficients = (n * base)[held], start
-        if raking is not None:
-            own = np.bincount(raking.pattern, weights=mass, minlength=raking.size)
-            try:
-                factors, coefficients = raking.solve(own, start)
-            except NotMet:
-                if start is None:
-                    raise
-                # a replicate that lacks a category altogether: the weights of the survey itself
-                factors = np.exp(raking.patterns.linear(start))
-            mass = mass * factors[raking.pattern]
-        flat = np.bincount(at, weights=mass, minlength=shape[0] * shape[1]).reshape(shape)
-        size = np.bincount(answers.place[held], weights=n[held], minlength=shape[0])
-        total = flat.sum(axis=1)
-        scaled = flat * np.divide(size, total, out=np.zeros_like(total), where=total > 0)[:, None]
-        return scaled, coefficients
+    def masses(n: np.ndarray) -> np.ndarray:
+        """Weight of each pattern in surveys of counts (S, cells), shape (S, patterns)."""
+        return _summed((n * base)[:, held], raking.pattern, raking.size)
 
-    own, start = table(counts, None)
-    drawn = answers.replicates.counts.astype(float)
+    own, again = counts[None], answers.replicates.counts.astype(float)
     if raking is None:
-        return Tables(own, _plain_tables(drawn, base, held, answers.place, at, shape))
-    return Tables(own, np.stack([table(row, start)[0] for row in drawn]))
+        plain = [_scaled(n, base, held, answers.place, at, shape) for n in (own, again)]
+        return Tables(plain[0][0], plain[1])
+    factors, start = raking.solve(masses(own)[0], None)
+    found = []
+    for n, own_factors in ((own, factors[None]), (again, raking.solve_all(masses(again), start))):
+        weights = np.zeros(n.shape)
+        weights[:, held] = base[held] * own_factors[:, raking.pattern]
+        found.append(_scaled(n, weights, held, answers.place, at, shape))
+    return Tables(found[0][0], found[1])
 
 
-def _plain_tables(
+def _scaled(
     counts: np.ndarray,
-    base: np.ndarray,
+    weight: np.ndarray,
     held: np.ndarray,
     place: np.ndarray,
     at: np.ndarray,
     shape: tuple[int, int],
 ) -> np.ndarray:
-    """Answers of every replicate (R, cells) per group and category, scaled to as many as there are: (R, G, K)."""
-    n = counts[:, held]
-    replicate = np.arange(len(n))[:, None]
-
-    def summed(mass: np.ndarray, where: np.ndarray, size: int) -> np.ndarray:
-        to = (where + size * replicate).ravel()
-        return np.bincount(to, weights=mass.ravel(), minlength=size * len(n)).reshape(len(n), size)
-
-    flat = summed(n * base[held], at, shape[0] * shape[1]).reshape(-1, *shape)
-    size, total = summed(n, place[held], shape[0]), flat.sum(axis=2)
+    """Weighted answers of S surveys (S, cells) per group and category, as many in all as there are: (S, G, K)."""
+    flat = _summed((counts * weight)[:, held], at, shape[0] * shape[1]).reshape(-1, *shape)
+    size, total = _summed(counts[:, held], place[held], shape[0]), flat.sum(axis=2)
     return flat * np.divide(size, total, out=np.zeros_like(total), where=total > 0)[:, :, None]
+
+
+def _summed(mass: np.ndarray, where: np.ndarray, size: int) -> np.ndarray:
+    """Sums of each row of ``mass`` (S, m) by place, shape (S, size)."""
+    to = (where + size * np.arange(len(mass))[:, None]).ravel()
+    return np.bincount(to, weights=mass.ravel(), minlength=size * len(mass)).reshape(len(mass), size)
 
 
 def factors_of(answers: Answers, group: str, step: str) -> pd.DataFrame | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from cxstats.country_names import written_alike
 from cxstats.studies.extreme_response_bias.gaps import LENIENCY
 from cxstats.studies.extreme_response_bias.numbers import Numbers
+from cxstats.studies.extreme_response_bias.phrases import spaced
 from cxstats.studies.speech import Speech, in_sentence
 from cxstats.words import (
     join_words,
@@ -80,7 +81,7 @@ def _beyond(numbers: Numbers) -> str:
 
 
 def _style_notes(numbers: Numbers) -> tuple[str, ...]:
-    return tuple(f"**Mind this.** {text}" for text in numbers.items.warnings) if numbers.items else ()
+    return tuple(f"**Mind this.** {spaced(text)}" for text in numbers.items.warnings) if numbers.items else ()
 
 
 def _assumption_notes(numbers: Numbers) -> tuple[str, ...]:
@@ -92,8 +93,12 @@ def _assumption_notes(numbers: Numbers) -> tuple[str, ...]:
         f"**What no assumption here covers.** If one group simply rates everything higher, by {LENIENCY:g} of a "
         "standard "
         f"deviation, its {numbers.metric.short} is {say.rough_gap(spread.leniency)} higher. From one question such "
-        "leniency "
-        "cannot be told from satisfaction, so it counts as a real difference. Anchoring vignettes could tell.",
+        "leniency cannot be told from satisfaction"
+        + (
+            "; the stories that everybody rated can tell, and where there are such the verdict goes by them."
+            if any(pair.anchored for pair in numbers.pairs)
+            else ", so it counts as a real difference. Anchoring vignettes could tell."
+        ),
     )
 
 

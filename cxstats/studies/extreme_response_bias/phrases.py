@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from cxstats.studies.extreme_response_bias.numbers import Numbers, Pair
 from cxstats.studies.speech import Speech
 from cxstats.words import amount, join_words, number, plural, share
@@ -16,6 +18,7 @@ __all__ = [
     "neutral_text",
     "plain",
     "range_words",
+    "spaced",
     "steps_text",
     "style_share_text",
 ]
@@ -111,6 +114,15 @@ def style_share_text(numbers: Numbers) -> str:
 def neutral_text(numbers: Numbers, last: str = "or") -> str:
     """The neutral points assumed: "5, 6 or 7"."""
     return join_words([f"{point:g}" for point in numbers.neutral or numbers.settings.neutral], last)
+
+
+def spaced(text: str) -> str:
+    """A method's sentence as the page writes it: with a space between a number and its percent sign.
+
+    >>> spaced("64% tie stories")
+    '64\\xa0% tie stories'
+    """
+    return re.sub(r"(?<=\d)%", "\N{NO-BREAK SPACE}%", text)
 
 
 def margin_text(numbers: Numbers) -> str:

@@ -102,18 +102,27 @@ def need_to_know(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...
             "is [listed with its reason](#ledger).",
         ),
         ("What would matter", f"A difference of {margin_text(numbers)} or more, set before the analysis."),
-        (
-            "What is assumed",
-            f"Of the difference in how widely two groups spread their answers, {style_share_text(numbers)} may be "
-            "scale "
-            f"use, around a neutral point of {neutral_text(numbers)}. [What that leaves open](#limits).",
-        ),
+        ("What is assumed", f"{_assumed(numbers)} [What that leaves open](#limits)."),
         (
             "What “interval” means",
             f"Where the value plausibly lies. All comparisons hold together: in {level} of 100 surveys like this one "
             "none "
             "of their intervals misses.",
         ),
+    )
+
+
+def _assumed(numbers: Numbers) -> str:
+    spread = (
+        f"Of the difference in how widely two groups spread their answers, {style_share_text(numbers)} may be scale use, "
+        f"around a neutral point of {neutral_text(numbers)}."
+    )
+    anchored = [pair.anchored is not None for pair in numbers.pairs]
+    if not any(anchored):
+        return spread
+    stories = "Everybody sees the same thing in a story, and rates stories as they rate themselves."
+    return (
+        stories if all(anchored) else f"{stories} Where a group rated none: {spread[0].lower()}{spread[1:]}"
     )
 
 

@@ -213,6 +213,10 @@ def test_vignettes_take_the_place_of_the_range_and_see_leniency(tmp_path: Path) 
     assert pair.verdict is not Verdict.MATERIAL
     assert study.findings[0].low == pair.anchored.low
     assert "held to the same stories" in study.findings[0].question
+    # what is assumed, and what is not covered, is that of the stories
+    assert "rates stories as they rate themselves" in study.need_to_know.to_text()
+    told = " ".join(part.text for part in study.section("assumptions").parts if hasattr(part, "text"))
+    assert "the stories that everybody rated can tell" in told
     page(study)
 
 

@@ -15,6 +15,7 @@ import cxstats as cx
 from cxstats.findings import Verdict
 from cxstats.methods.chopit import Chopit, chopit
 from cxstats.studies.extreme_response_bias import designs, gaps, mix, sentences, style
+from cxstats.studies.extreme_response_bias import items as items_module
 from cxstats.studies.extreme_response_bias.evidence_figures import _put
 from cxstats.studies.extreme_response_bias.numbers import Gap, Index
 from cxstats.studies.extreme_response_bias.scale_figures import few_indices
@@ -54,6 +55,12 @@ def test_evidence_that_lies_unevenly_in_its_interval_is_not_given_with_plus_or_m
     numbers = SimpleNamespace(metric=cx.NPS, reference="A")
     assert _put(numbers, Gap(-9.2, -28.0, -3.0, box=(-22.7, -9.2))) == "9 to 23 points below A"
     assert _put(numbers, Gap(-9.9, -17.7, -2.2)) == "10 points below A"
+
+
+def test_statements_are_called_as_readers_know_them() -> None:
+    battery = SimpleNamespace(items=("Q7", "Q7WIFI", "E1"), labels=("Signs", "Wi-fi", "E1"))
+    told = items_module._titled("More than a fifth did not answer Q7WIFI, Q7, E1: indices", battery)
+    assert told == "More than a fifth did not answer Wi-fi, Signs, E1: indices"
 
 
 def test_answers_needed_look_as_far_as_the_region_does() -> None:

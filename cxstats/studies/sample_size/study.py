@@ -26,7 +26,7 @@ import numpy as np
 from cxstats.findings import Verdict, judge
 from cxstats.methods import planning, sequential
 from cxstats.methods.comparisons import Comparison
-from cxstats.methods.coverage import CoverageCard, coverage_card
+from cxstats.methods.coverage import CARD_METHODS, CoverageCard, coverage_card
 from cxstats.methods.groups import GroupMeans, group_means
 from cxstats.methods.intervals import Estimate, estimate
 from cxstats.methods.ranks import RankSets, rank_groups
@@ -61,6 +61,7 @@ BANDS: dict[str, tuple[tuple[str, float], ...]] = {
 }
 SMALLEST_GROUP = 10
 EXACT_BELOW = 30
+MOST_BOOTSTRAPPED = 1_000_000
 NO_WAVE = 0.01  # share of rows without a wave from which on the invitations of a wave are not known
 # kinds of change beside the first ("every customer a little more satisfied") that the price of a metric is told for
 OTHER_SHIFTS = ("one_up", "tilt")
@@ -502,7 +503,11 @@ def _card(
             if one.n < found.n:
                 found, table, who = one, mine, f"{group.title}: {label}"
     worth = None if found.effective_n == found.n else found.effective_n
-    card = coverage_card(table, metric, level=chosen.level, effective_n=worth, seed=chosen.seed)
+    # of very many answers the bootstrap's limits are Wald's, and take minutes to find
+    methods = [name for name in CARD_METHODS if name != "bootstrap" or found.n <= MOST_BOOTSTRAPPED]
+    card = coverage_card(
+        table, metric, level=chosen.level, methods=methods, effective_n=worth, seed=chosen.seed
+    )
     return card, who, found
 
 

@@ -173,7 +173,7 @@ def _pairs(units: np.ndarray, case: np.ndarray, mass: np.ndarray, times: np.ndar
     case, mass : of each customer, shape (n,). times : how often each counts, shape (R, n).
     """
     if mass.min(initial=np.inf) < mass.max(initial=0) or times.max(initial=0) > 15:
-        return concordance(units.T, case, (mass * times).T)
+        return _weighted_pairs(units, case, mass * times)
     # the numbers are sorted, which is several times quicker than sorting their places: with case and times as last bits
     keys = units.astype(np.int64)
     keys <<= 5
@@ -181,33 +181,56 @@ def _pairs(units: np.ndarray, case: np.ndarray, mass: np.ndarray, times: np.ndar
     keys += case
     keys.sort(axis=1)
     # the last byte of each, as numbers that are quick to count with
-    last = keys.astype(np.uint8)
-    cases = last & 1
-    last &= 31
-    last >>= 1
-    cases *= last
-    last -= cases
-    others, below = last, np.cumsum(last, axis=1, dtype=np.int64)
+    others = keys.astype(np.uint8)
+    cases = others & 1
+    others &= 31
+    others >>= 1
+    cases *= others
+    others -= cases
     keys >>= 5
+    return _counted(keys, cases, others) * mass.max(initial=0) ** 2
+
+
+def _weighted_pairs(units: np.ndarray, case: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """The same where weights are no whole numbers; weight : shape (R, n)."""
+    bits = len(case).bit_length()
+    if np.abs(units).max(initial=0) >= 2.0 ** (62 - bits):
+        return concordance(units.T, case, weight.T)
+    # with the customer's place as last bits
+    keys = units.astype(np.int64)
+    keys <<= bits
+    keys += np.arange(len(case))
+    keys.sort(axis=1)
+    place = keys & ((1 << bits) - 1)
+    others = np.take_along_axis(weight, place, axis=1)
+    cases = np.where(case[place], others, 0.0)
+    others -= cases
+    keys >>= bits
+    return _counted(keys, cases, others)
+
+
+def _counted(keys: np.ndarray, cases: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Concordant and all pairs, shape (R, 2), of sorted predictions with the weight of cases and of others, (R, n) each."""
+    n = keys.shape[1]
+    below = np.cumsum(others, axis=1, dtype=np.int64 if others.dtype == np.uint8 else float)
     at_case = np.flatnonzero(cases)
     so_far = np.r_[0, np.cumsum(cases.ravel()[at_case] * below.ravel()[at_case])]
-    pairs = np.diff(so_far[np.searchsorted(at_case, np.arange(len(keys) + 1) * len(case))]).astype(float)
+    pairs = np.diff(so_far[np.searchsorted(at_case, np.arange(len(keys) + 1) * n)]).astype(float)
     tied = keys[:, 1:] == keys[:, :-1]
     if tied.any():
         among = np.zeros(keys.shape, dtype=bool)
         among[:, 1:] |= tied
         among[:, :-1] |= tied
         places = np.flatnonzero(among)
-        own, other, upto = (side.ravel()[places] for side in (cases, others, below))
-        row, column = np.divmod(places, len(case))
+        own, other, upto = (side.ravel()[places].astype(float) for side in (cases, others, below))
+        row, column = np.divmod(places, n)
         first = np.flatnonzero((column == 0) | ~tied[row, column - 1])
         # within a tie, pairs were counted in the order that the last bits gave them: half of each instead
-        pairs -= np.bincount(row, weights=own * upto.astype(float), minlength=len(pairs))
-        cases_tied, others_tied = (np.add.reduceat(side.astype(float), first) for side in (own, other))
+        pairs -= np.bincount(row, weights=own * upto, minlength=len(pairs))
+        cases_tied, others_tied = (np.add.reduceat(side, first) for side in (own, other))
         half = cases_tied * (upto[first] - other[first] + others_tied / 2)
         pairs += np.bincount(row[first], weights=half, minlength=len(pairs))
-    comparable = cases.sum(axis=1, dtype=float) * below[:, -1]
-    return np.column_stack([pairs, comparable]) * mass.max(initial=0) ** 2
+    return np.column_stack([pairs, cases.sum(axis=1, dtype=float) * below[:, -1]])
 
 
 def _share(pairs: np.ndarray) -> np.ndarray:

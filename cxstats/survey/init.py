@@ -332,6 +332,10 @@ class _Draft:
             "",
         ]
         self.title()
+        self.lines += [
+            "# population: whom it is about, such as Retail customers",
+            "# period: {from: 2025-01-01, to: 2025-03-31}  (titles say it; rows of other days are then set aside)",
+        ]
         times = self.times()
         keys = self.keys()
         for role, file in self.files.items():

@@ -121,6 +121,12 @@ def _changes(numbers: Numbers, source: Source) -> Figure:
         rows.append((m.short, value, since, told, say.gap(m.margin), MARK[m.verdict]))
     reach = max(abs(x) for d in drawn for mark in d.lines[0].marks for x in mark.extent)
     limit = min(WIDEST, max(1.6, 1.08 * reach))
+    level = level_of(numbers)
+    kind = (
+        f"that hold together in {level} of cases"
+        if numbers.together
+        else f"that are right in {level} of cases each"
+    )
     firm = [m for m in measures if m.verdict is Verdict.MATERIAL]
     open_ = [m for m in measures if m.verdict is Verdict.INCONCLUSIVE]
     k = number_word(len(measures))
@@ -140,7 +146,7 @@ def _changes(numbers: Numbers, source: Source) -> Figure:
             )
         subtitle = (
             "Change since the wave before, in units of the smallest change that matters for each score, with intervals "
-            f"that hold together in {level_of(numbers)} of cases"
+            f"{kind}"
         )
         axis, columns = "Change, in margins", ("now", "change")
     else:
@@ -152,7 +158,7 @@ def _changes(numbers: Numbers, source: Source) -> Figure:
         )
         subtitle = (
             "What chance leaves of each published score, in units of the smallest difference that matters for it, with "
-            f"intervals that hold together in {level_of(numbers)} of cases"
+            f"intervals {kind}"
         )
         axis, columns = "From the published score, in margins", ("value", "interval")
     return Figure(
@@ -190,12 +196,17 @@ def _changes(numbers: Numbers, source: Source) -> Figure:
             ),
             tuple(rows),
             notes=f"The intervals of all {k} hold together (Bonferroni), so each is wider than in the table of scores."
-            if len(measures) > 1
+            if numbers.together
             else "",
         ),
         source=source.line(plural(numbers.n, "answer") + f" to {numbers.headline.short}"),
         key_marks=(
-            ("observed", "with the interval that holds for all together"),
+            (
+                "observed",
+                "with the interval that holds for all together"
+                if numbers.together
+                else f"with {level} interval",
+            ),
             ("band", "smaller than what would matter"),
         ),
     )

@@ -70,7 +70,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Change since the wave before, in the measure's unit; ``low`` and ``high`` hold for all measures together."""
+    """Change since the wave before, in the measure's unit; whether the limits hold for all measures see `measured`."""
 
     before: str
     value: float
@@ -102,7 +102,7 @@ class Measure:
     counts : (weighted) category counts of the last reading scaled to n; None for amounts.
     effective_n : independent answers these are worth.
     repeated : whether a customer is in that reading more than once.
-    family : the last reading's interval if it is to hold for all measures together; (nan, nan) without readings.
+    family : the last reading's interval as the verdict judges it; (nan, nan) without readings.
     largest_share : of amounts: part of the total that the largest hundredth makes.
     """
 
@@ -207,18 +207,27 @@ class _Raw:
     amounts: tuple[pd.DataFrame, ...] = ()
 
 
-def measured(frame: Frame) -> tuple[Measure, ...]:
-    """Every measure of the survey, changes judged as one family (Bonferroni: whatever the measures share)."""
+def measured(frame: Frame) -> tuple[tuple[Measure, ...], bool]:
+    """Every measure of the survey, and whether the intervals of their changes are made to hold together.
+
+    That nothing moved needs no wider intervals: it is wrong only if the interval of one that did move is, whichever that
+    is (an intersection-union test: Berger 1982). So where each measure's own interval lies within its margin, these are
+    the ones. Otherwise any of them could be the one that chance picked, and they hold together (Bonferroni: whatever
+    answers and customers the measures share).
+    """
     survey = frame.survey
     raw = [_score(frame, name) for name in survey.metrics]
     raw += [_outcome(frame, name) for name in survey.outcomes]
     if frame.amounts is not None:
         raw.append(_value(frame))
-    changing = sum(len(one.measure.readings) > 1 for one in raw)
-    known = sum(bool(one.measure.readings) for one in raw)
-    each = 1 - (1 - frame.level) / max(changing, 1)
-    alone = 1 - (1 - frame.level) / max(known, 1)
-    return tuple(_judged(one, frame, each, alone) for one in raw)
+    own = tuple(_judged(one, frame, frame.level, frame.level) for one in raw)
+    known = [m for m in own if m.readings]
+    changing = [m for m in known if m.change is not None]
+    if len(changing or known) < 2 or all(m.verdict is Verdict.NEGLIGIBLE for m in changing or known):
+        return own, False
+    each = 1 - (1 - frame.level) / max(len(changing), 1)
+    alone = 1 - (1 - frame.level) / len(known)
+    return tuple(_judged(one, frame, each, alone) for one in raw), True
 
 
 def _judged(one: _Raw, frame: Frame, each: float, alone: float) -> Measure:

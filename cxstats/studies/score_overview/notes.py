@@ -212,7 +212,11 @@ def method(numbers: Numbers, survey: Survey) -> tuple[str, ...]:
         "Every score and outcome is the mean of a bounded score. Intervals: exact by enumeration under 30 answers "
         "where that is possible, else the score interval (Wilson 1927, Tango 1998). Changes: MOVER on score limits "
         "(Zou and Donner 2008) with the correlation that customers in both waves cause"
-        + (f"; the headline's are made at 1 − {1 - chosen.level:.2g}/{k} (Bonferroni)." if k > 1 else "."),
+        + (
+            f"; the headline's are made at 1 − {1 - chosen.level:.2g}/{k} (Bonferroni)."
+            if numbers.together
+            else "."
+        ),
     ]
     if any(m.readings[0].outer for m in numbers.shown):
         said.append(

@@ -78,7 +78,7 @@ def answer(numbers: Numbers) -> Finding:
         question="Could chance alone have moved any of the scores by as much as would matter?",
         verdict=numbers.verdict,
         answer=text,
-        rule=f"The {level_text(numbers.settings.level)} interval of {m.short}, {say.span(*m.family, 1)}, is {family} "
+        rule=f"The interval of {m.short}, {say.span(*m.family, 1)}, is {family} "
         f"It lies {'' if not loose else 'not '}wholly within {say.gap(m.margin)} of the published value. There is "
         "no earlier wave to compare with.",
         margin=m.margin,
@@ -155,14 +155,14 @@ def _too_little(numbers: Numbers) -> Finding:
 
 
 def _family(numbers: Numbers) -> str:
-    k = len(numbers.judged)
+    k = number_word(len(numbers.judged))
     what = "changes" if numbers.changing else "scores"
     level = level_text(numbers.settings.level)
-    return (
-        f"the {level} interval."
-        if k == 1
-        else f"wide enough for the intervals of all {number_word(k)} {what} to hold together in {level} of cases."
-    )
+    if numbers.together:
+        return f"wide enough for the intervals of all {k} {what} to hold together in {level} of cases."
+    if len(numbers.judged) == 1:
+        return f"the {level} interval."
+    return f"the {level} interval; those of the other {what} lie within their margins too."
 
 
 def _values(numbers: Numbers) -> str:

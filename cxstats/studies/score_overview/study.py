@@ -3,14 +3,16 @@
 The verdict, stated before any data
 -----------------------------------
 *With two waves or more* the question is "Did any score change by as much as would matter?", of every score, outcome and
-amount that has two waves with answers enough. The effect of each is its latest wave minus the one before; its interval
-holds for all of them together (Bonferroni at 1 − α/k, whatever answers and customers they share), and is judged
-against ± its own margin. *A difference that matters* where one interval or more lies wholly beyond its margin; *no
-difference that matters* where all lie wholly within; otherwise there are too few answers to say. The strip shows the
-measure that decided: of several that changed the one that changed most, in margins; of none the one that came nearest.
+amount that has two waves with answers enough. The effect of each is its latest wave minus the one before, judged against
+± its own margin. *No difference that matters* where the interval of every change lies wholly within its margin: that is
+wrong only if the interval of a measure that did change is (intersection-union test), so intervals at the level will do.
+*A difference that matters* where the interval of one change or more lies wholly beyond its margin, the intervals of all k
+holding together (Bonferroni at 1 − α/k, whatever answers and customers they share); otherwise there are too few answers to
+say. The strip shows the measure that decided: of several that changed the one that changed most, in margins; of none the one
+that came nearest.
 
 *With one wave* the question is "Could chance alone have moved any score by as much as would matter?", the effect the
-true value minus the published one, its region the interval (again for all together) minus the value.
+true value minus the published one, its region the interval minus the value, by the same rule.
 
 The effect of an action is a second question, judged over both of its assumptions (:mod:`cxstats.methods.before_after`).
 
@@ -40,7 +42,7 @@ from cxstats.studies.score_overview.measures import Frame, Measure, measured, va
 if TYPE_CHECKING:
     from cxstats.survey import Survey
 
-__all__ = ["SMALLEST_GROUP", "Numbers", "Settings", "measure", "settings"]
+__all__ = ["SMALLEST_GROUP", "Numbers", "Settings", "measure", "overall", "settings"]
 
 SMALLEST_GROUP = 10
 VALUE_MARGIN = 0.05
@@ -70,6 +72,7 @@ class Numbers:
     deciding : key of the measure that the headline verdict shows; None where nothing could be measured.
     verdict : the headline verdict.
     changing : whether the verdict is about changes (two waves) or about precision (one).
+    together : whether the intervals it judges are made to hold for all measures together.
     groups : all measures by group variable. crowded : titles of variables with too many groups for this page.
     by_value : scores weighted by what customers are worth. worth : what customers are worth by their answer.
     action : None where none is stated.
@@ -84,6 +87,7 @@ class Numbers:
     deciding: str | None
     verdict: Verdict
     changing: bool
+    together: bool
     groups: tuple[GroupVariable, ...]
     crowded: tuple[str, ...]
     by_value: tuple[ValueWeighted, ...]
@@ -166,10 +170,10 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
     amounts = value_rows(survey)
     side = None if chosen.action is None else chosen.action.group
     frame = Frame(survey, waves, chosen.level, chosen.smallest_group, chosen.value_margin, amounts, side=side)
-    measures = measured(frame)
+    measures, together = measured(frame)
     changing = any(m.change is not None for m in measures)
     judged = [m for m in measures if m.readings and (m.change is not None or not changing)]
-    verdict, deciding = _overall(judged)
+    verdict, deciding = overall(judged)
     headline = next(m for m in measures if m.key == chosen.metric)
     step("groups")
     groups, crowded = by_group(frame, measures, chosen.metric)
@@ -186,6 +190,7 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
         deciding=deciding,
         verdict=verdict,
         changing=changing,
+        together=together,
         groups=groups,
         crowded=crowded,
         by_value=() if amounts is None else value_weighted(frame, measures),
@@ -199,7 +204,7 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
     )
 
 
-def _overall(judged: list[Measure]) -> tuple[Verdict, str | None]:
+def overall(judged: list[Measure]) -> tuple[Verdict, str | None]:
     """The verdict on all measures together, and the one that decided it."""
     if not judged:
         return Verdict.INCONCLUSIVE, None

@@ -148,7 +148,9 @@ def missing(d: Description, study: str, measure: str | None = None) -> Lack | No
     if study == "response_rate_bias":
         return None if d.units is not None or d.knows_invited else _no_list(d)
     if study == "predictive_validity":
-        return None if (d.outcomes if d.units is None else d.units.outcomes) else _no_outcomes(d)
+        if not (d.outcomes if d.units is None else d.units.outcomes):
+            return _no_outcomes(d)
+        return _no_rows(d) if d.rows_stay else None
     if study in ("score_overview", "sample_size", "extreme_response_bias") and d.units is not None:
         why = {
             "score_overview": "there is one row per unit and no answers to sum up",
@@ -217,6 +219,13 @@ def _no_outcomes(d: Description) -> Lack:
     )
     cure = "add who left or bought again with outcomes: (from another file, with outcomes_from:)"
     return Lack("", "nothing is recorded of what customers did later", cure, lines)
+
+
+def _no_rows(d: Description) -> Lack:
+    table = d.responses.table if d.responses is not None else "answers"
+    lines = (f"responses: {{table: {table}, url_env: …, copy_rows: true}}  # and beside every other table:",)
+    why = "it looks at customers one by one, and the rows are to stay in the database"
+    return Lack("", why, "say copy_rows: true, with a view of a sample where the table is large", lines)
 
 
 _POINTS = (

@@ -521,6 +521,11 @@ class Description(_Part):
         return self.frame is not None or self.invited is not None or listed
 
     @property
+    def rows_stay(self) -> bool:
+        """Whether rows lie in a database from which only counts are fetched."""
+        return any(s.url_env is not None and not s.copy_rows for s in self.sources().values())
+
+    @property
     def wave_name(self) -> str | None:
         """The wave's name in a table of cells: "wave"."""
         return None if self.wave is None else "wave"

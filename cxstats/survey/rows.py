@@ -103,7 +103,7 @@ def build_rows(
     """The table of rows in use; everything wrong is added to ``problems``."""
     if not needs_rows(d, readers, roles):
         return _as_it_is(engine, d, readers["responses"], roles, problems)
-    if _lies_elsewhere(d):
+    if d.rows_stay:
         found = hindrances(d, readers, roles)
         if found:
             problems += found
@@ -115,11 +115,6 @@ def build_rows(
     if large and not hindrances(d, readers, roles):
         return _in_place(engine, d, readers, roles, problems, notes)
     return _row_by_row(engine, d, readers, roles, problems, notes)
-
-
-def _lies_elsewhere(d: Description) -> bool:
-    """Whether rows lie in a database, and are to stay there."""
-    return any(source.url_env is not None and not source.copy_rows for source in d.sources().values())
 
 
 def _copy_instead() -> Problem:

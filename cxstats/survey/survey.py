@@ -745,7 +745,7 @@ class Survey:
         """
         import pandas as pd
 
-        if self._stay:
+        if self.description.rows_stay:
             raise SurveyError(
                 Problem(
                     "this looks at customers one by one, and the rows are to stay in the database",
@@ -781,12 +781,7 @@ class Survey:
     @property
     def has_rows(self) -> bool:
         """Whether :meth:`rows` can be had: not of units, nor of a database whose rows stay where they are."""
-        return self.description.units is None and not self._stay
-
-    @property
-    def _stay(self) -> bool:
-        """Whether the rows lie in a database, from which only counts are fetched."""
-        return any(s.url_env is not None and not s.copy_rows for s in self.description.sources().values())
+        return self.description.units is None and not self.description.rows_stay
 
     def _kind(self, name: str) -> str:
         """The dtype of a column that is not recoded."""

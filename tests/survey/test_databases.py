@@ -141,6 +141,22 @@ def test_no_row_is_handed_out(there):
         there.rows(["nps", "customer"])
 
 
+def test_a_study_of_single_customers_says_what_is_missing():
+    from cxstats.studies.requirements import missing
+    from cxstats.survey import parse_description
+
+    demo = demo_company().description
+    table = {"table": "t", "url_env": "CX_DB"}
+    stay, copied = (
+        parse_description(dict(demo) | {"responses": table | more}) for more in ({}, {"copy_rows": "true"})
+    )
+    lack = missing(stay, "predictive_validity")
+    assert "stay in the database" in lack.why
+    assert "copy_rows: true" in lack.cure
+    assert missing(copied, "predictive_validity") is None
+    assert missing(stay, "sample_size") is None
+
+
 def test_rows_are_copied_where_that_is_asked_for(server, here, tmp_path, monkeypatch):
     monkeypatch.setenv("CX_DB", server.address)
     source = {"table": "cx_test_answers", "url_env": "CX_DB", "copy_rows": True}

@@ -192,7 +192,7 @@ def _stories(survey: Survey, numbers: Numbers, gaps: Gaps) -> tuple[Design | Non
     -------
     What they say, with gaps that hold one by one, and the gaps that hold together.
     """
-    if not survey.vignettes:
+    if not survey.vignettes or survey.description.rows_stay:
         return None, {}
     metric, group = numbers.metric, numbers.settings.group
     scales = {v.key: v.scale for v in survey.description.vignettes}

@@ -70,6 +70,8 @@ class Battery:
 
 def battery(survey: Survey, numbers: Numbers) -> Battery | None:
     """The survey's statements, those left out that cannot serve; None where fewer than two are left."""
+    if survey.description.rows_stay:  # a person's style shows in the row alone
+        return None
     entries = {item.key: item for item in survey.description.items}
     warnings = []
     scored = {

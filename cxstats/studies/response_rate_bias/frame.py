@@ -102,6 +102,8 @@ class Frame:
 def numeric_facts(survey: Survey) -> dict[str, str]:
     """Numbers known for everyone invited, with their readers' names: behaviour, and the customer's value."""
     described = survey.description
+    if getattr(described, "rows_stay", False):  # bands of a number are cut by looking at each
+        return {}
     behaviour = getattr(described, "behaviour", {}) or {}
     found = {name: entry.label or name.replace("_", " ").capitalize() for name, entry in behaviour.items()}
     if described.value is not None:

@@ -28,7 +28,9 @@ scores:
 def make_survey(tmp_path: Path) -> Callable[..., cx.Survey]:
     """A survey of one row per invitation from columns; ``nps`` is "" where not answered."""
 
-    def made(columns: dict[str, object], *, groups: tuple[str, ...] = (), more: str = "") -> cx.Survey:
+    def made(
+        columns: dict[str, object], *, groups: tuple[str, ...] = (), more: str = "", customer: bool = True
+    ) -> cx.Survey:
         n = len(next(iter(columns.values())))
         table = {"id": range(n), "sent": ["2025-01-15"] * n, **columns}
         names = list(table)
@@ -37,6 +39,7 @@ def make_survey(tmp_path: Path) -> Callable[..., cx.Survey]:
         (tmp_path / "invitations.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
         listed = "\n".join(f"  {name}: {{column: {name}}}" for name in groups)
         text = DESCRIPTION.format(groups=f"groups:\n{listed}" if groups else "", more=more)
+        text = text if customer else text.replace("customer: id\n", "")
         (tmp_path / "survey.yml").write_text(text, encoding="utf-8")
         return cx.open_survey(tmp_path / "survey.yml")
 

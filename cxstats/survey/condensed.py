@@ -142,9 +142,10 @@ def condense(
     ]
     starts = np.concatenate([[0], np.cumsum([rows for _, _, rows in groups], dtype=np.int64)])
     n_rows = int(starts[-1])
-    wanted = np.arange(n_rows)
-    if n_rows > most:
+    if n_rows > most:  # never all row numbers: those of a billion rows are 10 GB
         wanted = np.sort(np.random.default_rng(seed).choice(n_rows, most, replace=False, shuffle=False))
+    else:
+        wanted = np.arange(n_rows)
     kept = _countable(files, together)
     columns = list(dict.fromkeys([*kept, *alone, *sampled]))
     opened = local()

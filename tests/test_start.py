@@ -78,6 +78,7 @@ def test_what_is_missing_is_said_with_the_lines_that_would_add_it(folder):
     verdicts = [headline.finding.verdict for headline in found]
     assert verdicts[1:] == [Verdict.NOT_ANSWERABLE] * 3
     assert "This data cannot say. There is no list of those invited." in str(found)
+    assert "Add that list with `frame:`, or say `invited:`" in str(found)
     assert "    frame:\n      file: invited.csv" in str(found)
     assert "<pre" in found._repr_mimebundle_()["text/html"]
 

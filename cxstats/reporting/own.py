@@ -136,7 +136,8 @@ class _Family:
             }
             return {report: (None, entry) for report, entry in fit.items()}
         known = survey.scores if self.measured == "metric" else survey.outcomes
-        measures = [name for name in survey.names if name in (known or ())]
+        names = survey.names or {name: name for name in sorted(survey.measures)}
+        measures = [name for name in names if name in (known or ())]
         named: dict[str, str] = {}
         for report, entry in self.entries.items():
             about = str(entry.parameters.get(self.measured) or self.default or next(iter(measures), ""))
@@ -148,7 +149,7 @@ class _Family:
                 out[report] = (measure, self.entries[report])
                 continue
             report = _free(f"{_slug(self.study)}-{_slug(measure)}", taken | out.keys())
-            title = f"{self.title} · {survey.names[measure]}"[:200]
+            title = f"{self.title} · {names[measure]}"[:200]
             changes = {"title": title, "parameters": {self.measured: measure}, "needs": [measure]}
             out[report] = (measure, self.model.model_copy(update={**changes, "compare_with": None}))
         return out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +62,7 @@ class WhatIsMissing:
         if self.lack is None:
             return Section((Note("Nothing is missing: render the study itself."),))
         told = Note(
-            f"{capitalised(self.lack.cure)}. "
+            f"{capitalised(_keys(self.lack.cure))}. "
             + (
                 "In survey.yml, with your own files and columns in place of these:"
                 if self.lines.lines
@@ -109,6 +110,15 @@ def what_is_missing(survey: Survey, study: str, measure: str | None = None) -> W
     )
 
 
+def _keys(text: str) -> str:
+    """A text with survey.yml's keys set off as code.
+
+    >>> _keys("add that list with frame:, or say invited: here")
+    'add that list with `frame:`, or say `invited:` here'
+    """
+    return re.sub(r"\b([a-z_]+:)(?=[ ,.;)]|$)", r"`\1`", text)
+
+
 def _finding(own: Readiness, lack: Lack | None) -> Finding:
     rule = "A study is made where the survey holds what its question needs. Until then this page stands in its place."
     common: dict[str, Any] = {"question": own.question, "margin": math.nan, "unit": ""}
@@ -121,7 +131,7 @@ def _finding(own: Readiness, lack: Lack | None) -> Finding:
         verdict=Verdict.NOT_ANSWERABLE,
         answer=f"{why}.",
         rule=rule,
-        needed=f"{capitalised(lack.cure)}.",
+        needed=f"{capitalised(_keys(lack.cure))}.",
     )
 
 

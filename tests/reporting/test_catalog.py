@@ -115,6 +115,9 @@ def test_a_survey_of_ones_own_gets_every_study_once_and_is_not_shown_with_its_pa
     assert [(job.report, job.survey.name) for job in jobs] == [("size", "mine")]
     assert jobs[0].parameters["survey"] == "/home/ann/my.yml"
     assert jobs[0].shown["survey"] == "my.yml"
+    assert skipped == []  # it has no such score, and nobody asked for a report on it
+    jobs, skipped = plan(catalogs.load(workshop.catalog), reports=["ces"], survey="my.yml", describe=describe)
+    assert jobs == []
     assert [(skip.report, skip.reason) for skip in skipped] == [("ces", "this survey has no ces score")]
 
 

@@ -223,7 +223,7 @@ def _units(numbers: Numbers, source: Source) -> Figure:
     return Figure(
         key="units",
         headline=unit_words.units_headline(numbers),
-        subtitle=f"Mean {numbers.metric.short} of {units.noun} in fifths of their response rate, "
+        subtitle=f"Mean {in_sentence(numbers.metric.short)} of {units.noun} in fifths of their response rate, "
         + (f"adjusted for {join_words([in_sentence(a) for a in units.adjusted])}, " if units.adjusted else "")
         + f"with its {level_of(numbers)} interval",
         alt=alt_text(

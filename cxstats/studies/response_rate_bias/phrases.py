@@ -23,7 +23,7 @@ HARMLESS = 0.1  # standard deviations, the customary bound of balance
 
 def question(numbers: Numbers) -> str:
     """The study's question."""
-    return f"How much of this {numbers.metric.short} is who happened to answer?"
+    return f"How much of this {in_sentence(numbers.metric.short)} is who happened to answer?"
 
 
 def two_digits(n: float) -> float:

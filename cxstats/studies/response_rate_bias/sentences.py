@@ -247,10 +247,6 @@ def need_to_know(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...
                 "What is compared",
                 f"{count(u.n)} {u.noun}: the response rate of each with its score. Nothing is known of single people.",
             ),
-            (
-                "What would matter",
-                f"A difference of {say.gap(chosen.margin)} or more, set before the analysis.",
-            ),
             ("What this is not", "An estimate of bias. Places where more people answer differ in many ways."),
         )
     asked = f"{survey.population or 'Population not stated'}, {when}."

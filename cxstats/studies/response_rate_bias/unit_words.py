@@ -57,7 +57,7 @@ def units_points(numbers: Numbers) -> tuple[MainPoint, ...]:
                 number=count(left),
                 interval=f"{u.noun} not used",
                 headline=f"{count(left)} {u.noun} are left out, each for a stated reason",
-                sentence="; ".join(f"{why}: {count(n)}" for why, n in u.left_out) + ".",
+                sentence=" ".join(f"{capitalised(why)}: {count(n)}." for why, n in u.left_out),
             )
         )
     return tuple(points)
@@ -77,7 +77,7 @@ def units_headline(numbers: Numbers) -> str:
 def units_note(numbers: Numbers) -> str:
     """What was left out and how few were handled."""
     u = numbers.units
-    said = [f"{why}: {count(n)}." for why, n in u.left_out]
+    said = [f"{capitalised(why)}: {count(n)}." for why, n in u.left_out]
     if u.few:
         said.append(
             f"{count(u.few)} {u.noun} state only that their number of answers is small; they count with the lowest "

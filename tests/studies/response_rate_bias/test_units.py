@@ -77,7 +77,7 @@ def test_rows_that_cannot_be_used_are_counted(tmp_path: Path) -> None:
     few = next(n for why, n in left_out.items() if "few" in why)
     assert few == len([i for i in range(300) if i % 17 == 5 and i % 29 != 3])
     assert study.numbers.units.n + sum(left_out.values()) == 300
-    assert "filled with a constant" in study.main_points.to_text()
+    assert "Filled with a constant: " in study.main_points.to_text()
     for name in ("response", "who", "beyond"):
         assert "one row for each of the branches" in study.section(name).parts[0].to_text()
 

@@ -303,7 +303,9 @@ def publish() -> None:
         )
         for row in rows.itertuples()
     ]  # fmt: skip
-    few = rows["companies"].min()
+    due = np.where(rows["n"] == LARGEST, COMPANIES_OF_LARGEST, 1000)
+    fewer = int((rows["companies"] < due).sum())
+    short = f", but for {fewer} with fewer until run again" if fewer else ""
     header_of_power = [
         "churn",
         "gain 0.04",
@@ -319,7 +321,8 @@ study's own path from rows to verdict, one score raced, at the 95 % level. The t
 customers, judged on fresh ones: {TRAININGS} training samples, judged by the true chances of {POOL:,} customers. "error" is
 the study's standard error, "spread" the standard deviation of its gains. Wrong is "negligible" when the true gain is above
 the margin, or "material" when it is not; target: the Clopper–Pearson 95 % upper limit at most 5 % in every row.
-{len(rows)} of the grid's {len(grid())} rows, {few:,} companies or more each; of 100 companies none wrong has a limit of 3 %.
+{len(rows)} of the grid's {len(grid())} rows so far, 1,000 companies each ({COMPANIES_OF_LARGEST} where n is
+{LARGEST:,}){short}.
 
 Customers with an answer that it takes, in 80 of 100 surveys, to tell a gain from none (its interval above 0), by the errors
 above; "largest n" is where they were measured:

@@ -119,7 +119,12 @@ def main() -> None:
         )
     survey = options.folder / "survey.yml"
     size = sum(file.stat().st_size for file in (options.folder / "answers").iterdir()) / 1e9
-    one = watched([sys.executable, "-c", PASS, survey], limit=options.limit)
+    counts = (
+        options.folder / "counts"
+    )  # a run makes such a folder for itself; here it is the pass that fills it
+    shutil.rmtree(counts, ignore_errors=True)
+    shared = {"CXSTATS_COUNTS": str(counts)}
+    one = watched([sys.executable, "-c", PASS, survey], limit=options.limit, **shared)
     if one.code:
         raise RuntimeError(f"the pass failed:\n{one.text[-2000:]}")
     rows, *answered = map(int, one.text.split()[-3:])
@@ -127,17 +132,15 @@ def main() -> None:
     out = options.folder / "out"
     shutil.rmtree(out, ignore_errors=True)
     command = [Path(sys.executable).parent / "cxstats", "render", "--survey", survey, "--out", out]
-    whole = watched([*command, "--jobs", str(options.jobs)], limit=options.limit)
+    whole = watched([*command, "--jobs", str(options.jobs)], limit=options.limit, **shared)
+    both = Watched(
+        one.seconds + whole.seconds, one.processor + whole.processor, max(one.peak_gb, whole.peak_gb)
+    )
     print(whole.text, flush=True)
     made = reports(whole.text)
     published = sum(step == "published" for _, _, step in made)
-    lines = [
-        ("one pass: every combination counted, rows drawn by lot", one),
-        (
-            f"`cxstats render --jobs {options.jobs}`, the pass included: {published} of {len(made)} reports published",
-            whole,
-        ),
-    ]
+    told = f"`cxstats render --jobs {options.jobs}`: {published} of {len(made)} reports published"
+    lines = [("the pass: combinations counted, rows drawn by lot", one), (told, whole), ("both", both)]
     body = (
         f"{answered[0]:,} answers among {rows:,} people invited: {size:.1f} GB of Parquet in "
         f"{len(list((options.folder / 'answers').iterdir()))} files, 11 columns, no customer ids"

@@ -134,16 +134,17 @@ class Grid:
             writer.writerow(row)
 
     def publish(
-        self, title: str, said: str, table: str, broken: Sequence[str], *, inside: pd.DataFrame
+        self, title: str, said: str, table: str, broken: Sequence[str], *, inside: pd.DataFrame, of: int
     ) -> None:
         """Put the section into RESULTS.md and print it: what was asked, the rows, what broke; a summary into docs/studies.
 
         ``inside``: the rows that the promise is made for, with what was counted "wrong" and its "limit".
+        ``of``: how many such rows the whole grid has.
         """
         dates = sorted(set(self.rows()["date"]))
         when = " to ".join(dict.fromkeys([dates[0], dates[-1]])) if dates else "never"
         verdict = (
-            "Every row inside the assumptions keeps the promise."
+            f"Every one of these {len(inside)} rows inside the assumptions keeps the promise{_left(inside, of)}."
             if not broken
             else "\n".join(["Rows that break the promise:", "", *(f"- {one}" for one in broken)])
         )
@@ -160,9 +161,9 @@ class Grid:
         else:
             new = f"{old.rstrip()}\n\n{text}\n"
         RESULTS.write_text(new, encoding="utf-8")
-        self._summarise(inside, broken)
+        self._summarise(inside, broken, of)
 
-    def _summarise(self, inside: pd.DataFrame, broken: Sequence[str]) -> None:
+    def _summarise(self, inside: pd.DataFrame, broken: Sequence[str], of: int) -> None:
         page = DOCS / f"{self.name}.md"
         text = page.read_text(encoding="utf-8")
         mark, end = f"<!-- error-rates {self.name} -->", "<!-- /error-rates -->"
@@ -173,7 +174,11 @@ class Grid:
         near = int(inside["effect"].astype(float).between(0.85, 1.15).sum())
         worst = inside.loc[inside["limit"].idxmax()]
         where = ", ".join(f"{name} {worst[name]}" for name in self.settings)
-        kept = "Every row keeps it" if not broken else f"{len(broken)} do not, and are named there"
+        kept = (
+            f"Every row keeps it{_left(inside, of)}"
+            if not broken
+            else f"{len(broken)} do not, and are named there"
+        )
         said = (
             f"Companies whose truth is known went through the report's own path from counts to verdict: {len(inside)} "
             f"kinds of company inside the assumptions, {each} of each kind. A verdict is wrong if it says "
@@ -185,6 +190,12 @@ class Grid:
         )
         said = "\n" + textwrap.fill(said, 120, break_long_words=False, break_on_hyphens=False) + "\n"
         page.write_text(text[:begin] + said + text[text.index(end, begin) :], encoding="utf-8")
+
+
+def _left(inside: pd.DataFrame, of: int) -> str:
+    """What is said of rows that nobody has counted yet."""
+    left = of - len(inside)
+    return f"; {left} more rows of the grid have not been counted yet" if left > 0 else ""
 
 
 def _text(value: Any) -> str:

@@ -266,6 +266,7 @@ their log-stretch has a standard deviation of {PEOPLE:g} within each group.
         rendered,
         broken(rows),
         inside=rows[rows["differ"].isin(INSIDE)],
+        of=sum(task["differ"] in INSIDE for task in grid()),
     )
     text = DOCS.read_text(encoding="utf-8")
     begin, end = (text.index(mark) for mark in ("<!-- verdicts -->", "<!-- /verdicts -->"))

@@ -331,7 +331,12 @@ above; "largest n" is where they were measured:
 
 Every row:"""
     GRID.publish(
-        "Verdicts of the predictive-validity study", said, table(header, body), broken(rows), inside=rows
+        "Verdicts of the predictive-validity study",
+        said,
+        table(header, body),
+        broken(rows),
+        inside=rows,
+        of=len(grid()),
     )
     page = DOCS.read_text(encoding="utf-8")
     start, end = page.index("<!-- power -->"), page.index("<!-- /power -->")

@@ -285,6 +285,7 @@ that no such company can have has none."""
         table(HEADER, body),
         broken(rows),
         inside=rows[rows["response"] != "both ends"],
+        of=sum(task["response"] != "both ends" for task in grid()),
     )
 
 

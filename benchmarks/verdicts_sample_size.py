@@ -166,7 +166,14 @@ at the 95 % level. Wrong is "negligible" when the true change is above the margi
 margin; target: the Clopper–Pearson 95 % upper limit at most 5 % in every row. Where the standard error is a fifth of the
 margin, at least 80 % of verdicts at changes of 0 and 2 margins are to be firm and right. {len(rows)} of the grid's
 {len(grid())} rows."""
-    GRID.publish("Verdicts of the sample-size study", said, table(header, body), broken(rows), inside=rows)
+    GRID.publish(
+        "Verdicts of the sample-size study",
+        said,
+        table(header, body),
+        broken(rows),
+        inside=rows,
+        of=len(grid()),
+    )
 
 
 def main() -> None:

@@ -184,7 +184,9 @@ waves. One score truly changed; the others are steady, or change as much. Wrong 
 its margin, or "material" when none is; target: the Clopper–Pearson 95 % upper limit at most 5 % in every row. Where the
 standard error is a fifth of the margin, at least 80 % of verdicts at changes of 0 and 2 margins are to be firm and right.
 {len(rows)} of the grid's {len(grid())} rows."""
-    GRID.publish("Verdicts of the score overview", said, table(header, body), broken(rows), inside=rows)
+    GRID.publish(
+        "Verdicts of the score overview", said, table(header, body), broken(rows), inside=rows, of=len(grid())
+    )
 
 
 def main() -> None:

@@ -177,7 +177,7 @@ def test_a_type_in_quotes_is_the_type(tmp_path: Path, quoted, plain) -> None:
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_papermill_lists_every_parameter_with_type_default_and_help(path: Path) -> None:
     ours, theirs = declared(path), papermill.inspect_notebook(path)
-    assert len(ours) > 5
+    assert len(ours) >= 4
     assert list(theirs) == list(ours)
     for name, parameter in ours.items():
         listed = theirs[name]

@@ -179,20 +179,24 @@ def test_a_database_counts_stages_and_knows_numbers(folder, monkeypatch):
     monkeypatch.setenv("CX_DB", f"duckdb://{path}")
     source = "{table: answers, url_env: CX_DB}"
     stages = "stages: {delivered: {column: stage, values: [sent, done]}, opened: opened}\n"
-    survey = folder.open(
+    described = (
         stages + "behaviour: {spent: spent, ltr2: ltr}\nrecovery: {column: gone, values: '1'}\n"
-        "outcomes: {left: {column: gone, event: '1', cause: why}}\n",
-        responses=source,
+        "outcomes: {left: {column: gone, event: '1', cause: why}}\n"
     )
+    survey = folder.open(described, responses=source)
     assert survey._built is None  # nothing is read before something is counted
     assert survey.cells(survey.stages).values.tolist() == [
         [False, False, 1],
         [True, False, 1],
         [True, True, 1],
     ]
-    assert survey.rows("spent")["spent"].fillna(-1).tolist() == [1.5, -1, 2.5]
-    assert survey.rows("left_cause")["left_cause"].fillna("-").tolist() == ["x", "-", "-"]
     assert survey.cells("recovery")["n"].tolist() == [2, 1]
+    with pytest.raises(cx.SurveyError, match="rows are to stay in the database"):
+        survey.rows("spent")
+    copied = folder.open(described, responses=source.replace("}", ", copy_rows: true}"))
+    assert copied.rows("spent")["spent"].fillna(-1).tolist() == [1.5, -1, 2.5]
+    assert copied.rows("left_cause")["left_cause"].fillna("-").tolist() == ["x", "-", "-"]
+    assert copied.cells("recovery")["n"].tolist() == [2, 1]
     wrong = folder.describe(
         stages.replace("done", "finished")
         + "behaviour: {word: word}\noutcomes: {left: {column: gone, event: J}}\n",

@@ -17,6 +17,7 @@ from cxstats.methods.replicates import merged_part_jackknife, part_jackknife
 from cxstats.methods.representativity import representativity
 from cxstats.methods.weighting import held_out
 from cxstats.metrics import Metric
+from cxstats.progress import step
 from cxstats.studies.response_rate_bias.frame import ANSWERED, Frame, asked, before_follow_up
 from cxstats.studies.response_rate_bias.numbers import (
     BalanceRow,
@@ -69,6 +70,7 @@ def who_answers(
     frame: Frame, metric: Metric, chosen: Settings, missing: dict[str, str], *, repeated: bool = False
 ) -> dict[str, Any]:
     """Representativity of the answers, given what is known of everyone invited."""
+    step("who answers")
     cells, part = (frame.parts, "part") if repeated else (frame.cells, None)
     try:
         found = representativity(cells, frame.by, responded=ANSWERED, level=chosen.level, part=part)

@@ -206,7 +206,6 @@ def _who_only(
     missing = dict.fromkeys(("score", "weighting", "beyond", "instrument", "follow_up"), NO_SCORE)
     found: dict[str, Any] = {}
     if frame.by and shared["invited"] is not None and frame.n_answered < frame.n_invited:
-        step("who answers")
         found |= evidence.who_answers(frame, metric, chosen, missing, repeated=repeated)
         try:
             made = evidence.Weighting(frame, metric, chosen, repeated=repeated)
@@ -296,7 +295,6 @@ def _judged(
     step("other designs")
     found |= designs.stronger_designs(survey, frame, metric, chosen, missing, **design)
     if frame.by:
-        step("who answers")
         found |= evidence.who_answers(frame, metric, chosen, missing, repeated=repeated)
     if made is not None:
         step("other weightings")

@@ -36,7 +36,7 @@ $(READY): requirements.lock pyproject.toml
 reports: $(READY)  ## render every report of reports/catalog.yml on the demo company
 	@$(BIN)/cxstats render --jobs $(JOBS)
 
-test: $(READY)  ## run the tests (eight minutes on two cores)
+test: $(READY)  ## run the tests (nine minutes on two cores)
 	@$(ONE_THREAD) $(KEEP) $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 simulation: $(READY)  ## run the long simulations from known truth (coverage, error rates)

@@ -141,7 +141,7 @@ def compose(
         ),
         answer=parts.Answer(findings[0], previous=previous, previous_label="The wave before"),
         main_points=parts.MainPoints(sentences.main_points(numbers)),
-        need_to_know=parts.NeedToKnow(sentences.need_to_know(numbers, survey)),
+        need_to_know=parts.NeedToKnow((*sentences.need_to_know(numbers, survey), *_drawn(survey))),
         limits=parts.Limits(sentences.limits(numbers, survey)),
         method=parts.Method(sentences.method(numbers, survey), _versions(survey, numbers.settings.seed)),
         ledger=parts.LedgerTable(
@@ -153,6 +153,20 @@ def compose(
             for name, below in (more or {}).items()
         },
         _missing=dict(missing or {}),
+    )
+
+
+def _drawn(survey: Survey) -> tuple[tuple[str, str], ...]:
+    """Of a file so large that single rows are looked at in a sample only: that it is so, and of what."""
+    if survey.n_drawn is None:
+        return ()
+    return (
+        (
+            "Rows drawn by lot",
+            f"Of {survey.n_rows:,} rows, {survey.n_drawn:,} were drawn at random for what looks at customers one by one "
+            "(facts as numbers, several answers of one person, amounts); the counts and intervals there are those of the "
+            "draw. Counts by score, group and wave are of all rows.",
+        ),
     )
 
 

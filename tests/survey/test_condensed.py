@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+import cxstats as cx
 from cxstats.survey import condensed as module
 from cxstats.survey import open_survey
 from cxstats.survey.condensed import FOLDER, condense
@@ -84,6 +85,16 @@ def test_every_count_is_that_of_all_rows(opened, more):
     assert whole.n_drawn is None
     assert condensing.n_drawn == len(condensing.rows("nps")) <= 3_000
     assert f"{condensing.n_drawn:,}" in str(condensing.ledger)
+
+
+def test_a_page_says_that_rows_were_drawn_and_only_where_they_were(opened):
+    said = {}
+    for condensing in (False, True):
+        survey = opened(condensing=condensing)
+        study = cx.sample_size(survey, metric=next(iter(survey.metrics)))
+        said[condensing] = study.need_to_know.to_text()
+    assert f"Of {survey.n_rows:,} rows, {survey.n_drawn:,} were drawn at random" in said[True]
+    assert "drawn at random" not in said[False]
 
 
 def test_what_is_condensed_is_not_read_again(opened, folder, monkeypatch):

@@ -12,10 +12,9 @@ Scores that add nothing: one that nothing depends on, and one that goes with beh
 add: all along the scale, or only where customers are less satisfied than most.
 
 The grid: churn of 2, 10 and 40 % by 300 and 3,000 customers with an answer by every way of adding, with true gains of 0,
-½, 0.9, 1.1 and 2 margins; with 30,000 all of that at 10 % churn, and at 2 and 40 % what can go wrong (no gain of a score
-that goes with behaviour, and the gains next to the margin); with 100,000 a score that goes with behaviour, and the gains
-next to the margin at 10 %. 1,000 companies a row, 300 where there are 100,000 customers. At 2 % churn 300 customers have
-6 events: the study refuses, and there is no row. 75 rows.
+½, 0.9, 1.1 and 2 margins; with 30,000 all of that at 10 % churn; with 100,000 a score that goes with behaviour, and the
+gains next to the margin at 10 %. 1,000 companies a row, 300 where there are 100,000 customers. At 2 % churn 300 customers
+have 6 events: the study refuses, and there is no row. 65 rows.
 """
 
 from __future__ import annotations
@@ -205,7 +204,7 @@ def declared(task: dict[str, Any]) -> bool:
     wrong_here = through == "behaviour only" or (through != "nothing" and effect in (0.9, 1.1))
     if n == LARGEST:
         return wrong_here and through != "the low end" and (effect == 0 or task["churn"] == 0.1)
-    return n < 30_000 or task["churn"] == 0.1 or wrong_here
+    return n < 30_000 or task["churn"] == 0.1
 
 
 def grid(churn_rates=CHURN_RATES, sizes=SIZES, effects=(0.0, *REAL), through=THROUGH) -> list[dict[str, Any]]:

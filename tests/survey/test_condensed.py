@@ -143,3 +143,15 @@ def test_rows_are_drawn_by_lot(folder):
     pd.testing.assert_frame_equal(drawn[0], again)
     everything = condense(files, ["wave"], [], ["sat"], most=10**6).sample
     assert everything["sat"].to_pandas().equals(whole["sat"].reset_index(drop=True))
+
+
+@pytest.mark.parametrize("n", [0, 1, 99_999])
+def test_rows_counted_in_slices_are_the_rows_counted_by_pandas(n):
+    rng, shape = np.random.default_rng(n), (3, 1, 7)
+    kinds = (np.int8, np.int64, np.uint16)
+    codes = [rng.integers(0, size, n).astype(kind) for size, kind in zip(shape, kinds, strict=True)]
+    found = module._combinations(codes, shape, n)
+    by_hand = pd.DataFrame(dict(enumerate(codes))).groupby([0, 1, 2]).size()
+    assert found.shape == shape
+    assert found.sum() == n
+    assert {place: found[place] for place in zip(*np.nonzero(found), strict=True)} == by_hand.to_dict()

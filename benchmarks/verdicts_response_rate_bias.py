@@ -5,7 +5,7 @@
 Question: is the published score off by the margin because of who happened to answer? True biases of 0, ½, 0.9, 1.1
 and 2 margins; response that depends on nothing, on what is known of customers, on satisfaction in a line, or on
 satisfaction at both ends; 5 to 60 % response; 500 to 100,000 invitations; facts that foretell satisfaction well
-(correlation 0.7), or where 20 % answered, fairly (0.5) or hardly (0.3). Wrong is "negligible" when the true bias is
+(correlation 0.7), or of 100,000 of whom 20 % answered fairly (0.5) or hardly (0.3). Wrong is "negligible" when the true bias is
 above the margin, or "material" when it is at most the margin. Every cell of the grid has its own Clopper–Pearson
 limit; cells are never averaged. Response at both ends lies outside what the range assumes: its cells are printed, and
 marked.
@@ -34,7 +34,10 @@ RATES = (0.2, 0.05, 0.6)
 SIZES = (100_000, 5_000, 500)
 RESPONSES = ("satisfaction", "the frame", "nothing", "both ends")
 FORETELLING = (0.7, 0.5, 0.3)
-USUAL = 0.2  # answered; other response rates are counted where the facts foretell best, where verdicts are firmest
+USUAL = (
+    0.2,
+    100_000,
+)  # answered of invited; others are counted where facts foretell best and verdicts are firmest
 LEVEL = 0.95
 GRID = Grid("response_rate_bias", ("response", "foretelling", "rate", "n", "effect"), rule=2)
 SHARES = (0.15, 0.33, 0.52)  # detractors, passives, promoters of everyone invited
@@ -199,7 +202,7 @@ def grid(
         for rate in rates
         for n in sizes
         for effect in effects
-        if (response == "nothing") == (effect == 0) and (rate == USUAL or r == FORETELLING[0])
+        if (response == "nothing") == (effect == 0) and ((rate, n) == USUAL or r == FORETELLING[0])
     ]
 
     def place(task: dict[str, Any]) -> tuple[int, ...]:

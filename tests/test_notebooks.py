@@ -16,6 +16,8 @@ FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 NOTEBOOKS = sorted(
     set(FOLDER.glob("*.ipynb")) - {FOLDER / "start_here.ipynb"}
 )  # no study: tests/test_start.py
+LONG = ("extreme_response_bias", "predictive_validity", "response_rate_bias")
+"""A quarter of a minute each, and their studies are run by other tests too: with the long simulations."""
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +30,13 @@ def server() -> Iterator[ForkServer | None]:
         yield one
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, id=path.stem, marks=[pytest.mark.simulation] if path.stem in LONG else [])
+        for path in NOTEBOOKS
+    ],
+)
 def test_notebook_runs_with_its_defaults_from_any_folder(
     path: Path, tmp_path: Path, server: ForkServer | None
 ) -> None:

@@ -133,6 +133,16 @@ def test_the_notebook_runs_on_a_survey_of_ones_own_from_any_folder(root, folder,
     assert "This data cannot say" in outputs[-1]["data"]["text/plain"]
 
 
+@pytest.mark.simulation
+def test_the_notebook_runs_on_the_demo_company_as_it_comes(root, tmp_path):
+    done = execute(root / "notebooks" / "start_here.ipynb", {}, tmp_path, limits=Limits(start=300, cell=300))
+    outputs = [out for cell in done.notebook.cells for out in cell.get("outputs", [])]
+    headlines = outputs[-1]["data"]["text/plain"]
+    assert "This data cannot say" not in headlines
+    for name in ("Sample size", "Response-rate bias", "Response style", "Predictive validity"):
+        assert name in headlines
+
+
 def test_the_notebook_links_to_every_study(root):
     text = (root / "notebooks" / "start_here.ipynb").read_text(encoding="utf-8")
     prose = "".join("".join(cell["source"]) for cell in json.loads(text)["cells"])

@@ -371,10 +371,10 @@ _SAYS_ITS_PROCESSES = """
 @pytest.mark.parametrize(
     ("engine", "sent", "code"),
     [
-        pytest.param("fork", signal.SIGINT, 130, marks=needs_fork),
+        pytest.param("fork", signal.SIGINT, 130, marks=[needs_fork, pytest.mark.simulation]),
         pytest.param("fork", signal.SIGTERM, 143, marks=needs_fork),
         pytest.param("fork", signal.SIGKILL, -9, marks=needs_fork),
-        ("kernel", signal.SIGTERM, 143),
+        pytest.param("kernel", signal.SIGTERM, 143, marks=pytest.mark.simulation),
         ("kernel", signal.SIGKILL, -9),
     ],
 )

@@ -16,7 +16,10 @@ from cxstats.studies.extreme_response_bias import SECTIONS, mix, study
 COUNTRIES = ("Brazil", "Germany", "Japan", "United Kingdom", "United States")
 
 
-@pytest.fixture(scope="module", params=["nps", "csat", "ces"])
+@pytest.fixture(
+    scope="module",
+    params=["nps", *(pytest.param(key, marks=pytest.mark.simulation) for key in ("csat", "ces"))],
+)
 def made(request: pytest.FixtureRequest, demo_study) -> cx.ExtremeResponseBiasStudy:
     return demo_study("extreme_response_bias", metric=request.param, reference="Germany")
 

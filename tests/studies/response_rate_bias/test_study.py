@@ -31,7 +31,9 @@ def test_the_verdict_is_right(study: cx.ResponseRateBiasStudy, demo: cx.Survey) 
     assert finding.low < true.bias < finding.high
 
 
-@pytest.mark.parametrize("key", ["nps", "csat", "ces"])
+@pytest.mark.parametrize(
+    "key", ["nps", *(pytest.param(key, marks=pytest.mark.simulation) for key in ("csat", "ces"))]
+)
 def test_a_verdict_is_right_or_honestly_not_firm(demo: cx.Survey, study, key: str) -> None:
     metric = demo.metric(key)
     frame = frame_of(demo, score=key, variables=None, wave=None, seed=1)

@@ -5,10 +5,10 @@
 Question: is the published score off by the margin because of who happened to answer? True biases of 0, ½, 0.9, 1.1
 and 2 margins; response that depends on nothing, on what is known of customers, on satisfaction in a line, or on
 satisfaction at both ends; 5 to 60 % response; 500 to 100,000 invitations; facts that foretell satisfaction well
-(correlation 0.7), or of 100,000 of whom 20 % answered fairly (0.5) or hardly (0.3). Wrong is "negligible" when the true bias is
-above the margin, or "material" when it is at most the margin. Every cell of the grid has its own Clopper–Pearson
-limit; cells are never averaged. Response at both ends lies outside what the range assumes: its cells are printed, and
-marked.
+(correlation 0.7), or, of 100,000 of whom 20 % answered, fairly (0.5) or hardly (0.3). Wrong is "negligible" when the
+true bias is above the margin, or "material" when it is at most the margin. Every cell of the grid has its own
+Clopper–Pearson limit; cells are never averaged. Response at both ends lies outside what the range assumes: its cells
+are printed, and marked.
 """
 
 from __future__ import annotations

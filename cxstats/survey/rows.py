@@ -18,7 +18,8 @@ from .condensed import N, condensed
 from .dates import DateColumn
 from .engine import Engine, identifier, spellings
 from .errors import Problem, SurveyError
-from .in_place import build_in_place, hindrances
+from .in_place import build_in_place
+from .in_place_stage import hindrances
 from .joins import answers_once, count_rows, join_frame, join_outcomes, listed_once, parts, read_label, widen
 from .judging import check_clocks, check_facts, check_weights, judge_rows, look, rows_in_use, weights_problem
 from .ledger import Kind, LedgerLine, section

@@ -155,12 +155,12 @@ class Hashes:
                 self._known = {path: row for path, row in content.items() if _is_row(row)}
 
     def of(self, path: Path) -> str:
-        """SHA-256 of a file's bytes; raises OSError where it cannot be read."""
+        """BLAKE2 of a file's bytes, as 64 hexadecimal digits; raises OSError where it cannot be read."""
         state = _state(path)
         known = self._known.get(str(path))
         if known is not None and known[:-1] == state:
             return known[-1]
-        total = hashlib.sha256()
+        total = hashlib.blake2b(digest_size=32)  # twice as fast as SHA-256 where the processor has none built in
         began = time.time_ns()
         with path.open("rb") as file:
             while block := file.read(_BLOCK):

@@ -1,11 +1,12 @@
-"""A folder of Parquet files with as many answers as asked for, and the survey.yml that describes them.
+"""A folder of Parquet files with as many people invited as asked for, and the survey.yml that describes them.
 
-    python benchmarks/scale_data.py FOLDER 1000000000
+    python benchmarks/scale_data.py FOLDER 210000000
 
-Everyone invited has a row; four of five answered, so there are a quarter more rows than answers. Countries differ in
-how satisfied they are, in how they use scales, and in how many answer; who is less satisfied leaves more often. There
-is no customer id: every row is another customer. Columns are what a warehouse's export holds: small whole numbers and
-texts, dictionary-encoded as writers do, ten million rows a file, a wave per eighth of the files.
+Everyone invited has a row; four of five answered six questions. Countries differ in how satisfied they are, in how
+they use scales, and in how many answer; who is less satisfied leaves more often. There is no customer id: every row is
+another customer. Columns are what a warehouse's export holds: small whole numbers and texts, dictionary-encoded as
+writers do, ten million rows a file. Eight files are drawn, one for each wave; further files are links to these, because
+drawing a billion rows takes an hour. A program that reads them does not know, and has the same work.
 """
 
 from __future__ import annotations
@@ -110,10 +111,10 @@ def chunk(random: np.random.Generator, rows: int, wave: str, tables: Tables) -> 
     return pa.table(columns)
 
 
-def write(folder: Path, answers: int, seed: int = 20250101) -> Path:
+def write(folder: Path, people: int, seed: int = 20250101) -> Path:
     """Write the files that are not there yet; returns the survey.yml."""
-    rows = round(answers / ANSWERED)
-    files = max(1, -(-rows // PER_FILE))
+    files = max(1, round(people / PER_FILE))
+    rows = min(people, PER_FILE)
     data = folder / "answers"
     data.mkdir(parents=True, exist_ok=True)
     tables = Tables()
@@ -121,13 +122,15 @@ def write(folder: Path, answers: int, seed: int = 20250101) -> Path:
         path = data / f"part-{number:04d}.parquet"
         if path.exists():
             continue
-        here = min(PER_FILE, rows - number * PER_FILE)
+        if number >= len(WAVES):
+            path.hardlink_to(data / f"part-{number % len(WAVES):04d}.parquet")
+            continue
         random = np.random.default_rng([seed, number])
-        wave = WAVES[number * len(WAVES) // files]
+        wave = WAVES[number]
         part = path.with_suffix(".part")
         writer = None
-        for start in range(0, here, PER_GROUP):
-            table = chunk(random, min(PER_GROUP, here - start), wave, tables)
+        for start in range(0, rows, PER_GROUP):
+            table = chunk(random, min(PER_GROUP, rows - start), wave, tables)
             writer = writer or pq.ParquetWriter(part, table.schema, compression="zstd")
             writer.write_table(table, row_group_size=PER_GROUP)
         if writer is not None:
@@ -169,9 +172,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", type=Path)
-    parser.add_argument("answers", type=int)
+    parser.add_argument("people", type=int)
     options = parser.parse_args()
-    print(write(options.folder, options.answers))
+    print(write(options.folder, options.people))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from statsmodels.stats.proportion import confint_proportions_2indep
 
 import cxstats as cx
 from cxstats.display.parts import Table
+from cxstats.studies.predictive_validity.notes import weight_notes
 
 YAML = """title: Test
 responses: {file: data.csv}
@@ -225,6 +227,22 @@ def test_each_score_alone(page: Page) -> None:
 
 def test_whom_the_weights_stand_for(page: Page) -> None:
     assert "stand for everyone invited of all waves taken together" in page.text["robust"]
+
+
+@pytest.mark.parametrize(
+    ("weightless", "repeated", "said"),
+    [
+        (0, False, None),
+        (1, False, "1 customer has weight 0 and no part in it"),
+        (12, True, "12 answers have weight 0 and no part in it"),
+    ],
+)
+def test_who_has_no_weight(weightless: int, repeated: bool, said: str | None) -> None:
+    race = SimpleNamespace(weightless=weightless)
+    told = weight_notes(SimpleNamespace(weighted=race, pooled=False, repeated=repeated))
+    assert told.startswith(" Weights make those who answered stand for everyone invited, group by group.")
+    assert ("weight 0" in told) is (said is not None)
+    assert said is None or said in told
 
 
 def test_silence(page: Page) -> None:

@@ -162,6 +162,8 @@ class Engine:
             TimeZone="UTC",
             **share,
         )
+        # DuckDB writes its bar to standard output after two seconds, in pipes and logs too; ours is cxstats.progress
+        backend.con.execute("SET enable_progress_bar = false")
         if limit := _memory(backend.con):
             backend.con.execute(f"SET memory_limit = {literal(limit)}")
         return backend

@@ -36,6 +36,11 @@ def test_the_folder_is_private(monkeypatch, tmp_path):
     assert stat.S_IMODE(mine.stat().st_mode) == 0o700
 
 
+def test_a_long_query_draws_no_bar_into_pipes_and_logs():
+    # DuckDB's own: after two seconds, on standard output, whatever that is
+    assert Engine().run("SELECT current_setting('enable_progress_bar')") == [(False,)]
+
+
 def test_what_does_not_fit_in_memory_is_spilled_and_cleaned_up(monkeypatch, tmp_path):
     monkeypatch.setattr(module.tempfile, "tempdir", str(tmp_path))
     engine = Engine()

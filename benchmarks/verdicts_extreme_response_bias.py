@@ -257,7 +257,8 @@ scale use? Companies of known truth through the study's own path from counts to 
 wrong if any of its verdicts is; target: the Clopper–Pearson 95 % upper limit at most 5 % in every row inside the
 assumptions. "Width of range" is how far the answer moves over the assumptions alone. Outside the assumptions, without a
 target: leniency of {LENIENCY:g} standard deviations up or down; true spreads that hide the style. Where people differ,
-their log-stretch has a standard deviation of {PEOPLE:g} within each group.
+their log-stretch has a standard deviation of {PEOPLE:g} within each group. Errors rest on {REPLICATES} replicates a company,
+{REPLICATES_OF_MANY} with thirty groups (a report takes 400): the fewer, the more verdicts go wrong.
 {len(rows)} of the grid's {len(grid())} rows."""
     rendered = table(header, body)
     GRID.publish(

@@ -97,6 +97,29 @@ def test_a_page_says_that_rows_were_drawn_and_only_where_they_were(opened):
     assert "drawn at random" not in said[False]
 
 
+def test_who_was_invited_and_who_answered_are_counted_in_all_rows(opened, folder):
+    rows = pd.concat([pd.read_parquet(file) for file in sorted(folder.glob("*.parquet"))])
+    answered = (pd.to_numeric(rows["ltr"], errors="coerce") <= 10) | rows["sat"].notna()
+    known, left = rows["left"].notna(), rows["left"].fillna(False).astype(bool)
+    study = cx.predictive_validity(opened(condensing=True))
+    base = study.numbers.base
+    assert (base.invited, base.answered) == (FILES * EACH, answered.sum())
+    assert (base.known, base.unknown, base.events) == (known.sum(), (~known).sum(), left.sum())
+    assert (base.respondents, base.respondent_events) == ((known & answered).sum(), (left & answered).sum())
+    assert base.drawn == 3_000
+    assert study.numbers.race.n < 3_000
+    said = study.header.n_text + study.need_to_know.to_text() + study.limits.to_text()
+    assert f"{base.answered:,} of {base.invited:,} answered" in said
+    assert "of the 3,000 rows drawn by lot" in said
+    assert "Rules are trained and judged on the rows drawn" in said
+
+
+def test_who_answered_is_counted_in_the_wave_asked_for(opened):
+    study = cx.predictive_validity(opened(condensing=True), wave="2025-01")
+    assert study.numbers.base.invited == EACH
+    assert study.numbers.base.drawn < 1_000
+
+
 def test_what_is_condensed_is_not_read_again(opened, folder, monkeypatch):
     condensing = opened(condensing=True)
     condensing.counts("nps")

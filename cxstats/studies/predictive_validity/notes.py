@@ -72,7 +72,8 @@ def need_to_know(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...
                     if numbers.repeated
                     else f"the same {count(numbers.race.n)} customers who answered "
                 )
-                + ("all of them." if len(numbers.contenders) > 1 else "it.")
+                + ("all of them" if len(numbers.contenders) > 1 else "it")
+                + (f", of the {count(base.drawn)} rows drawn by lot." if base.drawn is not None else ".")
                 + (" Some customers answered more than once." if numbers.repeated else "")
                 + "".join(f" {text}." for text in numbers.left_out_metrics.values()),
             )
@@ -283,6 +284,13 @@ def limits(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...]:
                 "The race weighted to everyone invited stands beside it."
                 if numbers.weighted is not None
                 else numbers.missing.get("weighted", "")
+            )
+            + (
+                f" Rules are trained and judged on the rows drawn by lot, {count(base.drawn)} of "
+                f"{count(base.known + base.unknown)}; who was invited, who answered and how often the event happened are "
+                "counted in all."
+                if base.drawn is not None
+                else ""
             ),
         ),
         (

@@ -64,6 +64,7 @@ class Base:
     events : of ``known``.
     respondents, respondent_events : those who answered any metric and whose outcome is known.
     called_back : share of the respondents who were called back after answering; None where that is not recorded.
+    drawn : rows drawn by lot, on which all else on the page is run; None where that is all rows.
     """
 
     invited: int | None
@@ -74,6 +75,7 @@ class Base:
     respondents: int
     respondent_events: int
     called_back: float | None
+    drawn: int | None
 
     @property
     def rate(self) -> float:

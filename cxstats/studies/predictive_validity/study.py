@@ -307,7 +307,7 @@ def _of_units(survey: Survey, chosen: Settings) -> Numbers:
         "asked": tuple(metric.short for metric in survey.metrics.values()),
         "outcome_label": labels.get(chosen.outcome, chosen.outcome.replace("_", " ").capitalize()),
         "window_days": None,
-        "base": Base(None, survey.n_answered(chosen.metrics[0]), 0, 0, 0, 0, 0, None),
+        "base": Base(None, survey.n_answered(chosen.metrics[0]), 0, 0, 0, 0, 0, None, None),
         "repeated": False,
         "pooled": False,
         "known_labels": known,
@@ -367,22 +367,39 @@ def _within(rows: pd.DataFrame, chosen: Settings) -> pd.Series:
 
 
 def _base(survey: Survey, rows: pd.DataFrame, chosen: Settings) -> Base:
-    known = rows[chosen.outcome].notna()
-    happened = rows[chosen.outcome].fillna(False).astype(bool)
-    both = known & rows["answered"]
+    """Whom the numbers speak of: counted in all rows, also where ``rows`` were drawn from them by lot."""
+    drawn = survey.n_drawn is not None
+    people = _counted(survey, chosen) if drawn else rows.assign(n=1)
+    n = people["n"].to_numpy()
+    known = people[chosen.outcome].notna().to_numpy()
+    happened = people[chosen.outcome].fillna(False).to_numpy(dtype=bool)
+    answered = people["answered"].to_numpy(dtype=bool)
     called = None
-    if survey.has_recovery and rows["answered"].any():
-        called = float(rows.loc[rows["answered"], "recovery"].fillna(False).astype(bool).mean())
+    if survey.has_recovery and answered.any():
+        back = people["recovery"].fillna(False).to_numpy(dtype=bool)
+        called = float(n[answered & back].sum() / n[answered].sum())
     return Base(
-        invited=len(rows) if survey.n_invited is not None else None,
-        answered=int(rows["answered"].sum()),
-        known=int(known.sum()),
-        unknown=int((~known).sum()),
-        events=int((happened & known).sum()),
-        respondents=int(both.sum()),
-        respondent_events=int((happened & both).sum()),
+        invited=int(n.sum()) if survey.n_invited is not None else None,
+        answered=int(n[answered].sum()),
+        known=int(n[known].sum()),
+        unknown=int(n[~known].sum()),
+        events=int(n[happened & known].sum()),
+        respondents=int(n[known & answered].sum()),
+        respondent_events=int(n[happened & known & answered].sum()),
         called_back=called,
+        drawn=len(rows) if drawn else None,
     )
+
+
+def _counted(survey: Survey, chosen: Settings) -> pd.DataFrame:
+    """All rows as counts, for files so large that single rows are drawn from them."""
+    columns = [*chosen.metrics, chosen.outcome]
+    columns += ["recovery"] if survey.has_recovery else []
+    columns += [survey.wave] if chosen.wave is not None else []
+    cells = survey.cells(columns)
+    if chosen.wave is not None:
+        cells = cells[(cells[survey.wave] == chosen.wave).fillna(False)]
+    return cells.assign(answered=cells[list(chosen.metrics)].notna().any(axis=1))
 
 
 def _racing(survey: Survey, rows: pd.DataFrame, chosen: Settings) -> tuple[tuple[str, ...], dict[str, str]]:

@@ -40,6 +40,8 @@ class Cutpoints:
         the best partition's statistic (so the choice is paid for).
     p_official : of the hypothesis that the official groups hold all there is: how often choosing among
         all partitions leads by as much when the rate is the same within each official group.
+    p_better : of the hypothesis that no other partition keeps more than the official groups do, which may forget
+        something all the same; pays for choosing among all partitions.
     n, events : customers, and those with the event. replicates, level : as given.
     """
 
@@ -48,6 +50,7 @@ class Cutpoints:
     information_lost: tuple[float, float, float] | None
     p_association: float
     p_official: float
+    p_better: float
     n: int
     events: int
     replicates: int
@@ -68,6 +71,7 @@ class Cutpoints:
             ("customers", f"{self.n:,}, of whom {self.events:,} had the event"),
             ("best cuts, after", " and ".join(map(str, self.best))),
             ("p-value of the official cuts", f"{self.p_official:.3f}"),
+            ("p-value of no better ones", f"{self.p_better:.3f}"),
         ]
         if self.information_lost is not None:
             rows.insert(
@@ -192,11 +196,25 @@ def cutpoints(
         p_official=_tail(
             _under_official(counts, every, mine, replicates, rng), gain[0].max() - gain[0, mine]
         ),
+        p_better=_better(gain[0] - gain[0, mine], again - again[:, [mine]]),
         n=n,
         events=events,
         replicates=replicates,
         level=level,
     )
+
+
+def _better(lead: np.ndarray, resampled: np.ndarray) -> float:
+    """How often the largest of all leads over the official groups, in its errors, is as large by chance alone.
+
+    Shape (P,) and (R, P). Groups that forget something need not be worse than others, which forget as well: here the
+    leads vary around what they are in these answers, and not around those of official groups that hold all there is.
+    """
+    error = (resampled - lead).std(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        scaled = np.where(error > 0, lead / error, 0.0)
+        drawn = np.where(error > 0, (resampled - lead) / error, 0.0)
+    return _tail(drawn.max(axis=1), scaled.max())
 
 
 def _gains(tables: np.ndarray, every: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

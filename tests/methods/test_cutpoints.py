@@ -59,7 +59,20 @@ def test_where_the_true_step_is_elsewhere_the_official_cuts_are_told():
     assert found.best == (3, 5)
     assert found.agreement > 0.9
     assert found.p_official < 0.01
+    assert found.p_better < 0.01
     assert found.p_association < 0.01
+
+
+def test_cuts_that_forget_something_are_not_said_to_be_worse_than_others_that_do():
+    rng, n = np.random.default_rng(4), 2 * N
+    # falls in even steps, so that every way to cut forgets something; (6, 8) is as good as any
+    rate = np.interp(np.arange(11), [0, 6, 7.5, 9.5, 10], [0.30, 0.25, 0.17, 0.06, 0.05])
+    found = [cutpoints(outcome(rng.binomial(n, rate), n), NPS, replicates=200, seed=i) for i in range(60)]
+    assert np.mean([f.p_official < 0.05 for f in found]) > 0.5
+    assert np.mean([f.p_better < 0.05 for f in found]) <= 0.1
+    at_its_best = np.where(np.arange(11) <= 6, 0.25, np.where(np.arange(11) <= 8, 0.12, 0.05))
+    best = cutpoints(outcome(np.rint(n * at_its_best), n), NPS, replicates=200)
+    assert best.p_better > 0.5
 
 
 @pytest.mark.parametrize(

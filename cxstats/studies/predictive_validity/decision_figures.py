@@ -8,78 +8,125 @@ from cxstats.display import plots
 from cxstats.display.parts import Figure, Table
 from cxstats.studies.pictures import Source, alt_text, level_of
 from cxstats.studies.predictive_validity.numbers import Numbers
-from cxstats.studies.predictive_validity.phrases import KNOWN, customers, money_span, money_text
-from cxstats.words import interval, number, percent, share, signed
+from cxstats.studies.predictive_validity.phrases import KNOWN, customers, money_text, money_texts
+from cxstats.words import capitalised, interval, number, percent, share, signed
 
 __all__ = ["decision", "lists_table", "profit"]
 
 
 def decision(numbers: Numbers, source: Source) -> Figure:
-    table = numbers.decision.table
-    money = numbers.money
+    """Net benefit of contacting by each rule; the band is of the lead over what was known."""
+    table, lead = numbers.decision.table, numbers.lead
     names = {"known": "known without asking", "all": "with all scores"}
+    rich = all_key(numbers)
+    if rich != "all":
+        names["all"] = f"with {numbers.contenders[0].metric.short}"
+    at = 100 * table["threshold"]
+    band = {}
+    if lead is not None:
+        band = {end: 1000 * (table["known"] + lead.table[end]) for end in ("low", "high")}
     series = [
-        plots.Series(names["all"], table["threshold"] * 100, 1000 * table["all"], role="observed"),
-        plots.Series(names["known"], table["threshold"] * 100, 1000 * table["known"], role="adjusted"),
-        plots.Series(
-            "everybody", table["threshold"] * 100, 1000 * table["everybody"].clip(lower=-1e-3), role="plain"
-        ),
+        plots.Series(names["all"], at, 1000 * table[rich], role="observed", **band),
+        plots.Series(names["known"], at, 1000 * table["known"], role="adjusted"),
+        plots.Series("everybody", at, 1000 * table["everybody"].clip(lower=-1e-3), role="plain"),
     ]
-    better = 1000 * (table["all"] - table["known"])
-    if money is not None:
-        threshold, where = money.threshold, f"at a threshold of {share(money.threshold, 1)}"
-        sure = all_key(numbers) in money.more and money.more[all_key(numbers)][1] > 0
-    else:
-        threshold, where = (
-            numbers.base.respondent_rate,
-            f"at the base rate of {share(numbers.base.respondent_rate, 1)}",
-        )
-        sure = False
-    at = float(np.interp(threshold, table["threshold"], better))
-    headline = (
-        f"Asking reaches {number(at, 1)} more of 1,000 customers, net of contacts in vain, {where}"
-        + ("" if sure else "; that it is more at all is not sure")
-        if at > 0.05
-        else f"Asking {'does not pay' if at < -0.05 else 'changes next to nothing'} {where}"
-    )
     picks = table.iloc[np.unique(np.linspace(0, len(table) - 1, 8).astype(int))]
-    columns = ["known", *(c.metric.key for c in numbers.contenders), "all", "everybody"]
+    columns = [
+        "known",
+        *(c.metric.key for c in numbers.contenders),
+        *([rich] if rich == "all" else []),
+        "everybody",
+    ]
     titles = {"known": "Known", "all": "All scores", "everybody": "Everybody"} | {
         c.metric.key: f"With {c.metric.short}" for c in numbers.contenders
     }
+
+    def ahead(row: int) -> tuple[str, ...]:
+        if lead is None:
+            return ()
+        return (interval(*(1000 * lead.table.loc[row, end] for end in ("low", "high")), digits=1, sign=True),)
+
     rows = tuple(
-        (share(r["threshold"], 1), *(signed(1000 * r[c], 1) for c in columns)) for _, r in picks.iterrows()
+        (share(r["threshold"], 1), *(signed(1000 * r[c], 1) for c in columns), *ahead(i))
+        for i, r in picks.iterrows()
     )
+    level = level_of(numbers)
+    tops = [1000 * table[[rich, "known"]].max().max(), *([band["high"].max()] if band else [])]
+    bottoms = [0.0, 1000 * table[rich].min(), *([band["low"].min()] if band else [])]
 
     def draw(canvas):
         return plots.curves(
             canvas,
             series,
-            x_label="contact from this chance on, %",
-            y_label="net events reached per 1,000 customers",
+            x_label=f"contact from this chance {'of no event ' if numbers.wanted else ''}on, %",
+            y_label="net reached per 1,000 customers",
             y_text=lambda v: number(v),
             x_text=lambda v: percent(v),
-            y_limits=(
-                min(0.0, float(1000 * table["all"].min())) - 0.5,
-                float(1000 * table[["all", "known"]].max().max()) * 1.05,
-            ),
+            spots=()
+            if lead is None
+            else (plots.Spot(100 * lead.threshold, 1000 * lead.rule, _where(numbers)),),
+            y_limits=(float(min(bottoms)) - 0.5, float(max(tops)) * 1.05),
         )
 
     return Figure(
         key="decision",
-        headline=headline,
-        subtitle="Net benefit: events reached per 1,000 customers, less contacts in vain at the rate the threshold implies",
+        headline=_lead_headline(numbers),
+        subtitle=f"Net benefit: {_whom(numbers)} reached per 1,000 customers, less contacts in vain at the rate the "
+        f"threshold "
+        "implies" + (f"; band: {level} interval of the lead over what was known" if lead is not None else ""),
         draw=draw,
         table=Table(
             "Net benefit per 1,000 customers",
-            ("Contact from", *(titles[c] for c in columns)),
+            (
+                "Contact from",
+                *(titles[c] for c in columns),
+                *((f"{titles[rich]} less known, {level} interval",) if lead is not None else ()),
+            ),
             rows,
-            notes="Events reached, less contacts in vain at the rate the threshold implies; contacting nobody is 0.",
+            notes=f"{capitalised(_whom(numbers))} reached, less contacts in vain at the rate the threshold implies; "
+            f"contacting "
+            "nobody is 0. Intervals hold one threshold at a time.",
         ),
         alt=alt_text(
-            "Net benefit by threshold", [f"from {r[0]}: known {r[1]}, all scores {r[-2]}" for r in rows[:4]]
+            "Net benefit by threshold",
+            [
+                f"from {share(r['threshold'], 1)}: known {signed(1000 * r['known'], 1)}, {names['all']} "
+                f"{signed(1000 * r[rich], 1)}"
+                for _, r in picks.iloc[:4].iterrows()
+            ],
         ),
         source=source.line(customers(numbers)),
+    )
+
+
+def _whom(numbers: Numbers) -> str:
+    """Who is to be reached: those with the event, or those in whom one to be hoped for does not happen."""
+    return "customers without the event" if numbers.wanted else "events"
+
+
+def _where(numbers: Numbers) -> str:
+    at = share(numbers.lead.threshold, 1)
+    return f"contacting pays from {at}" if numbers.money is not None else f"base rate {at}"
+
+
+def _lead_headline(numbers: Numbers) -> str:
+    """Whether acting on all scores reaches more than acting on what was known, where the page looks."""
+    what = "all scores" if all_key(numbers) == "all" else numbers.contenders[0].metric.short
+    if numbers.lead is None:
+        return f"Whether acting on {what} reaches more than acting on what was known is not known"
+    lead = numbers.lead
+    value, low, high = (1000 * v for v in lead.at)
+    where = (
+        f"at {'a threshold' if numbers.money is not None else 'the base rate'} of {share(lead.threshold, 1)}"
+    )
+    if low > 0 or high < 0:
+        return (
+            f"Acting on {what} reaches {number(abs(value), 1)} {'more' if low > 0 else 'fewer'} of 1,000 customers than "
+            f"acting on what was known, net of contacts in vain, {where}"
+        )
+    return (
+        f"Whether acting on {what} reaches more customers than acting on what was known is not sure {where}: "
+        f"{interval(low, high, digits=1, sign=True)} of 1,000"
     )
 
 
@@ -104,7 +151,8 @@ def lists_table(numbers: Numbers) -> Table | None:
     ]
     level = f"{level_of(numbers)} interval"
     return Table(
-        "A list of customers, those most at risk first",
+        "A list of customers, "
+        + ("those first in whom the event is least likely" if numbers.wanted else "those most at risk first"),
         (
             "Order of the list",
             "Lift of top tenth",
@@ -114,10 +162,10 @@ def lists_table(numbers: Numbers) -> Table | None:
             level,
         ),
         tuple(told),
-        notes="Lift: how many times more events than by chance in the top tenth of the list; ties count in part. "
+        notes=f"Lift: how many times more {_whom(numbers)} than by chance in the top tenth of the list; ties count in part. "
         + ("Lift in value: the same of the recorded value of those customers. " if valued else "")
-        + f"Average precision: share with the event among those listed, averaged over the events; by chance "
-        f"{number(first.base_rate, 3)}, the base rate. Intervals are of "
+        + f"Average precision: share {'without' if numbers.wanted else 'with'} the event among those listed, averaged over "
+        f"them; by chance {number(first.base_rate, 3)}, their share in all. Intervals are of "
         "other customers in the order of these same rules, one rule at a time; rules trained on other customers are not in "
         "them.",
     )
@@ -136,22 +184,23 @@ def profit(numbers: Numbers, source: Source) -> Figure:
         names["all"] = "With all scores"
     entries = [(key, name, *money.more[key]) for key, name in names.items() if key in money.more]
     key, name, _, low, high = entries[-1]  # all scores; what is judged is not chosen by its profit
-    what = "All scores earn" if key == "all" else f"{name.removeprefix('With ')} earns"
+    what = "all scores" if key == "all" else name.removeprefix("With ")
     if low > 0:
-        headline = f"{what} {money_text(low)} to {money_text(high)} more per 1,000 customers than what was known does"
+        earned = f"{money_text(low)} to {money_text(high)}"
+        headline = f"Acting on {what} earns {earned} more per 1,000 customers than acting on what was known"
     else:
-        headline = "Whether asking earns more than what was known is not sure at these costs"
-    rows = [("Contacting nobody", "0", "", "")]
-    rows += [("Contacting everybody", money_text(money.profit["everybody"]), "", "")]
-    rows += [(KNOWN, money_text(money.profit["known"]), "", "")]
-    rows += [
-        (
-            name,
-            money_text(money.profit[key]),
-            money_text(v, sign=True),
-            money_span(a, b),
+        headline = (
+            f"Whether acting on {what} earns more than acting on what was known is not sure at these costs"
         )
-        for key, name, v, a, b in entries
+    by_rule = money_texts([money.profit[k] for k in ("everybody", "known", *(e[0] for e in entries))])
+    more = money_texts([v for _, _, v, _, _ in entries], sign=True)
+    ends = money_texts([x for entry in entries for x in entry[3:]], sign=True)
+    spans = [f"{a} to {b}" for a, b in zip(ends[::2], ends[1::2], strict=True)]
+    rows = [("Contacting nobody", "0", "", "")]
+    rows += [("Contacting everybody", by_rule[0], "", ""), (KNOWN, by_rule[1], "", "")]
+    rows += [
+        (name, earns, m, span)
+        for (_, name, *_), earns, m, span in zip(entries, by_rule[2:], more, spans, strict=True)
     ]
 
     def draw(canvas):
@@ -164,35 +213,42 @@ def profit(numbers: Numbers, source: Source) -> Figure:
                     a,
                     b,
                     role="adjusted",
-                    values=(money_text(v, sign=True), money_text(money.profit[key])),
+                    values=(m, earns),
                 )
-                for key, name, v, a, b in entries
+                for (_, name, v, a, b), m, earns in zip(entries, more, by_rule[2:], strict=True)
             ],
             axis_label="more per 1,000 customers than with what was known",
             columns=("more", "profit"),
             reference=0.0,
-            reference_label=f"what was known: {money_text(money.profit['known'])}",
+            reference_label=f"what was known: {by_rule[1]}",
             tick_text=lambda v: money_text(v, sign=True),
         )
 
     return Figure(
         key="profit",
         headline=headline,
-        subtitle=f"Profit per 1,000 customers of contacting those whose chance is {share(money.threshold, 1)} or more: a "
-        f"contact costs {money_text(chosen.contact_cost)}, keeps {share(chosen.success)} of those it reaches in time, and "
-        f"one kept is worth {money_text(money.value_saved)} ({'average recorded value' if money.measured else 'as given'})",
+        subtitle="Profit per 1,000 customers of contacting those "
+        f"{'in whom the chance that it does not happen is' if numbers.wanted else 'whose chance is'} "
+        f"{share(money.threshold, 1)} or more: a contact costs {money_text(chosen.contact_cost)}, "
+        + (
+            f"brings it about in {share(chosen.success)} of those in whom it would not happen, and one won is worth "
+            if numbers.wanted
+            else f"keeps {share(chosen.success)} of those it reaches in time, and one kept is worth "
+        )
+        + f"{money_text(money.value_saved)} ({'average recorded value' if money.measured else 'as given'})",
         draw=draw,
         table=Table(
             "Profit per 1,000 customers",
             ("Whom to contact", "Profit", "More than what was known", f"{level_of(numbers)} interval"),
             tuple(rows),
-            notes="In the unit of the recorded value. Intervals are of other customers acted on by these rules; that rules "
+            notes="In the unit of the recorded value. Intervals hold one rule at a time, and are of other customers "
+            "acted on by these rules; that rules "
             "trained on other customers would draw the line a little elsewhere hardly changes them, as a contact at the "
             "line is worth nothing. What asking costs is not in it.",
         ),
         alt=alt_text(
             "Profit above that of what was known",
-            [f"{name} {money_text(v, sign=True)}" for _, name, v, _, _ in entries],
+            [f"{name} {m} ({span})" for (_, name, *_), m, span in zip(entries, more, spans, strict=True)],
         ),
         source=source.line(customers(numbers)),
         key_marks=(

@@ -27,6 +27,7 @@ from cxstats.progress import step
 from cxstats.studies.predictive_validity.numbers import (
     Contender,
     Grouped,
+    Lead,
     Money,
     Settings,
     Silence,
@@ -44,12 +45,15 @@ __all__ = [
     "advantage",
     "curve",
     "later",
+    "lead",
     "lists",
     "money",
     "one_each",
     "silence",
     "steadiness",
     "timing",
+    "unwanted",
+    "wanted",
     "weighted",
     "worth",
 ]
@@ -336,6 +340,22 @@ def worth(rows: pd.DataFrame, chosen: Settings) -> tuple[float, bool]:
     return float("nan"), False
 
 
+def wanted(survey: Survey, chosen: Settings, contenders: Sequence[Contender]) -> bool:
+    """Whether the event is one to be hoped for: by its kind, or else because it goes with high answers."""
+    kind = survey.description.outcomes[chosen.outcome].kind_for(chosen.outcome)
+    if kind != "event":
+        return kind == "retention"
+    return sum(c.association.trend_z * (-1 if c.metric.high_is == "effort" else 1) for c in contenders) > 0
+
+
+def unwanted(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Predictions turned round: of the event's not happening."""
+    rules = predictions.columns.drop(["event", "weight", "part", "row"], errors="ignore")
+    turned = predictions.assign(event=~predictions["event"].astype(bool))
+    turned[rules] = 1 - predictions[rules]
+    return turned
+
+
 def lists(
     answered: pd.DataFrame, predictions: pd.DataFrame, rules: Sequence[str], chosen: Settings
 ) -> dict[str, Ranking]:
@@ -357,12 +377,24 @@ def lists(
     }
 
 
-def curve(predictions: pd.DataFrame, rules: Sequence[str]) -> DecisionCurve:
-    """Net benefit of contacting by each rule at every threshold."""
+def curve(predictions: pd.DataFrame, rules: Sequence[str], at: float) -> DecisionCurve:
+    """Net benefit of contacting by each rule at thresholds around the event's rate and ``at``."""
     rules = [name for name in rules if name in predictions.columns]
     rate = predictions["event"].mean()
-    thresholds = np.linspace(0.01, min(0.95, max(4 * rate, 0.1)), 60)
+    least, most = min(0.01, rate / 4, at / 2), min(0.95, max(4 * rate, 1.5 * at))
+    thresholds = np.linspace(least, most if at < most else (1 + at) / 2, 60)
     return decision_curve(predictions[rules], predictions["event"], thresholds=thresholds)
+
+
+def lead(predictions: pd.DataFrame, rule: str, found: DecisionCurve, at: float, level: float) -> Lead | None:
+    """Lead of a rule over what was known along its curve, and at one threshold."""
+    if "known" not in predictions.columns or not 0 < at < 1:
+        return None
+    thresholds = found.table["threshold"].to_numpy()
+    along = [advantage(predictions, rule, "known", t, level) for t in thresholds]
+    table = pd.DataFrame(along, columns=["value", "low", "high"]).assign(threshold=thresholds)
+    own = decision_curve(predictions[[rule]], predictions["event"], thresholds=[at]).table[rule].iloc[0]
+    return Lead(table, float(at), advantage(predictions, rule, "known", at, level), float(own))
 
 
 def money(predictions: pd.DataFrame, chosen: Settings, value: tuple[float, bool]) -> Money | None:

@@ -22,7 +22,12 @@ from cxstats.studies.predictive_validity.phrases import (
     span_text,
     tick_text,
 )
-from cxstats.studies.predictive_validity.sentences import race_headline, rates_headline, robust_headline
+from cxstats.studies.predictive_validity.sentences import (
+    race_headline,
+    rates_headline,
+    robust_headline,
+    silence_headline,
+)
 from cxstats.studies.predictive_validity.time_figures import causes, hazard_table, survival, warning
 from cxstats.studies.predictive_validity.unit_figures import other_outcomes, units
 from cxstats.words import (
@@ -212,7 +217,8 @@ def _race_table(numbers: Numbers) -> Table:
         "each customer judged by one that was trained on others. Intervals of the scores' gains hold together; that of all "
         "together is as wide, but stands outside that set, and is no part of the headline. Came first: share of resamples "
         "of customers. Place: places it can hold in the ranking of gains. Shapley shares divide the AUC above 0.5 of the "
-        "rule of everything, whose scores overlap.",
+        "rule of everything, whose scores overlap. Gain as trained: in the customers that the rules were trained on; less "
+        "optimism: what is left of it when the flattery of one's own customers is taken off (bootstrap).",
     )
 
 
@@ -369,8 +375,8 @@ def _robust(numbers: Numbers, source: Source) -> Figure:
         ),
         source=source.line(customers(numbers)),
         key_marks=(
-            ("observed", "those who answered"),
-            ("adjusted", "judged otherwise"),
+            ("observed", f"those who answered, with {level_of(numbers)} interval"),
+            ("adjusted", f"judged otherwise, with {level_of(numbers)} interval"),
             ("band", "too small to matter"),
         ),
     )
@@ -379,14 +385,7 @@ def _robust(numbers: Numbers, source: Source) -> Figure:
 def _silence(numbers: Numbers, source: Source) -> Figure:
     silence = numbers.silence
     value, low, high = silence.difference
-    event = event_text(numbers)
-    clear = low > 0 or high < 0
-    headline = (
-        f"Those who did not answer {event} {'more' if value > 0 else 'less'} often: {share(silence.silent_rate, 1)} against "
-        f"{share(silence.answered_rate, 1)}"
-        if clear
-        else "Whether somebody answered says nothing clear about what they do next"
-    )
+    headline = silence_headline(numbers)
     rows = (
         ("Answered", share(silence.answered_rate, 1), ""),
         ("Did not answer", share(silence.silent_rate, 1), ""),
@@ -432,7 +431,12 @@ def _silence(numbers: Numbers, source: Source) -> Figure:
         headline=headline,
         subtitle="What knowing who did not answer adds to what was known, beside what an answer adds",
         draw=draw,
-        table=Table("Silence as a signal", ("", "", f"{level_of(numbers)} interval"), rows),
+        table=Table(
+            "Silence as a signal",
+            ("", "", f"{level_of(numbers)} interval"),
+            rows,
+            notes="Rates count each customer once, by the latest invitation." if numbers.repeated else "",
+        ),
         alt=alt_text("Gain of knowing who answered", [f"{r[0]} {r[1]} {r[2]}".strip() for r in rows]),
         source=source.line(plural(silence.n, "customer")),
         key_marks=(
@@ -518,7 +522,7 @@ def _steady(numbers: Numbers, source: Source) -> Figure:
         source=source.line(f"{plural(max(m.retest.n for m in made), 'customer')} who answered twice"),
         key_marks=(
             ("observed", f"as answered, with {level} interval"),
-            ("adjusted", "without noise"),
+            ("adjusted", f"without noise, with {level} interval"),
         ),
     )
 
@@ -559,7 +563,7 @@ def _cuts(numbers: Numbers, source: Source) -> Figure:
         kept = 1 - cuts.information_lost[0]
         span = (1 - cuts.information_lost[2], 1 - cuts.information_lost[1])
         top = float(cuts.table["information"].iloc[0])
-        if cuts.p_official < 0.05:
+        if cuts.p_better < 0.05:
             worse.append(c.metric.short)
         rows.append(
             (
@@ -570,7 +574,7 @@ def _cuts(numbers: Numbers, source: Source) -> Figure:
                 best,
                 share(top),
                 share(cuts.agreement),
-                number(cuts.p_official, 3),
+                number(cuts.p_better, 3),
             )
         )
         drawn.append(
@@ -591,7 +595,9 @@ def _cuts(numbers: Numbers, source: Source) -> Figure:
     headline = (
         f"The usual groups of {join_words(worse)} forget more than other cuts would"
         if worse
-        else "No other cuts are better than the usual ones by more than chance"
+        else "That other cuts would forget less than the usual ones is not sure"
+        if any(c.cuts.best != c.cuts.official for c in judged)
+        else "The usual groups forget least"
     )
 
     def draw(canvas):
@@ -621,15 +627,17 @@ def _cuts(numbers: Numbers, source: Source) -> Figure:
                 "p",
             ),
             tuple(rows),
-            notes="Kept: share of what the answers tell about the event, beyond chance. p: how often the best of all ways "
-            "to cut leads by as much when only the usual groups matter. Best in resamples: of the partition that is best "
-            "most often.",
+            notes="Kept: share of what the answers tell about the event, beyond chance. p: how often chance alone "
+            "makes the best of all ways to cut lead the usual one by as much, where none is better. Best in "
+            "resamples: of the partition that is best most often.",
         ),
         alt=alt_text(
             "Information kept by the usual and the best groups",
             [f"{r[0]} {r[1]} keep {r[2]}, {r[4]} keep {r[5]}" for r in rows],
         ),
-        source=source.line(plural(max(c.cuts.n for c in judged), "customer")),
+        source=source.line(
+            " to ".join(dict.fromkeys(count(f(c.cuts.n for c in judged)) for f in (min, max))) + " customers"
+        ),
         key_marks=(
             ("observed", f"usual groups, with {level_of(numbers)} interval"),
             ("adjusted", "best groups in these answers"),

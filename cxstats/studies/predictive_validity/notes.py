@@ -19,6 +19,7 @@ from cxstats.studies.speech import in_sentence
 from cxstats.words import capitalised, count, interval, join_words, level_text, number, plural, share, signed
 
 if TYPE_CHECKING:
+    from cxstats.methods.association import Association
     from cxstats.survey import Survey
 
 __all__ = ["limits", "method", "need_to_know", "section_notes", "weight_notes"]
@@ -52,7 +53,7 @@ def need_to_know(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...
         ),
         (
             "What was known without asking",
-            capitalised(join_words([in_sentence(label) for label in numbers.known_labels.values()]))
+            capitalised(_listed([in_sentence(label) for label in numbers.known_labels.values()]))
             + (
                 f". All of it is taken to date from before the {'invitation' if base.invited else 'answer'}: the data does "
                 "not show when it was recorded."
@@ -104,6 +105,11 @@ def need_to_know(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...
         ),
     ]
     return tuple(items)
+
+
+def _listed(labels: list[str]) -> str:
+    """Names as a list, told apart by semicolons where a name has a comma of its own."""
+    return "; ".join(labels) if any("," in label for label in labels) else join_words(labels)
 
 
 def _unused(numbers: Numbers) -> str:
@@ -164,6 +170,12 @@ def section_notes(numbers: Numbers) -> dict[str, str]:
     hazard = _hazard_note(numbers)
     if hazard:
         notes["time"] = hazard
+    if numbers.wanted:
+        notes["decision"] = (
+            f"**Whom to contact.** “{numbers.outcome_label}” is taken to be hoped for, as it goes with good answers "
+            "or its kind says so (`kind:` in survey.yml): a contact is for those in whom it would not happen, and "
+            "chances here are of that."
+        )
     return notes
 
 
@@ -184,6 +196,8 @@ def _other_way(numbers: Numbers) -> str:
 
 def _rates_note(numbers: Numbers) -> str:
     """What a step on the scale amounts to, always beside the base rate; and whether only one end matters."""
+    from cxstats.methods.limits import critical_value
+
     best = numbers.best
     effects = best.association.effects
     said = []
@@ -193,6 +207,11 @@ def _rates_note(numbers: Numbers) -> str:
             f"**One more on the scale** goes with odds × {number(ratio[0], 2)} ({interval(*ratio[1:], digits=2)}) of the "
             f"event: on average {signed(change[0], 1)} percentage points ({interval(*change[1:], digits=1, sign=True)}), "
             f"where the base rate is {share(effects.base_rate, 1)}."
+            + (
+                " No straight line fits: this is an average over steps that differ."
+                if _bent(best.association)
+                else ""
+            )
         )
     elif best.association.separated:
         said.append(f"**No coefficient is given**: {best.association.separated}.")
@@ -208,21 +227,33 @@ def _rates_note(numbers: Numbers) -> str:
         )
     a = best.association.asymmetry
     if a is not None:
+        z = critical_value(numbers.settings.level)
+        low_span, high_span = ((v - z * e, v + z * e) for v, e in (a.low, a.high))
+        surely = [span[0] > 0 or span[1] < 0 for span in (low_span, high_span)]
         ends = (
-            "That the highest group differs from the middle is not shown."
-            if a.high_p > 0.05
-            else "Both ends differ from the middle"
+            "Both ends differ from the middle"
             + (
                 ", and not by the same."
-                if a.symmetric_p < 0.05
+                if a.symmetric_p < 1 - numbers.settings.level
                 else "; that they differ by the same is not ruled out."
             )
+            if all(surely)
+            else "That either end differs from the middle is not shown."
+            if not any(surely)
+            else f"That the {'highest' if surely[0] else 'lowest'} group differs from the middle is not shown."
         )
         said.append(
             f"**Do only low scores matter?** Against those between, the lowest group's log-odds are {signed(a.low[0], 2)} "
-            f"and the highest group's {signed(a.high[0], 2)}. {ends}"
+            f"({interval(*low_span, digits=2, sign=True)}) and the highest group's {signed(a.high[0], 2)} "
+            f"({interval(*high_span, digits=2, sign=True)}). {ends}"
         )
     return " ".join(said)
+
+
+def _bent(found: Association) -> bool:
+    """Whether a straight line in the log-odds does not fit."""
+    forms = found.forms.set_index("form")["lack_of_fit_p"]
+    return "line" in forms.index and bool(forms["line"] <= 0.05)
 
 
 def _hazard_note(numbers: Numbers) -> str:
@@ -314,6 +345,13 @@ def limits(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...]:
     return tuple(said)
 
 
+def _ends(value: float, error: float, level: float) -> tuple[float, float]:
+    from cxstats.methods.limits import critical_value
+
+    half = critical_value(level) * error
+    return value - half, value + half
+
+
 def method(numbers: Numbers, survey: Survey) -> tuple[str, ...]:
     """Paragraphs of the method section."""
     if numbers.units is not None:
@@ -341,12 +379,16 @@ def method(numbers: Numbers, survey: Survey) -> tuple[str, ...]:
         slope = (
             "cannot be computed, as some chances are next to 0 or 1. "
             if calibration is None
-            else f"slope {number(calibration.slope[0], 2)} (± {number(calibration.slope[1], 2)}), observed to expected "
+            else f"slope {number(calibration.slope[0], 2)} "
+            f"({interval(*_ends(*calibration.slope, chosen.level), digits=2)}; 1 where chances are as far apart as "
+            f"they turn "
+            "out, less where they are too far apart), observed to expected "
             f"{number(calibration.observed_to_expected, 2)}. "
         )
         said.append(
             f"**Calibration** of the rule with everything: {slope}"
-            f"Brier score {number(numbers.brier.value, 4)}, {share(numbers.brier.scaled, 1)} below that of the base rate. "
+            f"Brier score {number(numbers.brier.value, 4)}, {share(abs(numbers.brier.scaled), 1)} "
+            f"{'below' if numbers.brier.scaled >= 0 else 'above'} that of the base rate. "
             f"Events per column of the largest rule: {number(numbers.race.events_per_column, 0)}."
         )
     return tuple(said)

@@ -22,6 +22,7 @@ __all__ = [
     "Contender",
     "GivenAway",
     "Grouped",
+    "Lead",
     "Money",
     "Numbers",
     "Settings",
@@ -154,6 +155,23 @@ class Money:
 
 
 @dataclass(frozen=True, slots=True)
+class Lead:
+    """How far contacting by one rule leads contacting by what was known: net benefit per customer, with limits.
+
+    Attributes
+    ----------
+    table : ``threshold``, ``value``, ``low``, ``high`` along the curve. threshold : the one that the page speaks of,
+        where contacting pays at the costs given, or else the base rate. at : the lead there. rule : net benefit of the rule
+        itself there.
+    """
+
+    table: pd.DataFrame
+    threshold: float
+    at: Triple
+    rule: float
+
+
+@dataclass(frozen=True, slots=True)
 class Silence:
     """Whether not answering tells who has the event.
 
@@ -268,8 +286,9 @@ class Numbers:
     rules of what was "known" and of "all" scores by themselves; ``together`` is what all scores add, its limits as wide as
     those of each; its verdict is no part of the headline's. ``asked`` are the names of the metrics asked for, also of
     those that do not race. ``pooled``: several waves race together. ``n_for_margin`` customers tell a gain of nothing from
-    the margin in 80 of 100 surveys, ``n_for_gap`` the best gain, as seen, from the margin. ``lists`` says how good a list
-    in the order of each rule is.
+    the margin in 80 of 100 surveys, ``n_for_gap`` the best gain, as seen, from the margin. ``wanted``: the event is to be
+    hoped for, so that those in whom it is *not* to be expected are contacted; ``lists``, ``decision``, ``lead`` and
+    ``money`` are of them. ``lists`` says how good a list in the order of each rule is.
     """
 
     settings: Settings
@@ -292,6 +311,7 @@ class Numbers:
     brier: BrierScore | None
     lists: dict[str, Ranking]
     decision: DecisionCurve | None
+    lead: Lead | None
     money: Money | None
     timing: Timing | None
     steadiness: tuple[Steadiness, ...]
@@ -302,6 +322,7 @@ class Numbers:
     n_for_gap: int | None
     repeated: bool
     pooled: bool
+    wanted: bool
     left_out_metrics: dict[str, str]
     missing: dict[str, str]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from cxstats.studies.predictive_validity.numbers import Numbers
@@ -23,6 +24,7 @@ __all__ = [
     "margin_text",
     "money_span",
     "money_text",
+    "money_texts",
     "n_text",
     "p_text",
     "period",
@@ -68,6 +70,16 @@ def money_text(value: float, *, sign: bool = False) -> str:
     """
     digits = 0 if abs(value) >= 20 else enough_digits(0, lambda d: abs(round(value, d) - value) < 0.005)
     return (signed if sign else number)(value, min(digits, 2))
+
+
+def money_texts(values: Sequence[float], *, sign: bool = False) -> list[str]:
+    """Amounts that stand under each other, as whole as the largest of them.
+
+    >>> money_texts([312.4, -26.6, 12.53], sign=True), money_texts([1.5, 12.25])
+    (['+312', '−27', '+13'], ['1.50', '12.25'])
+    """
+    digits = 0 if max(map(abs, values), default=0) >= 20 else 2
+    return [(signed if sign else number)(value, digits) for value in values]
 
 
 def money_span(low: float, high: float) -> str:

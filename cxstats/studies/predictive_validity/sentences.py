@@ -41,6 +41,7 @@ __all__ = [
     "rates_headline",
     "robust_headline",
     "section_notes",
+    "silence_headline",
 ]
 
 
@@ -83,7 +84,14 @@ def answer(numbers: Numbers) -> Finding:
             f"{number(max(c.high for c in numbers.contenders), 3)} in AUC."
         )
     else:
-        most = "adds most to" if len(names) > 1 else "may add to"
+        sure = best.low > 0
+        most = (
+            "adds most to"
+            if sure and len(names) > 1 and best.places[1] == 1
+            else "adds to"
+            if sure
+            else "may add to"
+        )
         text = (
             f"{best.metric.short} {most} what was known about who {event_text(numbers)}, {gain_text(best.gain)} "
             f"({span_text(best.low, best.high, edge=chosen.margin)}): too uncertain to say whether {margin} is reached."
@@ -163,7 +171,8 @@ def robust_headline(numbers: Numbers) -> str:
         gains_ = [race.gains.loc[best.key, "gain"] for race in races]
         return f"{best.short} adds {gain_text(min(gains_))} to {gain_text(max(gains_))}, judged in {len(races)} ways"
     if all(race.gains.loc[keys, "gain"].idxmax() == best.key for race in races):
-        return f"{best.short} has the largest gain however it is judged"
+        sure = "" if numbers.best.places[1] == 1 else "; that it adds most is not sure"
+        return f"{best.short} has the largest gain however it is judged{sure}"
     return "Which score has the largest gain depends on who is counted, or on the wave that judges"
 
 
@@ -297,11 +306,14 @@ def _race_point(numbers: Numbers) -> MainPoint:
 def _known_point(numbers: Numbers) -> MainPoint:
     value, low, high = numbers.rules["known"]
     all_ = value + numbers.race.gains.loc["all", "gain"]
+    with_ = "all scores" if len(numbers.contenders) > 1 else numbers.best.metric.short
+    told = f"{_pairs(value)} pairs apart; with {with_}, {_pairs(all_)}"
     return MainPoint(
         number=number(value, 3),
         interval=f"{interval(low, high, digits=3)}, AUC without asking",
-        headline=f"What is known without asking tells {_pairs(value)} pairs apart; with "
-        f"{'all scores' if len(numbers.contenders) > 1 else numbers.best.metric.short}, {_pairs(all_)}",
+        headline=f"What is known without asking tells {told}"
+        if low > 0.5
+        else f"Whether what is known without asking tells customers apart is not sure: {told}",
         sentence="A pair is a customer who had the event and one who had not; guessing gets 50.",
         figure="race",
     )
@@ -325,13 +337,37 @@ def _rate_point(numbers: Numbers) -> MainPoint:
     best = numbers.best
     effects = best.association.effects
     _, low, high = effects.risk_difference
+    apart = interval(low, high, digits=1, sign=True)
+    if low > 0 or high < 0:  # how far, whichever is first
+        apart = interval(*sorted((abs(low), abs(high))), digits=1)
     return MainPoint(
         number=f"{share(effects.low_rate, 1)} → {share(effects.high_rate, 1)}",
-        interval=f"{interval(low, high, digits=1, sign=True)} percentage points apart",
+        interval=f"{apart} percentage points apart",
         headline=rates_headline(numbers, best),
-        sentence=f"The base rate of all who answered is {share(effects.base_rate, 1)}. The difference is not an effect of "
-        "the score: it may be of what was known anyway.",
+        sentence=f"Of all who answered {best.metric.short} it is {share(effects.base_rate, 1)}"
+        + (", each customer counted once" if numbers.repeated else "")
+        + ". The difference is not an effect of the score: it may be of what was known anyway.",
         figure="rates",
+    )
+
+
+def silence_headline(numbers: Numbers) -> str:
+    """What not answering goes with, and what it adds to what was known."""
+    silence, margin = numbers.silence, numbers.settings.margin
+    value, low, high = silence.difference
+    _, least, most = silence.gain
+    adds = (
+        "adds to what was known"
+        if least > margin
+        else "adds too little to what was known to matter"
+        if -margin < least and most < margin
+        else "may add to what was known"
+    )
+    if low <= 0 <= high:
+        return f"Whether those who did not answer {event_text(numbers)} more often is not sure; knowing it {adds}"
+    return (
+        f"Those who did not answer {event_text(numbers)} {'more' if value > 0 else 'less'} often, "
+        f"{share(silence.silent_rate, 1)} against {share(silence.answered_rate, 1)}; knowing it {adds}"
     )
 
 
@@ -340,17 +376,10 @@ def _silence_point(numbers: Numbers) -> MainPoint | None:
     if silence is None:
         return None
     value, low, high = silence.difference
-    more = "more" if value > 0 else "less"
-    tells = abs(value) > 0 and (low > 0 or high < 0)
     return MainPoint(
         number=f"{signed(value, 1)} points",
         interval=f"{interval(low, high, digits=1, sign=True)} percentage points",
-        headline=(
-            f"Silence is a sign: those who did not answer {event_text(numbers)} {more} often, "
-            f"{share(silence.silent_rate, 1)} against {share(silence.answered_rate, 1)}"
-            if tells
-            else "Whether a customer answers says nothing clear about who has the event"
-        ),
+        headline=silence_headline(numbers),
         sentence=f"Beyond what was known anyway it adds {gain_text(silence.gain[0], 4)} "
         f"({span_text(*silence.gain[1:], digits=4)}) "
         "to the AUC for everyone invited.",
@@ -366,7 +395,7 @@ def _cut_point(numbers: Numbers) -> MainPoint | None:
     lost, low, high = cuts.information_lost
     scale = named[0].metric.scale
     other = cut_text(cuts.best, scale.low, scale.high)
-    sure = cuts.p_official < 0.05
+    sure = cuts.p_better < 0.05
     return MainPoint(
         number=share(lost),
         interval=f"{share(max(low, 0))} to {share(high)} of the information",
@@ -378,10 +407,10 @@ def _cut_point(numbers: Numbers) -> MainPoint | None:
         ),
         sentence=(
             f"The lead of the best cuts is more than choosing among {len(cuts.table)} brings "
-            f"(p = {number(cuts.p_official, 3)})."
+            f"(p = {number(cuts.p_better, 3)})."
             if sure
-            else f"No other of the {len(cuts.table)} ways to cut leads by more than choosing brings "
-            f"(p = {number(cuts.p_official, 2)})."
+            else f"That any other of the {len(cuts.table)} ways to cut forgets less is not sure (p = "
+            f"{number(cuts.p_better, 2)})."
         ),
         figure="cuts",
     )
@@ -394,13 +423,15 @@ def _money_point(numbers: Numbers) -> MainPoint | None:
     best = "all" if len(numbers.contenders) > 1 else numbers.contenders[0].metric.key
     value, low, high = money.more[best]
     names = {c.metric.key: c.metric.short for c in numbers.contenders} | {"all": "all scores"}
+    fails = "that it does not happen " if numbers.wanted else ""
     cost = money_text(numbers.settings.contact_cost)
     return MainPoint(
         number=money_text(value, sign=True),
         interval=f"{money_span(low, high)}, per 1,000 customers",
         headline=f"At {cost} a contact, acting on {names[best]} too earns more than acting on what was known"
         if low > 0
-        else f"At {cost} a contact, that acting on the scores earns more is not sure",
-        sentence=f"Contacting pays from a chance of {share(money.threshold, 1)} on. What asking costs is not in it.",
+        else f"At {cost} a contact, whether acting on {names[best]} earns more than acting on what was known is not sure",
+        sentence=f"Contacting pays where the chance {fails}is {share(money.threshold, 1)} or more. What asking costs "
+        f"is not in it.",
         figure="profit",
     )

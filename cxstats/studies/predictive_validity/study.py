@@ -237,6 +237,13 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
     # judged otherwise, gains have intervals of the same kind: all metrics of the race together
     family = common | {"level": 1 - (1 - chosen.level) / len(racing)}
     predictions = raced.predictions
+    wanted = evidence.wanted(survey, chosen, contenders)
+    # a contact is for those who are about to be lost: of an event to be hoped for, those in whom it does not happen
+    lost = evidence.unwanted(predictions) if wanted else predictions
+    money = evidence.money(lost, chosen, evidence.worth(rows, chosen))
+    threshold = float(lost["event"].mean()) if money is None else money.threshold
+    curve = evidence.curve(lost, everything, threshold)
+    richest = "all" if len(racing) > 1 else racing[0]
     return Numbers(
         **shared,
         verdict=overall([c.verdict for c in contenders]),
@@ -252,9 +259,11 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
         silence=evidence.silence(survey, rows, chosen, missing),
         calibration=_calibration(predictions, chosen.level, shared["repeated"]),
         brier=brier_score(predictions["all"], predictions["event"]),
-        lists=evidence.lists(answered, predictions, everything, chosen),
-        decision=evidence.curve(predictions, everything),
-        money=evidence.money(predictions, chosen, evidence.worth(rows, chosen)),
+        wanted=wanted,
+        lists=evidence.lists(answered, lost, everything, chosen),
+        decision=curve,
+        lead=evidence.lead(lost, richest, curve, threshold, chosen.level),
+        money=money,
         timing=evidence.timing(survey, rows, chosen, best, missing),
         steadiness=evidence.steadiness(survey, rows, chosen, contenders),
         units=None,
@@ -275,10 +284,10 @@ def _nothing(
 ) -> Numbers:
     empty = dict.fromkeys(
         ("race", "ranks", "together", "together_verdict", "weighted", "later", "silence", "calibration", "brier",
-         "decision", "money", "timing", "n_for_margin", "n_for_gap")
+         "decision", "lead", "money", "timing", "n_for_margin", "n_for_gap")
     )  # fmt: skip
     return Numbers(
-        **shared, **empty, verdict=stop.verdict, contenders=(), pairs=(), rules={}, lists={}, steadiness=(),
+        **shared, **empty, verdict=stop.verdict, wanted=False, contenders=(), pairs=(), rules={}, lists={}, steadiness=(),
         units=units, given_away=leak, left_out_metrics=left_out, missing={"all": stop.why, "needed": stop.needed},
     )  # fmt: skip
 

@@ -71,11 +71,13 @@ def survival(numbers: Numbers, source: Source) -> Figure:
         key="survival",
         headline=f"By day {count(last)}, {' to '.join(dict.fromkeys(rate_texts(min(spread), max(spread))))} {outcome}, "
         + (
-            f"depending on {timing.metric.short}"
+            f"by answer to {timing.metric.short}"
             if timing.curves.log_rank is not None and timing.curves.log_rank[2] < 0.05
             else f"by {timing.metric.short} not surely more in one group than in another"
         ),
-        subtitle=f"Share who {event}, by answer to {timing.metric.short}; those no longer watched count while they were"
+        subtitle=f"Share who {event}, by answer to {timing.metric.short}, with {level_of(numbers)} intervals; those "
+        f"no longer "
+        "watched count while they were"
         + (f". The event is known by {timing.grouped.grain} only" if timing.grouped else ""),
         draw=draw,
         table=Table(
@@ -100,11 +102,13 @@ def warning(numbers: Numbers, source: Source) -> Figure:
     table = timing.warning
     first, last = table.iloc[0], table.iloc[-1]
     keeps = last["warning_low"] > 0.5
+    sure = table.loc[table["warning_low"] > 0.5, "day"]
     headline = (
         f"{timing.metric.short} still warns {count(last['day'])} days ahead: {round(100 * last['warning_auc'])} of 100 pairs"
         if keeps
-        else f"How far ahead {timing.metric.short} warns is not sure beyond "
-        f"{count(table.loc[table['warning_low'] > 0.5, 'day'].max() if (table['warning_low'] > 0.5).any() else 0)} days"
+        else f"How far ahead {timing.metric.short} warns is not sure beyond {plural(int(sure.max()), 'day')}"
+        if len(sure)
+        else f"Whether {timing.metric.short} warns ahead at all is not sure"
     )
     rows = tuple(
         (
@@ -129,7 +133,7 @@ def warning(numbers: Numbers, source: Source) -> Figure:
                 )
             ],
             x_label="lead time: days after the invitation",
-            y_label="AUC among those still there",
+            y_label="AUC among those it had not happened to yet",
             y_reference=0.5,
             y_reference_label="guessing",
             y_limits=(0.4, max(0.8, float(table["warning_high"].max()) + 0.02)),
@@ -139,7 +143,8 @@ def warning(numbers: Numbers, source: Source) -> Figure:
     return Figure(
         key="warning",
         headline=headline,
-        subtitle=f"AUC of {timing.metric.short} for events after each day, among customers to whom it had not happened yet",
+        subtitle=f"AUC of {timing.metric.short} for events after each day, among customers to whom it had not happened yet, "
+        f"with {level_of(numbers)} interval",
         draw=draw,
         table=Table(
             "Early warning",

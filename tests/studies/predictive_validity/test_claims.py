@@ -190,10 +190,13 @@ def test_rates_of_low_and_high_answers(page: Page) -> None:
     low, high = (page.latest[page.latest["nps"].between(*ends)]["left"] for ends in ((0, 6), (9, 10)))
     words = page.text["main_points"] + page.text["rates"]
     assert f"{percent(low.mean())} → {percent(high.mean())}" in words
-    assert f"base rate of all who answered is {percent(page.latest['left'].mean())}" in words
+    assert (
+        f"Of all who answered NPS it is {percent(page.latest['left'].mean())}, each customer counted once"
+        in words
+    )
     counts = low.sum(), len(low), high.sum(), len(high)
     ends = confint_proportions_2indep(*counts, compare="diff", method="newcomb")
-    assert f"{signed(100 * ends[0], 1)} to {signed(100 * ends[1], 1)} percentage points" in words
+    assert f"{100 * ends[0]:.1f} to {100 * ends[1]:.1f} percentage points apart" in words
     ends = confint_proportions_2indep(*counts, compare="ratio", method="score")
     assert f"{low.mean() / high.mean():.1f} times as often ({ends[0]:.1f} to {ends[1]:.1f})" in words
 
@@ -213,8 +216,11 @@ def test_asymmetry_of_low_and_high_answers(page: Page) -> None:
     latest = page.latest
     groups = pd.DataFrame({"low": latest["nps"] <= 6, "high": latest["nps"] >= 9}).astype(float)
     fit = sm.Logit(latest["left"].astype(float), sm.add_constant(groups)).fit(disp=0)
-    assert f"log-odds are {signed(fit.params['low'], 2)}" in page.text["rates"]
-    assert f"highest group's {signed(fit.params['high'], 2)}" in page.text["rates"]
+    low, high = (
+        f"{signed(fit.params[name], 2)} ({signed(ends[0], 2)} to {signed(ends[1], 2)})"
+        for name, ends in fit.conf_int().drop(index="const").iterrows()
+    )
+    assert f"log-odds are {low} and the highest group's {high}" in page.text["rates"]
 
 
 def test_each_score_alone(page: Page) -> None:
@@ -284,7 +290,9 @@ def test_calibration_and_brier_score(page: Page) -> None:
     logit = np.log(chance / (1 - chance))
     slope = sm.GLM(event, sm.add_constant(logit), family=sm.families.Binomial()).fit().params[1]
     words = page.text["method"]
-    assert f"slope {slope:.2f}" in words
+    said, low, high = map(float, re.search(r"slope ([\d.]+) \(([\d.]+) to ([\d.]+);", words).groups())
+    assert said == round(slope, 2)
+    assert (low + high) / 2 == pytest.approx(slope, abs=0.011)
     assert f"observed to expected {event.mean() / chance.mean():.2f}" in words
     brier, base = np.mean((event - chance) ** 2), event.mean() * (1 - event.mean())
     assert f"Brier score {brier:.4f}, {percent(1 - brier / base)} below" in words
@@ -299,8 +307,21 @@ def test_profit_at_the_costs_given(page: Page) -> None:
         called = page.chances[rule] >= threshold
         return 1000 * np.mean(called * (event * SUCCESS * worth - COST))
 
+    def reached(rule: str) -> float:
+        called = page.chances[rule] >= threshold
+        return 1000 * np.mean(called * (event - (1 - event) * threshold / (1 - threshold)))
+
     words = page.text["decision"]
-    assert f"threshold of {percent(threshold)}" in words
+    # the picture's headline is of the same threshold as the profit below it, not of the nearest one drawn
+    found = re.search(
+        rf"at a threshold of {percent(threshold)}(?:: ([+−][\d.]+) to ([+−][\d.]+) of 1,000)?", words
+    )
+    more = reached("all") - reached("known")
+    if found[1]:
+        low, high = (float(end.replace("−", "-")) for end in found.groups())
+        assert (low + high) / 2 == pytest.approx(more, abs=0.11)
+    else:
+        assert f"reaches {abs(more):.1f} more" in words
     for rule, label in (("nps", "NPS"), ("ces", "CES"), ("all", "all scores")):
         more = profit(rule) - profit("known")
         found = re.search(rf"With {label} ([+−][\d,]+)", words)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,8 @@ import pytest
 import cxstats as cx
 from cxstats.findings import Verdict, judge
 from cxstats.methods.incremental import race
-from cxstats.studies.predictive_validity.evidence import advantage
+from cxstats.studies.predictive_validity.evidence import advantage, unwanted, wanted
+from cxstats.studies.predictive_validity.evidence import money as earned
 from cxstats.studies.predictive_validity.phrases import gain_text, span_text
 from cxstats.studies.predictive_validity.study import overall
 from cxstats.words import interval
@@ -204,6 +206,50 @@ def test_intervals_of_the_profit_hold_that_of_rules_trained_anew(n: int) -> None
     held = np.mean((low <= truth) & (truth <= high))
     assert 0.91 <= held <= 0.99
     assert np.mean(high - low) / (2 * 1.998) == pytest.approx(value.std(), rel=0.2)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "trend", "expected"),
+    [
+        ("churned", None, 5.0, False),  # what its name says
+        ("renewed", None, -5.0, True),
+        ("repurchased", None, 5.0, True),  # what happier customers do more often
+        ("called", None, -5.0, False),
+        ("called", "retention", -5.0, True),
+    ],
+)
+def test_an_event_to_be_hoped_for_is_told_from_a_loss(name, kind, trend, expected) -> None:
+    from cxstats.survey.model import Outcome
+
+    survey = SimpleNamespace(description=SimpleNamespace(outcomes={name: Outcome(column="x", kind=kind)}))
+    chosen = SimpleNamespace(outcome=name)
+    happy = SimpleNamespace(association=SimpleNamespace(trend_z=trend), metric=cx.NPS)
+    effort = SimpleNamespace(association=SimpleNamespace(trend_z=-trend), metric=cx.ces(7, high_is="effort"))
+    assert wanted(survey, chosen, [happy]) is expected
+    assert wanted(survey, chosen, [effort]) is expected
+
+
+def test_whom_to_contact_about_an_event_to_be_hoped_for() -> None:
+    rng = np.random.default_rng(2)
+    chance = rng.uniform(0.1, 0.9, 400)
+    predictions = pd.DataFrame(
+        {
+            "known": 0.5 + rng.uniform(-0.2, 0.2, 400),
+            "all": chance,
+            "event": rng.random(400) < chance,
+            "weight": 1.0,
+            "part": np.arange(400) % 64,
+            "row": np.arange(400),
+        }
+    )
+    chosen = SimpleNamespace(contact_cost=30.0, success=0.5, level=0.95)
+    money = earned(unwanted(predictions), chosen, (100.0, True))
+    assert money.threshold == pytest.approx(0.6)
+    # contacted are those who are likely not to have it; half of those who would not have had it are won
+    called = 1 - chance >= 0.6
+    by_hand = np.mean(called * (~predictions["event"] * 0.5 * 100 - 30))
+    assert money.profit["all"] == pytest.approx(1000 * by_hand)
+    assert predictions["event"].mean() == pytest.approx(1 - unwanted(predictions)["event"].mean())
 
 
 def test_the_headline_asks_whether_any_adds() -> None:

@@ -262,6 +262,8 @@ def _table(counts: ScoreOutcome, direction: int, level: float) -> pd.DataFrame:
     seen = n > 0
     rate = np.where(seen, counts.events / np.maximum(n, 1), np.nan)
     low, high = proportion_confint(counts.events, np.maximum(n, 1), alpha=1 - level, method="wilson")
+    # the ends of the scale of rates, which rounding misses by a hair
+    low, high = np.where(counts.events == 0, 0.0, low), np.where(counts.events == n, 1.0, high)
     fitted = np.full(len(n), np.nan)
     fitted[seen] = isotonic_regression(rate[seen], weights=n[seen], increasing=direction > 0).x
     return pd.DataFrame(

@@ -8,7 +8,7 @@ import pytest
 
 from cxstats.display import theme
 from cxstats.display.picture import Canvas
-from cxstats.display.plots import Line, Mark, Row, Step, interval_rows, waterfall
+from cxstats.display.plots import Line, Mark, Row, Series, Step, curves, interval_rows, waterfall
 
 
 @pytest.mark.parametrize(("low", "high"), [(71.0, 205.0), (60.0, 110.0), (150.0, 205.0)])
@@ -54,3 +54,51 @@ def test_numbers_of_a_narrow_axis_stand_apart_and_0_is_among_them() -> None:
     boxes = sorted((text.get_window_extent().x0, text.get_window_extent().x1) for text in ticks)
     assert any(text.get_text() == "+0.000 points" for text in ticks)
     assert all(end < start for (_, end), (start, _) in pairwise(boxes))
+
+
+def test_numbers_of_an_axis_stand_where_they_say() -> None:
+    """Steps of 2.5 points under labels in whole points: 32.5 read as +32, 37.5 as +38."""
+    with theme.drawing("x"):
+        figure = interval_rows(
+            Canvas("narrow"),
+            [Row("2025 Q1", (Line((Mark("observed", 37.2, 35.1, 39.2),)),))],
+            axis_label="NPS, points",
+            band=(32.3, 42.3),
+            tick_text=lambda v: f"{v:+.0f}",
+        )
+        figure.draw_without_rendering()
+    ticks = [text for text in figure.texts if text.get_text().startswith("+")]
+    boxes = [text.get_window_extent() for text in ticks]
+    places = [(box.x0 + box.x1) / 2 for box in boxes]
+    said = [float(text.get_text()) for text in ticks]
+    steps = [(places[i + 1] - places[i]) / (said[i + 1] - said[i]) for i in range(len(said) - 1)]
+    assert len(said) >= 3
+    assert steps == pytest.approx([steps[0]] * len(steps), rel=0.02)
+
+
+def test_what_a_band_means_is_not_printed_over_the_name_of_the_axis() -> None:
+    odds = [0.5 * 2 ** (k / 4) for k in range(13)]
+    falls = [40.4, 38.4, 36.1, 33.4, 30.5, 27.2, 23.5, 19.5, 15.2, 10.5, 5.6, 0.5, -4.8]
+    rises = [24.5, 26.0, 27.6, 29.0, 30.5, 31.9, 33.2, 34.4, 35.5, 36.5, 37.3, 38.1, 38.9]
+    with theme.drawing("x"):
+        figure = curves(
+            Canvas("narrow"),
+            [
+                Series("more detractors among the silent", odds, falls),
+                Series("more of both ends among the silent", odds, rises, role="adjusted"),
+            ],
+            x_label="odds",
+            y_label="NPS, points",
+            x_log=True,
+            x_ticks=(0.5, 1, 2, 4),
+            y_band=(32.2, 42.2),
+            y_band_label="within 5 points of the published score",
+            y_limits=(-7.0, 42.9),
+        )
+        figure.draw_without_rendering()
+    boxes = [(text.get_text(), text.get_window_extent()) for text in figure.texts]
+    axis = next(box for text, box in boxes if text == "NPS, points")
+    told = [box for text, box in boxes if text and text in "within 5 points of the published score"]
+    assert told
+    assert not any(axis.overlaps(box) for box in told)
+    assert all(box.y1 <= figure.bbox.y1 for box in told)

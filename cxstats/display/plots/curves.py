@@ -106,12 +106,12 @@ def curves(
         x_span = (x_span[0] / 1.5, x_span[1] * 1.5) if x_log else (x_span[0] - 0.5, x_span[1] + 0.5)
     y_text = y_text or plain_tick
     x_text = x_text or plain_tick
-    y_ticks = round_ticks(y_span, 6)
+    y_ticks = round_ticks(y_span, 6, y_text)
     if x_ticks is None:
         x_ticks = (
             log_ticks(x_span, 7 if canvas.wide else 4)
             if x_log
-            else round_ticks(x_span, 6 if canvas.wide else 4)
+            else round_ticks(x_span, 6 if canvas.wide else 4, x_text)
         )
 
     sheet = Sheet(canvas)
@@ -236,8 +236,9 @@ def _band_words(
     for part in (0.62, 0.4):
         lines = wrap(text, part * (plot.right - plot.left), SMALL_PT)
         width, height = max(measure(line, SMALL_PT) for line in lines), SMALL_LEADING * len(lines)
-        tops = [upper - height - 2]
-        if lower - upper >= height + 4:
+        # above the plot stands the axis label
+        tops = [upper - height - 2] if upper - height - 2 >= plot.top else []
+        if lower - upper >= height + 4 or not tops:
             tops = [upper + 3, lower - height - 3, *tops]
         for top in tops:
             for left in (plot.left + 5, plot.right - width - 5, (plot.left + plot.right - width) / 2):

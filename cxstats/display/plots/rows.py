@@ -72,7 +72,7 @@ def interval_rows(
         reference=reference,
         reference_label=reference_label,
         limits=span,
-        ticks=tuple(ticks) if ticks is not None else round_ticks(span, 6 if canvas.wide else 4),
+        ticks=tuple(ticks) if ticks is not None else round_ticks(span, 6 if canvas.wide else 4, tick_text),
         tick_text=tick_text,
         ruled=any(isinstance(r, Row) and len(r.lines) > 1 for r in rows) if ruled is None else ruled,
         bold_column=bold_column,

@@ -62,8 +62,8 @@ def scatter(
     xs = [p.x for p in points]
     x_span, y_span = padded(min(xs), max(xs)), padded(min(ys), max(ys))
     x_text, y_text = x_text or plain_tick, y_text or plain_tick
-    x_ticks = round_ticks(x_span, 6 if canvas.wide else 4)
-    y_ticks = round_ticks(y_span, 6)
+    x_ticks = round_ticks(x_span, 6 if canvas.wide else 4, x_text)
+    y_ticks = round_ticks(y_span, 6, y_text)
     sheet = Sheet(canvas)
     left = max(measure(y_text(t), SMALL_PT) for t in y_ticks) + 10
     right, top = canvas.px - 12.0, 30.0

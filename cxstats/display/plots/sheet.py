@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -303,12 +304,38 @@ def padded(low: float, high: float, *, zero: bool = False) -> tuple[float, float
     return low - pad, high + pad
 
 
-def round_ticks(span: tuple[float, float], most: int) -> tuple[float, ...]:
-    """Three to seven round positions inside the span."""
+def round_ticks(
+    span: tuple[float, float], most: int, text: Callable[[float], str] | None = None
+) -> tuple[float, ...]:
+    """Three to seven round positions inside the span, where ``text`` says no other number than the position.
+
+    Labels in whole numbers do not go with steps of 2.5: 32.5 would read as 32, 37.5 as 38.
+
+    >>> round_ticks((31, 43), 4), round_ticks((31, 43), 4, lambda v: f"{v:+.0f}")
+    ((32.5, 35.0, 37.5, 40.0, 42.5), (32.0, 34.0, 36.0, 38.0, 40.0, 42.0))
+    """
     from matplotlib.ticker import MaxNLocator
 
-    places = MaxNLocator(nbins=most, steps=[1, 2, 2.5, 5, 10], min_n_ticks=3).tick_values(*span)
-    return tuple(round(float(p), 12) for p in places if span[0] <= p <= span[1])
+    def places(steps: list[float], most: int) -> tuple[float, ...]:
+        found = MaxNLocator(nbins=most, steps=steps, min_n_ticks=min(3, most)).tick_values(*span)
+        return tuple(round(float(p), 12) for p in found if span[0] <= p <= span[1])
+
+    first = places([1, 2, 2.5, 5, 10], most)
+    if text is None or all(_says(text(tick), tick) for tick in first):
+        return first
+    for fewer in range(most, 1, -1):
+        ticks = places([1, 2, 5, 10], fewer)
+        if len(ticks) > 1 and all(_says(text(tick), tick) for tick in ticks):
+            return ticks
+    return first
+
+
+def _says(text: str, value: float) -> bool:
+    """Whether the number in a label is the value; a label without a number says what it wants."""
+    found = re.search(r"[-−+]?[\d,]*\.?\d+", text)
+    if found is None:
+        return True
+    return math.isclose(float(found[0].replace("−", "-").replace(",", "")), value, rel_tol=1e-9, abs_tol=1e-9)
 
 
 def log_ticks(span: tuple[float, float], most: int) -> tuple[float, ...]:

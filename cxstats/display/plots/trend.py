@@ -102,7 +102,7 @@ def _wide_trend(
         band or ()
     )
     span = limits or padded(min(bounds), max(bounds))
-    ticks = round_ticks(span, 6)
+    ticks = round_ticks(span, 6, tick_text)
     sheet = Sheet(canvas)
     left = max(measure(tick_text(t), SMALL_PT) for t in ticks) + 10
     right, top, bottom = canvas.px - 12, 30.0, 270.0

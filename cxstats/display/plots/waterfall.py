@@ -94,7 +94,7 @@ def waterfall(
     ends = [v for s in steps for v in (s.start, s.stop, s.low, s.high, *(s.box or ())) if known(v)]
     low, high = min([0.0, *ends, *(band or ())]), max([0.0, *ends, *(band or ())])
     span, text = padded(low, high), tick_text or plain_tick
-    ticks = round_ticks(span, 6 if canvas.wide else 4)
+    ticks = round_ticks(span, 6 if canvas.wide else 4, text)
     sheet = Sheet(canvas)
     if canvas.wide:
         left, right, places, bottom, top = _wide(sheet, steps, columns, band_label)

@@ -129,12 +129,19 @@ def assumptions_figure(numbers: Numbers, source: Source) -> Figure:
 
 def naive_figure(numbers: Numbers, source: Source) -> Figure:
     pairs = [p for p in numbers.pairs if p.fitted]
+    # where the spread may be the same there is nothing that a correction could do right or wrong
+    unlike = (
+        {r.label for r in numbers.spread.rows if r.ratio.low > 1 or r.ratio.high < 1}
+        if numbers.spread
+        else set()
+    )
     wrong = [
         p
         for p in pairs
         if p.warning is not None
         and abs(p.warning) > abs(p.before_style.value) + 1e-9
         and abs(p.styled.all_style[0]) < abs(p.before_style.value)
+        and p.label in unlike
     ]
     drawn = []
     rows = []

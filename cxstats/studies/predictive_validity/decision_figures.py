@@ -104,6 +104,15 @@ def _whom(numbers: Numbers) -> str:
     return "customers without the event" if numbers.wanted else "events"
 
 
+def _same_headline(numbers: Numbers) -> str:
+    lead = numbers.lead
+    where = "" if numbers.money is not None else "the base rate of "
+    return (
+        f"From a chance of {where}{share(lead.threshold, 1)} on, {'nearly ' if lead.same == 'everybody' else 'next to '}"
+        f"{lead.same} is contacted with or without the scores: there is nothing for them to change"
+    )
+
+
 def _where(numbers: Numbers) -> str:
     at = share(numbers.lead.threshold, 1)
     return f"contacting pays from {at}" if numbers.money is not None else f"base rate {at}"
@@ -119,6 +128,8 @@ def _lead_headline(numbers: Numbers) -> str:
     where = (
         f"at {'a threshold' if numbers.money is not None else 'the base rate'} of {share(lead.threshold, 1)}"
     )
+    if lead.same:
+        return _same_headline(numbers)
     if low > 0 or high < 0:
         return (
             f"Acting on {what} reaches {number(abs(value), 1)} {'more' if low > 0 else 'fewer'} of 1,000 customers than "
@@ -185,7 +196,9 @@ def profit(numbers: Numbers, source: Source) -> Figure:
     entries = [(key, name, *money.more[key]) for key, name in names.items() if key in money.more]
     key, name, _, low, high = entries[-1]  # all scores; what is judged is not chosen by its profit
     what = "all scores" if key == "all" else name.removeprefix("With ")
-    if low > 0:
+    if numbers.lead is not None and numbers.lead.same:
+        headline = _same_headline(numbers)
+    elif low > 0:
         earned = f"{money_text(low)} to {money_text(high)}"
         headline = f"Acting on {what} earns {earned} more per 1,000 customers than acting on what was known"
     else:

@@ -394,7 +394,8 @@ def lead(predictions: pd.DataFrame, rule: str, found: DecisionCurve, at: float, 
     along = [advantage(predictions, rule, "known", t, level) for t in thresholds]
     table = pd.DataFrame(along, columns=["value", "low", "high"]).assign(threshold=thresholds)
     own = decision_curve(predictions[[rule]], predictions["event"], thresholds=[at]).table[rule].iloc[0]
-    return Lead(table, float(at), advantage(predictions, rule, "known", at, level), float(own))
+    contacted = tuple(float((predictions[name] >= at).mean()) for name in (rule, "known"))
+    return Lead(table, float(at), advantage(predictions, rule, "known", at, level), float(own), contacted)
 
 
 def money(predictions: pd.DataFrame, chosen: Settings, value: tuple[float, bool]) -> Money | None:

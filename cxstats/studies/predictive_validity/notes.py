@@ -310,7 +310,11 @@ def limits(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...]:
         ),
         (
             "Those who answered.",
-            "Rules are trained and judged on customers who answered. "
+            (
+                "Rules are trained and judged on customers who answered. "
+                if numbers.race is not None
+                else "Nothing is said of others."
+            )
             + (
                 "The race weighted to everyone invited stands beside it."
                 if numbers.weighted is not None

@@ -162,13 +162,20 @@ class Lead:
     ----------
     table : ``threshold``, ``value``, ``low``, ``high`` along the curve. threshold : the one that the page speaks of,
         where contacting pays at the costs given, or else the base rate. at : the lead there. rule : net benefit of the rule
-        itself there.
+        itself there. contacted : shares of the customers that the rule, and what was known, would contact there.
     """
 
     table: pd.DataFrame
     threshold: float
     at: Triple
     rule: float
+    contacted: tuple[float, float]
+
+    @property
+    def same(self) -> str:
+        """ "everybody" or "nobody" where both contact as good as all customers, or none; else an empty text."""
+        low, high = sorted(self.contacted)
+        return "everybody" if low >= 0.99 else "nobody" if high <= 0.01 else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -418,7 +418,7 @@ def _cut_point(numbers: Numbers) -> MainPoint | None:
 
 def _money_point(numbers: Numbers) -> MainPoint | None:
     money = numbers.money
-    if money is None or not money.more:
+    if money is None or not money.more or (numbers.lead is not None and numbers.lead.same):
         return None
     best = "all" if len(numbers.contenders) > 1 else numbers.contenders[0].metric.key
     value, low, high = money.more[best]

@@ -449,7 +449,9 @@ def _given_away(
         expected = min(n[always].sum() * (1 - rate), n[never].sum() * rate)
         if expected >= FEWEST_UNLIKE and n[always | never].sum() > n.sum() / 2:
             metric = survey.metric(name)
-            sure, safe = (join_words([count(x) for x in table["answer"][mask]]) for mask in (always, never))
+            sure, safe = (
+                join_words([count(x) for x in table["answer"][mask]], "or") for mask in (always, never)
+            )
             why = (
                 f"{metric.short} gives the outcome away: all {count(n[always].sum())} customers who answered {sure} had the "
                 f"event, and none of the {count(n[never].sum())} who answered {safe}. Customers are not like that: "

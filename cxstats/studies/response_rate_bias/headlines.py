@@ -17,8 +17,8 @@ from cxstats.studies.response_rate_bias.phrases import (
     two_digits,
     worst_answers,
 )
-from cxstats.studies.speech import Speech, in_sentence
-from cxstats.words import capitalised, count, join_words, number, number_word, percent, share
+from cxstats.studies.speech import Speech, enough_digits, in_sentence
+from cxstats.words import capitalised, count, interval, join_words, number, number_word, percent, share
 
 
 def assumption_count(n: int) -> str:
@@ -209,10 +209,11 @@ def phi_headline(numbers: Numbers) -> str:
     say, region, margin = Speech(numbers.metric), numbers.region, numbers.settings.margin
     first, last = region.assumption
     if first > margin or last < -margin:
-        side = min(abs(first), abs(last))
+        side, far = sorted((abs(first), abs(last)))
+        digits = enough_digits(say.gap_digits, lambda d: round(side, d) != margin)
         return (
-            f"Anywhere in this range the published score is {say.rough_gap(side, edge=margin)} or more too "
-            f"{'high' if first > 0 else 'low'}"
+            f"Over this range the published score is {interval(side, far, say.gap_unit, digits=digits)} "
+            f"too {'high' if first > 0 else 'low'}, chance aside"
         )
     if -margin <= first and last <= margin:
         most = max(abs(first), abs(last))

@@ -12,7 +12,7 @@ import pytest
 import cxstats as cx
 from cxstats.findings import Verdict, judge
 from cxstats.methods.incremental import race
-from cxstats.studies.predictive_validity.evidence import advantage, unwanted, wanted
+from cxstats.studies.predictive_validity.evidence import advantage, curve, lead, unwanted, wanted
 from cxstats.studies.predictive_validity.evidence import money as earned
 from cxstats.studies.predictive_validity.phrases import gain_text, span_text
 from cxstats.studies.predictive_validity.study import overall
@@ -250,6 +250,9 @@ def test_whom_to_contact_about_an_event_to_be_hoped_for() -> None:
     by_hand = np.mean(called * (~predictions["event"] * 0.5 * 100 - 30))
     assert money.profit["all"] == pytest.approx(1000 * by_hand)
     assert predictions["event"].mean() == pytest.approx(1 - unwanted(predictions)["event"].mean())
+    found = lead(predictions, "all", curve(predictions, ["known", "all"], 0.05), 0.05, 0.95)
+    assert found.same == "everybody"  # nobody's chance is that small: no score changes whom to contact
+    assert found.at == pytest.approx((0, 0, 0))
 
 
 def test_the_headline_asks_whether_any_adds() -> None:

@@ -93,7 +93,9 @@ def _what_style_does(numbers: Numbers, pair: Pair) -> str:
             f"{plain(numbers, hidden)} more."
         )
     if round(hidden, digits) > 0:
-        return f"The way people use the scale could hide up to {plain(numbers, hidden)} {unit} more."
+        much = plain(numbers, hidden)
+        return f"The way people use the scale could hide up to {much} "
+        f"{unit.removesuffix('s') if much == '1' else unit} more."
     if behind >= abs(base):
         return "The way people use the scale could be behind all of that."
     return (

@@ -30,7 +30,10 @@ def decision(numbers: Numbers, source: Source) -> Figure:
         plots.Series(names["known"], at, 1000 * table["known"], role="adjusted"),
         plots.Series("everybody", at, 1000 * table["everybody"].clip(lower=-1e-3), role="plain"),
     ]
-    picks = table.iloc[np.unique(np.linspace(0, len(table) - 1, 8).astype(int))]
+    shown = np.linspace(0, len(table) - 1, 8).astype(int)
+    if lead is not None:  # the one that the headline is of
+        shown = np.append(shown, np.abs(table["threshold"].to_numpy() - lead.threshold).argmin())
+    picks = table.iloc[np.unique(shown)]
     columns = [
         "known",
         *(c.metric.key for c in numbers.contenders),

@@ -382,7 +382,7 @@ def curve(predictions: pd.DataFrame, rules: Sequence[str], at: float) -> Decisio
     rules = [name for name in rules if name in predictions.columns]
     rate = predictions["event"].mean()
     least, most = min(0.01, rate / 4, at / 2), min(0.95, max(4 * rate, 1.5 * at))
-    thresholds = np.linspace(least, most if at < most else (1 + at) / 2, 60)
+    thresholds = np.union1d(np.linspace(least, most if at < most else (1 + at) / 2, 60), [at])
     return decision_curve(predictions[rules], predictions["event"], thresholds=thresholds)
 
 

@@ -200,7 +200,7 @@ def profit(numbers: Numbers, source: Source) -> Figure:
     key, name, _, low, high = entries[-1]  # all scores; what is judged is not chosen by its profit
     what = "all scores" if key == "all" else name.removeprefix("With ")
     if numbers.lead is not None and numbers.lead.same:
-        headline = _same_headline(numbers)
+        headline = "At these costs the scores change next to nothing in what contacting earns"
     elif low > 0:
         earned = f"{money_text(low)} to {money_text(high)}"
         headline = f"Acting on {what} earns {earned} more per 1,000 customers than acting on what was known"

@@ -37,8 +37,8 @@ def test_a_fictional_score_made_from_the_outcome_is_no_triumph(example) -> None:
     finding = study.findings[0]
     assert finding.verdict is Verdict.NOT_ANSWERABLE
     assert "leak" in finding.answer
-    assert "all 1,440 customers who answered 1 and 2" in finding.answer
-    assert "none of the 2,938 who answered 4 and 5" in finding.answer
+    assert "all 1,440 customers who answered 1 or 2" in finding.answer
+    assert "none of the 2,938 who answered 4 or 5" in finding.answer
     assert list(study.figures) == ["rates"]
     assert study.numbers.race is None
     assert study.header.simulated

@@ -93,7 +93,8 @@ def test_what_a_band_means_is_not_printed_over_the_name_of_the_axis() -> None:
             x_ticks=(0.5, 1, 2, 4),
             y_band=(32.2, 42.2),
             y_band_label="within 5 points of the published score",
-            y_limits=(-7.0, 42.9),
+            y_limits=(-7.15, 44.55),
+            y_text=lambda v: f"{v:+.0f}",
         )
         figure.draw_without_rendering()
     boxes = [(text.get_text(), text.get_window_extent()) for text in figure.texts]

@@ -230,15 +230,15 @@ def _freest(places: Sequence[_Box], taken: Sequence[_Box], plot: Plot) -> _Box:
 def _band_words(
     sheet: Sheet, plot: Plot, text: str, band: tuple[float, float], taken: Sequence[_Box]
 ) -> _Box:
-    """What the band means, inside it or just above, where no curve runs."""
+    """What the band means, inside it or just above or below, where no curve runs."""
     upper, lower = plot.y(band[1]), plot.y(band[0])
     choices: dict[_Box, list[str]] = {}
     for part in (0.62, 0.4):
         lines = wrap(text, part * (plot.right - plot.left), SMALL_PT)
         width, height = max(measure(line, SMALL_PT) for line in lines), SMALL_LEADING * len(lines)
-        # above the plot stands the axis label
-        tops = [upper - height - 2] if upper - height - 2 >= plot.top else []
-        if lower - upper >= height + 4 or not tops:
+        # above the plot stands the axis label: there the words go below the band
+        tops = [upper - height - 2 if upper - height - 2 >= plot.top else lower + 2]
+        if lower - upper >= height + 4:
             tops = [upper + 3, lower - height - 3, *tops]
         for top in tops:
             for left in (plot.left + 5, plot.right - width - 5, (plot.left + plot.right - width) / 2):

@@ -109,6 +109,12 @@ def _nps(score: Score) -> Metric:
 def _csat(score: Score) -> Metric:
     scale = _needed_scale(score, "CSAT", "1-5")
     _unused(score, "CSAT", "bottom", "high_is")
+    if scale.size not in (2, 3, 5, 7, 10):
+        upper = ", ".join(map(str, scale.categories[-(scale.size // 2) :]))
+        raise ValueError(
+            f"CSAT has 2, 3, 5, 7 or 10 answers, but {scale} has {scale.size}. Say kind: top_box, and under top: which "
+            f"answers are satisfied ones, such as top: [{upper}]"
+        )
     return csat(scale.size, score.top, lowest=scale.low)
 
 

@@ -347,7 +347,8 @@ def _style(survey: Survey, study: StudyName) -> Readiness:
             study.title, study.question, "", (Lack("", "there are no groups to compare", _GROUPS),)
         )
     labels = join_words([survey.group_labels[name] for name in groups])
-    says = f"whether {_shorts(survey, names)} differ by more than the way the scale is used, between groups of: {labels}"
+    verb = "differs" if len(names) == 1 else "differ"
+    says = f"whether {_shorts(survey, names)} {verb} by more than the way the scale is used, between groups of: {labels}"
     lacks = []
     if not survey.vignettes:
         cure = "have an imagined case or two rated by everybody, and add vignettes:"
@@ -400,5 +401,5 @@ def _prediction(survey: Survey, study: StudyName) -> Readiness:
             Lack("whether asking adds to what is known anyway", "nothing else is known", cure, lines)
         )
     labels = join_words([f"“{survey.group_labels[name]}”" for name in enough])
-    says = f"how much {_shorts(survey, names)} tell beforehand about {labels}"
+    says = f"how much {_shorts(survey, names)} {'tells' if len(names) == 1 else 'tell'} beforehand about {labels}"
     return Readiness(study.title, study.question, says, tuple(lacks))

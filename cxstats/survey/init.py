@@ -41,6 +41,7 @@ from .presets import recognise
 __all__ = ["OPEN", "Question", "Written", "complaint", "init", "propose"]
 
 _MOST_GROUPS = 12
+_HEADER = 10  # rows of names and headings, at most, among those that are looked at
 _ORDER = ("nps", "csat", "ces")
 
 Ask = Callable[["Question"], str | None]
@@ -503,7 +504,11 @@ class _Draft:
                 )
                 n = len(mine & {v.strip().casefold() for v in other.values})
                 # of a long list only the first rows were looked at: a share of it would read as a poor match
-                part = f" in its first {SEEN:,} rows" if other.n >= SEEN else ""
+                part = (
+                    " among its first rows, which are all that was looked at"
+                    if other.n >= SEEN - _HEADER
+                    else ""
+                )
                 found[role] = (other.name, f"{n:,} of {len(mine):,} ids of the answers stand there{part}")
                 self.mark(role, other, "key")
         else:

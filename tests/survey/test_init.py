@@ -319,7 +319,9 @@ def test_four_faces_lead_to_a_top_box_share_with_the_faces_listed(tmp_path):
     faces = ["😀", "😡", "🙂", "🙁"]
     rows = [[f"2026-01-{1 + i % 28:02d}", faces[i % 4], "Berlin" if i % 2 else "Köln"] for i in range(80)]
     text, left = propose([write_csv(tmp_path / "a.csv", ["date", "smiley", "store"], rows)], tmp_path)
-    assert "kind: top_box" in text and 'answers: ["😡", "🙁", "🙂", "😀"]' in text and "top: [3, 4]" in text
+    assert "kind: top_box" in text
+    assert 'answers: ["😡", "🙁", "🙂", "😀"]' in text
+    assert "top: [3, 4]" in text
     assert not left
     (tmp_path / "survey.yml").write_text(text, encoding="utf-8")
     survey = open_survey(tmp_path / "survey.yml")
@@ -355,8 +357,11 @@ def customers(tmp_path: Path) -> list[Path]:
 
 def test_a_customer_list_that_says_who_left_is_the_list_of_those_asked(tmp_path):
     text, left = propose(customers(tmp_path), tmp_path)
-    assert "\nframe:\n  file: list.csv" in text and "outcomes_from" not in text
-    assert "country: Country" in text and "column: Churned" in text and "on: Churn date" in text
+    assert "\nframe:\n  file: list.csv" in text
+    assert "outcomes_from" not in text
+    assert "country: Country" in text
+    assert "column: Churned" in text
+    assert "on: Churn date" in text
     assert [question.where for question in left] == ["frame.holds"]
 
 
@@ -364,7 +369,8 @@ def test_german_days_are_read_and_the_period_seen_is_shown(tmp_path):
     rows = [[f"{1 + i % 28:02d}.02.2026 10:{i:02d}", i % 11, "Österreich"] for i in range(50)]
     path = write_csv(tmp_path / "a.csv", ["Übermittelt am", "Weiterempfehlung", "Land"], rows, ";")
     text, left = propose([path], tmp_path)
-    assert "responded: " in text and 'date_format: "%d.%m.%Y %H:%M"' in text
+    assert "responded: " in text
+    assert 'date_format: "%d.%m.%Y %H:%M"' in text
     assert "from: 2026-02-01, to: 2026-02-28" in text
     assert [question.where for question in left] == ["responses.time_zone"]
 

@@ -351,6 +351,7 @@ class _Draft:
     folder: Path
     ask: Ask | None
     lines: list[str] = field(default_factory=list)
+    asked_when: bool = False  # whether a day of invitation was made out
     left: list[Question] = field(default_factory=list)
     used: dict[tuple[str, str], str] = field(default_factory=dict)
     taken: set[str] = field(
@@ -372,6 +373,7 @@ class _Draft:
         ]
         self.title()
         times = self.times()
+        self.asked_when = "invited" in times
         self.lines += ["# population: whom it is about, such as Retail customers", self.period(times)]
         keys = self.keys()
         for role, file in self.files.items():
@@ -768,7 +770,13 @@ class _Draft:
             known = tuple(told)
             text = f"which value says that it happened: {' or '.join(known)}?"
             self.question("event", Question(f"outcomes.{key}.event", text, known), 2)
-        if day := self.day_of(role, look, yes):
+        day = self.day_of(role, look, yes)
+        if day and role == "frame" and not self.asked_when:
+            # counted from the answer, it would be known of nobody who gave none
+            self.lines.append(
+                f"    # on: {_quoted(day.name)}  (its day; without invited: only known of those who answered)"
+            )
+        elif day:
             self.say("on", _quoted(day.name), "dates where it happened, and nowhere else", 2)
             self.mark(role, day, f"outcomes.{key}.on")
 

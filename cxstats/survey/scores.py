@@ -50,6 +50,8 @@ class Score(_Part):
     @classmethod
     def _from_worst_to_best(cls, given: Any) -> Any:
         """``answers`` lists what is not a number from worst to best: it makes the scale and its codes."""
+        if isinstance(given, str):
+            given = {"column": given}  # as groups and behaviour are written
         answers = given.get("answers") if isinstance(given, dict) else None
         if answers is None:
             return given

@@ -10,7 +10,7 @@ import pytest
 import cxstats as cx
 from cxstats import cli
 from cxstats.check_page import check_page
-from cxstats.studies.requirements import readiness, told
+from cxstats.studies.requirements import missing, readiness, told
 from cxstats.survey import check
 
 GROUPS = "groups: {country: country}\n"
@@ -185,3 +185,18 @@ def test_groups_that_reports_hide_are_named_with_those_they_hide_too(tmp_path):
     assert '"LI" (3), with under 10 answers' in said
     assert '"IT" (25), from which it could be had' in said
     assert "labels:" in said
+
+
+def test_a_score_nobody_was_asked_for_has_no_response_rate_study(folder):
+    folder.file("data.csv", answers(60, silent=40))
+    scores = "scores: {nps: {column: ltr}, rating: {column: ltr, scale: 0-10, kind: mean, asked: no}}\n"
+    (folder.path / "survey.yml").write_text(
+        f"title: T\nresponses: {{file: data.csv}}\ncustomer: id\ninvited: sent\n{scores}{GROUPS}"
+    )
+    survey = cx.open_survey(folder.path / "survey.yml")
+    assert missing(survey.description, "response_rate_bias", "nps") is None
+    assert missing(survey.description, "response_rate_bias") is None
+    lack = missing(survey.description, "response_rate_bias", "rating")
+    assert "nobody was asked for" in lack.why
+    said = line(survey, "Response-rate bias")
+    assert "how far NPS would move" in said

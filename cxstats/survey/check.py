@@ -89,7 +89,7 @@ def _about(survey: Survey) -> str:
     lines = [
         survey.title,
         f"  population: {survey.population or 'not stated'}",
-        f"  period: {survey.period_text}",
+        f"  period: {survey.period_text.removeprefix('period ')}",
     ]
     for role, reader in survey.readers.items():
         rows = "" if reader.n_rows is None else f"{_counted(reader.n_rows, 'row')}, "

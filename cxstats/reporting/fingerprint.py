@@ -160,9 +160,8 @@ class Hashes:
         known = self._known.get(str(path))
         if known is not None and known[:-1] == state:
             return known[-1]
-        total = hashlib.blake2b(
-            digest_size=32
-        )  # twice as fast as SHA-256 where the processor has none built in
+        # twice as fast as SHA-256 where the processor has none built in
+        total = hashlib.blake2b(digest_size=32)
         began = time.time_ns()
         with path.open("rb") as file:
             while block := file.read(_BLOCK):

@@ -52,9 +52,10 @@ def render_index(records: Sequence[Mapping[str, Any]], *, title: str = TITLE, fo
         .make_module({"figure_numbers": {}, "on_page": True, "ids": True})
     )
     simulated = any(record.get("simulated") for record in records)
+    n_left = sum(bool(record.get("left_out")) for record in records)
     page = _template().render(
         title=title,
-        lede=_lede(len(records), len(groups), sum(bool(record.get("failed")) for record in records)),
+        lede=_lede(len(records), len(groups), sum(bool(record.get("failed")) for record in records), n_left),
         tally=_tally(records, macros),
         simulated=simulated,
         banner=_banner(records, macros) if simulated else "",
@@ -72,7 +73,7 @@ def _template() -> Any:
     return environment().from_string(source)
 
 
-def _lede(n_reports: int, n_surveys: int, n_failed: int) -> str:
+def _lede(n_reports: int, n_surveys: int, n_failed: int, n_left: int = 0) -> str:
     if not n_reports:
         return "No report has been made yet."
     reports = f"{number_word(n_reports)} report{'s' * (n_reports != 1)}"
@@ -84,6 +85,13 @@ def _lede(n_reports: int, n_surveys: int, n_failed: int) -> str:
             "it" if n_reports == 1 else "all" if n_failed == n_reports else f"{number_word(n_failed)} of them"
         )
         said += f" The last attempt failed for {which}."
+    if n_left:
+        which = (
+            "all are"
+            if n_left == n_reports > 1
+            else f"{number_word(n_left)} {'is' if n_left == 1 else 'are'}"
+        )
+        said += f" {capitalised(which)} from an earlier description of the survey, and not counted here."
     return said
 
 
@@ -96,7 +104,10 @@ def _banner(records: Sequence[Mapping[str, Any]], macros: Any) -> Markup:
 
 def _tally(records: Sequence[Mapping[str, Any]], macros: Any) -> list[tuple[int, Markup]]:
     words = {r["verdict"]: r.get("verdict_words", r["verdict"]) for r in records if r.get("verdict")}
-    counted = [(kind, sum(r.get("verdict") == kind for r in records)) for kind in _ORDER]
+    now = [
+        r for r in records if not r.get("left_out")
+    ]  # what a description no longer leads to is no verdict of today
+    counted = [(kind, sum(r.get("verdict") == kind for r in now)) for kind in _ORDER]
     return [(n, Markup(macros.verdict(kind, words[kind]))) for kind, n in counted if n]
 
 
@@ -140,7 +151,7 @@ def _card(record: Mapping[str, Any], macros: Any) -> dict[str, Any]:
         "change": _change(history) if not record.get("comparison") else "",
         "before": _before(record.get("comparison")),
         "meta": " · ".join(t for t in texts if t),
-        "failure": _failure(record, has_page=href is not None),
+        "failure": _failure(record, has_page=href is not None) or _left_out(record),
     }
 
 
@@ -272,6 +283,24 @@ def _failure(record: Mapping[str, Any], *, has_page: bool) -> dict[str, str] | N
     else:
         last = "There is no earlier report."
     return {"lead": lead, "cause": cause, "last_good": last}
+
+
+def _left_out(record: Mapping[str, Any]) -> dict[str, str] | None:
+    """What stands on the card of a page that its survey's description no longer leads to."""
+    if not record.get("left_out"):
+        return None
+    told = (
+        f"The survey.yml of {_day(record['left_out'])} does not ask for it, or no longer has what it needs, "
+        "so it was not made anew."
+    )
+    report = "/".join(_text(record, key) for key in ("survey", "report"))
+    return {
+        "lead": f"From an earlier description, of {_day(record.get('published'))}.",
+        "cause": told,
+        "last_good": f"It can be deleted: the folder {report}, and the folder of that name in .records."
+        if report
+        else "",
+    }
 
 
 def _day(text: str | None) -> str:

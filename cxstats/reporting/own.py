@@ -37,10 +37,12 @@ class OwnReports:
     ----------
     catalog : its reports, in the catalogue's order.
     lacks : report -> why its study cannot be answered, for those that only say what is missing.
+    instead : report of the catalogue -> the page that stands for it and says what its study is missing.
     """
 
     catalog: Catalog
     lacks: Mapping[str, str] = field(default_factory=dict)
+    instead: Mapping[str, str] = field(default_factory=dict)
 
 
 def own_reports(catalog: Catalog, survey: SurveyRef) -> OwnReports:
@@ -73,6 +75,7 @@ def own_reports(catalog: Catalog, survey: SurveyRef) -> OwnReports:
         families[entry.notebook].entries[report] = entry
     reports: dict[str, Entry] = {}
     lacks: dict[str, str] = {}
+    instead: dict[str, str] = {}
     for one in order:
         if isinstance(one, tuple):
             if one[0] not in reports and set(one[1].needs) <= survey.measures:
@@ -82,7 +85,8 @@ def own_reports(catalog: Catalog, survey: SurveyRef) -> OwnReports:
             reports[report] = entry
             if why:
                 lacks[report] = why
-    return OwnReports(catalog.model_copy(update={"reports": reports}), lacks)
+                instead |= {name: report for name in one.entries if (one.study, None) in survey.lacks}
+    return OwnReports(catalog.model_copy(update={"reports": reports}), lacks, instead)
 
 
 @dataclass(slots=True)
@@ -120,7 +124,9 @@ class _Family:
         members = self._members(survey, taken)
         why = survey.lacks.get((self.study, None), "")
         if why:
-            report = next(iter(members), None) or _slug(self.study)
+            # under the study's own name: a page with findings, of when the survey could have it, is not written over
+            report = next(iter(members), "") if self.measured is None else ""
+            report = report or _slug(self.study)
             return [(report, self._missing(self.title, None), why)]
         out = []
         for report, (measure, entry) in members.items():

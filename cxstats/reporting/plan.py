@@ -156,7 +156,12 @@ def plan(
     skipped: list[Skipped] = []
     seen: set[str] = set()
     # a report that is asked for by name, and that the survey cannot have, is skipped and said below
-    absent = catalog.select(reports) if reports else {}
+    asked = catalog.select(reports) if reports else {}
+    absent = {name: entry for name, entry in asked.items() if name not in own.instead}
+    # of a study that is missing something, the page that says so is what was asked for
+    absent |= {
+        name: own.catalog.reports[name] for name in {own.instead[n] for n in asked if n in own.instead}
+    }
     catalog = own.catalog
     for report, entry in (absent | catalog.select(reports)).items():
         if survey is not None and not reports:

@@ -86,7 +86,12 @@ def save(out: Path, record: Record, *, keep: int | None = None) -> Path:
 
 def unchanged(out: Path, current: Record, now: str, run: str, position: int) -> None:
     """Note on the record of the page that lies there that a run (at ``now``, called ``run``) would make it again."""
-    save(out, current | {"checked": now, "checked_run": run, "position": position})
+    save(out, current | {"checked": now, "checked_run": run, "position": position, "left_out": ""})
+
+
+def left_out(out: Path, current: Record, now: str) -> None:
+    """Note on the record of the page that lies there that its survey, as described ``now``, no longer has the report."""
+    save(out, current | {"left_out": now})
 
 
 def as_text(record: Record) -> str:
@@ -233,6 +238,7 @@ def cards(out: Path) -> list[dict[str, Any]]:
     history : rows of :func:`history`.
     published : ISO day on which the good report was made; empty where there is none.
     checked : ISO day on which it was last found unchanged; empty where it was not.
+    left_out : ISO day on which its survey was rendered without it, by a later description; empty where it was not.
     state : "ok", "unchanged" (since it was made), "failed" (the last attempt), "never" (made).
     comparison : what the report it is compared with had found (:func:`.compare.said`); None for none.
     failed : None, or {"date": ISO day, "cause": one paragraph} when the last attempt failed.
@@ -276,6 +282,7 @@ def cards(out: Path) -> list[dict[str, Any]]:
                 "history": history(well),
                 "published": (current or {}).get("finished", "")[:10],
                 "checked": checked,
+                "left_out": (current or {}).get("left_out", "")[:10],
                 "state": "failed" if failed else "never" if not current else "unchanged" if checked else "ok",
                 "comparison": (current or {}).get("comparison"),
                 "failed": failed,

@@ -536,12 +536,16 @@ def rebuild_index(out: Path) -> Path:
 def withdraw(out: Path, survey: str, *, keep: Collection[str]) -> list[str]:
     """Take away pages of ``survey`` that say what a study would need, where the study has come under another name.
 
-    Only pages that hold no finding go: reports of ``keep``, and whatever a study was made for, stay. Returns
-    the names of those withdrawn; one that another run holds is left to the next.
+    Only pages that hold no finding go: reports of ``keep``, and whatever a study was made for, stay. What a study was
+    made for and is not among ``keep`` is of an earlier description, and is marked so on the index. Returns the names
+    of those withdrawn; one that another run holds is left to the next.
     """
-    gone = []
+    gone, marked = [], False
     for (_, report), records in record.load_all(out, survey).items():
-        if report in keep or any(one.get("notebook") != WHAT_IS_MISSING.stem for one in records):
+        if report in keep:
+            continue
+        if any(one.get("notebook") != WHAT_IS_MISSING.stem for one in records):
+            marked |= _mark_left_out(out, survey, report)
             continue
         goal = publish.target(out, survey, report)
         try:
@@ -551,9 +555,23 @@ def withdraw(out: Path, survey: str, *, keep: Collection[str]) -> list[str]:
         except (Busy, OSError):
             continue
         gone.append(report)
-    if gone:
+    if gone or marked:
         rebuild_index(out)
     return gone
+
+
+def _mark_left_out(out: Path, survey: str, report: str) -> bool:
+    """Whether the record of a page with findings was marked as one that its survey no longer has."""
+    try:
+        with held(publish.Target(out, survey, report).lock):
+            records = record.load_all(out, survey, report).get((survey, report), [])
+            well = record.good(out, survey, report, records)
+            if not well or well[-1].get("left_out"):
+                return False
+            record.left_out(out, well[-1], _iso(_now()))
+    except (Busy, OSError):
+        return False
+    return True
 
 
 def _settle_unless_running(out: Path, survey: str, report: str) -> None:

@@ -146,7 +146,9 @@ def missing(d: Description, study: str, measure: str | None = None) -> Lack | No
     'there is no list of those invited'
     """
     if study == "response_rate_bias":
-        return None if d.units is not None or d.knows_invited else _no_list(d)
+        if d.units is not None:
+            return None
+        return _no_list(d) if not d.knows_invited else _not_asked(d, measure)
     if study == "predictive_validity":
         if not (d.outcomes if d.units is None else d.units.outcomes):
             return _no_outcomes(d)
@@ -203,6 +205,20 @@ def _no_list(d: Description) -> Lack:
     )
     cure = "add that list with frame:, or say invited: where the file holds everyone who was asked"
     return Lack("", "there is no list of those invited", cure, lines)
+
+
+def _not_asked(d: Description, measure: str | None) -> Lack | None:
+    """Of reviews and comments nobody can be silent: who wrote none was not asked for one."""
+    scores = d.scores if measure is None else {measure: d.scores[measure]} if measure in d.scores else {}
+    if not scores or any(score.asked for score in scores.values()):
+        return None
+    which = "no score here" if measure is None else d.metrics()[measure].short
+    why = f"{'nobody was asked for' if measure else 'customers were asked for'} {which}, so nobody stayed silent"
+    lines = (
+        "scores:  # is there already: add below it",
+        "  nps: {column: ltr}  # a question that those invited were asked",
+    )
+    return Lack("", why, "add a score that customers were asked for, or take away asked: false", lines)
 
 
 def _no_outcomes(d: Description) -> Lack:
@@ -287,11 +303,13 @@ def _size(survey: Survey, study: StudyName) -> Readiness:
 
 
 def _response(survey: Survey, study: StudyName) -> Readiness:
-    names, d = _answered(survey), survey.description
+    names, d = [name for name in _answered(survey) if survey.was_asked(name)], survey.description
     if survey.units is not None:
         says = f"whether {_shorts(survey, names)} goes with the response rate, from unit to unit"
         return Readiness(study.title, study.question, says)
     assert survey.n_invited is not None  # else the description lacks a list
+    if not names:
+        return Readiness(study.title, study.question, "", (_NOBODY,))
     facts = [*survey.groups, *survey.behaviour]
     known = [name for name in facts if survey.group_kind(name) == "everyone"]
     silent = [name for name in names if survey.n_answered(name) < survey.n_invited]
@@ -347,7 +365,8 @@ def _style(survey: Survey, study: StudyName) -> Readiness:
             study.title, study.question, "", (Lack("", "there are no groups to compare", _GROUPS),)
         )
     labels = join_words([survey.group_labels[name] for name in groups])
-    says = f"whether {_shorts(survey, names)} differ by more than the way the scale is used, between groups of: {labels}"
+    verb = "differs" if len(names) == 1 else "differ"
+    says = f"whether {_shorts(survey, names)} {verb} by more than the way the scale is used, between groups of: {labels}"
     lacks = []
     if not survey.vignettes:
         cure = "have an imagined case or two rated by everybody, and add vignettes:"
@@ -400,5 +419,5 @@ def _prediction(survey: Survey, study: StudyName) -> Readiness:
             Lack("whether asking adds to what is known anyway", "nothing else is known", cure, lines)
         )
     labels = join_words([f"“{survey.group_labels[name]}”" for name in enough])
-    says = f"how much {_shorts(survey, names)} tell beforehand about {labels}"
+    says = f"how much {_shorts(survey, names)} {'tells' if len(names) == 1 else 'tell'} beforehand about {labels}"
     return Readiness(study.title, study.question, says, tuple(lacks))

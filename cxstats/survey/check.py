@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..words import count, share, signed
+from ..words import count, join_words, share, signed
 from .description import printable, read_description
 from .errors import Problem, SurveyError, quoted
 from .ledger import Ledger
@@ -89,7 +89,7 @@ def _about(survey: Survey) -> str:
     lines = [
         survey.title,
         f"  population: {survey.population or 'not stated'}",
-        f"  period: {survey.period_text}",
+        f"  period: {survey.period_text.removeprefix('period ')}",
     ]
     for role, reader in survey.readers.items():
         rows = "" if reader.n_rows is None else f"{_counted(reader.n_rows, 'row')}, "
@@ -167,6 +167,34 @@ def _later(survey: Survey) -> str:
     return "\n".join(["What is known beside the scores", *lines]) if lines else ""
 
 
+def _too_small(survey: Survey, name: str) -> list[str]:
+    """Which groups reports will not show, and how that is changed; nothing where all are large enough.
+
+    A group of three hides a large one with it, so that it cannot be had by subtraction: nobody expects that who
+    sees the large one here.
+    """
+    from ..cells import suppress
+    from ..cells.suppression import THRESHOLD
+
+    score = next(iter(survey.metrics), None)
+    if score is None:
+        return []
+    cells = survey.cells([name, score]).dropna(subset=[name, score])
+    sizes = cells.groupby(name, observed=True)["n"].sum().rename("n").reset_index()
+    if sizes.empty:
+        return []
+    flags = suppress(sizes, by=[name]).hidden
+    hidden = dict(zip(sizes[name][flags].astype(str), sizes["n"][flags].astype(int), strict=True))
+    small = [f"{quoted(group, 30)} ({count(n)})" for group, n in hidden.items() if n < THRESHOLD]
+    large = [f"{quoted(group, 30)} ({count(n)})" for group, n in hidden.items() if n >= THRESHOLD]
+    if not small:
+        return []
+    said = f"    not shown in reports: {join_words(small)}, with under {THRESHOLD} answers"
+    if large:
+        said += f", and {join_words(large)}, from which {'it' if len(small) == 1 else 'they'} could be had by subtraction"
+    return [f"{said}; to show more, give small groups one label (labels:, other:)"]
+
+
 def _groups(survey: Survey, most: int = 8) -> str:
     lines = ["Groups"]
     for name in (*survey.groups, *survey.instruments):
@@ -179,4 +207,5 @@ def _groups(survey: Survey, most: int = 8) -> str:
         ]
         more = f", and {len(shown) - most} more" if len(shown) > most else ""
         lines.append(f"  {name}: {', '.join(shown[:most])}{more}")
+        lines += _too_small(survey, name)
     return "\n".join(lines)

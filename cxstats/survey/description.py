@@ -105,8 +105,8 @@ def read_description(path: Path) -> Description:
             Problem(
                 "this is a data file, not a survey's description",
                 where=str(path),
-                fix=f'write a survey.yml that says "responses: {{file: {source}}}" and which column holds which '
-                "score, and name that (docs/own_data.md shows how)",
+                fix=f'name a survey.yml that says "responses: {{file: {source}}}" and which column holds which score; '
+                f'cxstats init "{path.name}" proposes one, and docs/own_data.md has every key',
             )
         )
     try:

@@ -89,7 +89,8 @@ class Event:
         tally = rows.group_by("_state").agg(n=rows.count()).to_pyarrow().to_pylist()
         found = {int(row["_state"]): int(row["n"]) for row in tally}
         words = DatedOutcome(self.key, self.outcome, "", self.until)
-        lines = words.notes(found, role, of)
+        from_answer = role == "frame" and "_invited_day" not in table.columns
+        lines = words.notes(found, role, of, from_answer=from_answer)
         if {"_invited_day", "_responded_day"} <= set(table.columns):
             answered = rows["_early"].ifelse(None, rows["_responded_day"])
             soon = (rows["_days"] < answered.delta(rows["_invited_day"], unit="day")).fill_null(False)

@@ -7,6 +7,7 @@ It is asked for; what stays open is written as "FILL IN", which ``cxstats check`
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import re
@@ -18,10 +19,12 @@ from zoneinfo import ZoneInfo
 
 from .description import OPEN
 from .errors import Problem, SurveyError, quoted
-from .init_columns import Look, LookedAt, look_at
+from .init_columns import SEEN, Look, LookedAt, look_at
+from .init_scales import WordScale, word_scale
 from .init_words import (
     BEHAVIOUR,
     CES,
+    COMMENT,
     CSAT,
     CUSTOMER,
     EVENT,
@@ -38,6 +41,7 @@ from .presets import recognise
 __all__ = ["OPEN", "Question", "Written", "complaint", "init", "propose"]
 
 _MOST_GROUPS = 12
+_HEADER = 10  # rows of names and headings, at most, among those that are looked at
 _ORDER = ("nps", "csat", "ces")
 
 Ask = Callable[["Question"], str | None]
@@ -144,6 +148,8 @@ def _by_role(seen: Sequence[LookedAt]) -> dict[str, LookedAt]:
     left = list(seen)
     roles = {"responses": max(left, key=answers)}
     left.remove(roles["responses"])
+    if len(left) == 1 and _lists_customers(left[0], roles["responses"]):
+        roles["frame"] = left.pop()
     if left:
         later = max(left, key=lambda file: sum(_word(look, EVENT) is not None for look in file.columns))
         if any(_word(look, EVENT) for look in later.columns):
@@ -160,6 +166,27 @@ def _by_role(seen: Sequence[LookedAt]) -> dict[str, LookedAt]:
             )
         )
     return {role: roles[role] for role in ("responses", "frame", "outcomes_from") if role in roles}
+
+
+def _lists_customers(file: LookedAt, answers: LookedAt) -> bool:
+    """Whether a file with outcomes is the customer list itself: it knows facts, also of people who gave no answer.
+
+    Sales systems keep who left in the same table as country, segment and revenue. Taken for a table of outcomes alone,
+    it would leave out everyone silent, and with them the response rate.
+    """
+    shared = {value.strip().casefold() for look in answers.columns if look.is_key for value in look.values}
+    keys = [
+        {value.strip().casefold() for value in look.values}
+        for look in file.columns
+        if look.is_key and not look.dates
+    ]
+    key = max(keys, key=lambda ids: len(ids & shared), default=set())
+    facts = [
+        look
+        for look in file.columns
+        if not look.dates and not look.is_key and not _word(look, EVENT) and len(look.tally) >= 2
+    ]
+    return bool(facts) and bool(key & shared) and len(key - shared) > 0.1 * len(key)
 
 
 def _word(look: Look, words: Sequence[str]) -> str | None:
@@ -211,6 +238,18 @@ def _scores(file: LookedAt) -> dict[str, tuple[Look, str]]:
                 if kind == "nps" and max(look.numbers, default=0) < 8:
                     continue
                 add(kind, look, f'"{word}" in its name or question, and answers from {_range(look)}')
+    for look in open_to:
+        scale = word_scale(look.tally) if look.name not in taken else None
+        if scale is None:
+            continue
+        word = _word(look, CES) or _word(look, CSAT)
+        if scale.kind == "csat":
+            add("csat", look, "its answers say how satisfied somebody is")
+        elif scale.kind == "ease":
+            add("ces", look, "its answers say how easy it was")
+        elif word is not None:
+            kind = "ces" if word in CES else "csat"
+            add(kind, look, f'"{word}" in its name or question, and answers that agree or disagree')
     if "nps" not in found:
         wide = [
             look
@@ -312,6 +351,7 @@ class _Draft:
     folder: Path
     ask: Ask | None
     lines: list[str] = field(default_factory=list)
+    asked_when: bool = False  # whether a day of invitation was made out
     left: list[Question] = field(default_factory=list)
     used: dict[tuple[str, str], str] = field(default_factory=dict)
     taken: set[str] = field(
@@ -332,11 +372,9 @@ class _Draft:
             "",
         ]
         self.title()
-        self.lines += [
-            "# population: whom it is about, such as Retail customers",
-            "# period: {from: 2025-01-01, to: 2025-03-31}  (titles say it; rows of other days are then set aside)",
-        ]
         times = self.times()
+        self.asked_when = "invited" in times
+        self.lines += ["# population: whom it is about, such as Retail customers", self.period(times)]
         keys = self.keys()
         for role, file in self.files.items():
             self.source(role, file, [look for r, look in times.values() if r == role], keys.get(role))
@@ -355,7 +393,9 @@ class _Draft:
                 "# customer: no column tells customers apart; without one, no files can be joined"
             )
         for role, (_, look) in times.items():
-            self.say(role, _quoted(look.name), f'its values are dates, and "{look.name}" sounds like it')
+            sounds = _word(look, INVITED if role == "invited" else RESPONDED)
+            told = f'and "{look.name}" sounds like it' if sounds else "and no other column's are"
+            self.say(role, _quoted(look.name), f"its values are dates, {told}")
         self.scores()
         self.items()
         self.facts()
@@ -389,7 +429,9 @@ class _Draft:
         if answers.heading and len(answers.heading) <= 100:
             self.say("title", _quoted(_line(answers.heading)), "it stands above the names of the columns")
             return
-        stem = re.sub(r"[_-]+", " ", answers.path.stem).strip() or "Survey"
+        # Qualtrics ends a file's name with the minute of its export
+        stem = re.sub(r"_[^\W\d_]+ \d{1,2}, \d{4}_\d{2}[.:]\d{2}$", "", answers.path.stem)
+        stem = re.sub(r"[_-]+", " ", stem).strip() or "Survey"
         self.say("title", _quoted(stem[:1].upper() + stem[1:]), "the name of the file")
 
     def times(self) -> dict[str, tuple[str, Look]]:
@@ -397,6 +439,9 @@ class _Draft:
         found: dict[str, tuple[str, Look]] = {}
         answers = [look for look in self.files["responses"].columns if _word(look, INVITED) is None]
         if responded := _dated(answers, RESPONDED):
+            found["responded"] = ("responses", responded)
+        elif len(dated := [look for look in answers if look.dates]) == 1:
+            responded = dated[0]
             found["responded"] = ("responses", responded)
         # among answers alone, the day of an invitation is no list of those who were asked
         source = "frame" if "frame" in self.files else "responses"
@@ -406,6 +451,20 @@ class _Draft:
         for role, (file, look) in found.items():
             self.mark(file, look, role)
         return {role: found[role] for role in ("invited", "responded") if role in found}
+
+    @staticmethod
+    def period(times: dict[str, tuple[str, Look]]) -> str:
+        """A line for the period, with the first and last day seen; which days were meant is the user's to say."""
+        first, last, told = "2025-01-01", "2025-03-31", ""
+        look = times["responded"][1] if "responded" in times else None
+        if look is not None and len(look.dates) == 1:
+            form = look.dates[0]
+            days = [
+                value[:10] if form == "iso" else f"{dt.datetime.strptime(value, form):%Y-%m-%d}"  # noqa: DTZ007 (a day)
+                for value in look.tally
+            ]
+            first, last, told = min(days), max(days), "; these are the first and last day seen"
+        return f"# period: {{from: {first}, to: {last}}}  (titles say it; rows of other days are then set aside{told})"
 
     def has_silent(self, responded: Look | None) -> bool:
         """Whether the file of the answers has rows of people who gave none."""
@@ -446,7 +505,13 @@ class _Draft:
                     key=lambda o: len(mine & {v.strip().casefold() for v in o.values}),
                 )
                 n = len(mine & {v.strip().casefold() for v in other.values})
-                found[role] = (other.name, f"{n:,} of {len(mine):,} ids of the answers stand there")
+                # of a long list only the first rows were looked at: a share of it would read as a poor match
+                part = (
+                    " among its first rows, which are all that was looked at"
+                    if other.n >= SEEN - _HEADER
+                    else ""
+                )
+                found[role] = (other.name, f"{n:,} of {len(mine):,} ids of the answers stand there{part}")
                 self.mark(role, other, "key")
         else:
             ranked = [(CUSTOMER.index(w), look) for look in candidates if (w := _word(look, CUSTOMER))]
@@ -532,13 +597,50 @@ class _Draft:
                 for fill in file.preset.scores
             )
             shown = look.text or look.name
-            if kind in ("csat", "ces") and not known:
+            worded = None if known else word_scale(look.tally)
+            if worded is not None:
+                self.worded(look, worded, kind)
+            elif kind in ("csat", "ces") and not known:
                 text = f"the scale of “{shown}”, such as {_usual(look)}; the answers seen run from {_range(look)}"
                 self.question("scale", Question(f"scores.{key}.scale", text), 2)
-            if kind == "ces":
+            if kind == "ces" and worded is not None and worded.kind == "ease":
+                self.say("high_is", "easy", "the answers, from worst to best, end with the easiest", 2)
+            elif kind == "ces":
                 text = f"does a high answer to “{shown}” mean that it was easy, or much effort?"
                 self.question("high_is", Question(f"scores.{key}.high_is", text, ("easy", "effort")), 2)
-            self.codes(look, known, kind)
+            if worded is None:
+                self.codes(look, known, kind)
+            part = _line(look.text.rpartition(" - ")[2]) if " - " in look.text else ""
+            same = sum(k.split("_")[0] == kind for k in found)
+            if same > 1 and part and len(part) <= 60:
+                self.say(
+                    "label",
+                    json.dumps(part, ensure_ascii=False),
+                    "what this line of the question is about",
+                    2,
+                )
+            elif worded is not None and kind == "csat" and not worded.is_csat:
+                self.say("label", "Satisfaction", "short for its question", 2)
+
+    def worded(self, look: Look, scale: WordScale, kind: str) -> None:
+        """A scale whose answers are words or faces, from worst to best."""
+        listed = "[" + ", ".join(json.dumps(answer, ensure_ascii=False) for answer in scale.answers) + "]"
+        told = (
+            "from worst to best, as the words say"
+            if any(len(a) > 1 for a in scale.answers)
+            else "from worst to best, as the faces look"
+        )
+        if scale.unseen:
+            told += f"; {len(scale.answers) - scale.unseen} of these {len(scale.answers)} were given"
+        size = len(scale.answers)
+        if kind == "csat" and not scale.is_csat:
+            self.say("kind", "top_box", f"{size} answers, while CSAT has 2, 3, 5, 7 or 10", 2)
+        self.say("answers", listed, told, 2)
+        top = scale.top
+        if kind == "csat" and top:
+            places = ", ".join(str(place) for place in top)
+            which = " and ".join(f"“{scale.answers[place - 1]}”" for place in top)
+            self.say("top", f"[{places}]", f"these count as satisfied: {which}", 2)
 
     def codes(self, look: Look, known: bool, kind: str) -> None:
         """Values beside the numbers, proposed as codes for no answer where they are rare."""
@@ -583,6 +685,8 @@ class _Draft:
                 skip = look.secret or look.name.casefold().replace("_", " ") in NOT_GROUPS or look.dates
                 if skip or (role, look.name) in self.used or look.name in named or _own_group(look):
                     continue
+                if role == "responses" and (_word(look, COMMENT) or word_scale(look.tally)):
+                    continue  # what somebody wrote or rated is an answer, and no group of customers
                 number = self.is_number(look)
                 if _word(look, EVENT) and len(look.tally) == 2:
                     events.append((role, look))
@@ -666,6 +770,26 @@ class _Draft:
             known = tuple(told)
             text = f"which value says that it happened: {' or '.join(known)}?"
             self.question("event", Question(f"outcomes.{key}.event", text, known), 2)
+        day = self.day_of(role, look, yes)
+        if day and role == "frame" and not self.asked_when:
+            # counted from the answer, it would be known of nobody who gave none
+            self.lines.append(
+                f"    # on: {_quoted(day.name)}  (its day; without invited: only known of those who answered)"
+            )
+        elif day:
+            self.say("on", _quoted(day.name), "dates where it happened, and nowhere else", 2)
+            self.mark(role, day, f"outcomes.{key}.on")
+
+    def day_of(self, role: str, look: Look, yes: Sequence[str]) -> Look | None:
+        """The column that dates an event: without it, what happened before the survey would count as later."""
+        happened = sum(n for value, n in look.tally.items() if look.labels.get(value, value) in yes)
+        fits = [
+            other
+            for other in self.files[role].columns
+            # another form of dates would have to be that of every date of the file, and is left to the user
+            if other.dates == ("iso",) and len(other.values) == happened < other.n and _word(other, EVENT)
+        ]
+        return fits[0] if len(fits) == 1 else None
 
     def listing(self) -> None:
         """Every column, with its question and a few values."""

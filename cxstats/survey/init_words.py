@@ -8,6 +8,7 @@ from __future__ import annotations
 __all__ = [
     "BEHAVIOUR",
     "CES",
+    "COMMENT",
     "CSAT",
     "CUSTOMER",
     "EVENT",
@@ -39,7 +40,8 @@ INVITED = (
 )
 RESPONDED = (
     *("response received", "submit date", "end date", "enddate", "recorded", "submitted", "answered"),
-    *("completed", "responded", "received", "response date", "updated at"),
+    *("completed", "responded", "received", "response date", "updated at", "timestamp", "created"),
+    *("übermittelt", "abgeschickt", "eingegangen", "zeitstempel", "erstellt", "horodat"),
     *("antwort", "beantwortet", "ausgefüllt", "répon", "repon", "respuesta", "rispost", "antwoord"),
     *("date", "datum", "fecha", "data"),  # what else is a date comes last
 )
@@ -103,6 +105,19 @@ BEHAVIOUR = (
 )
 WAVE = ("wave", "quarter", "welle", "quartal", "vague", "trimestre", "kwartaal")
 YES = ("1", "true", "yes", "ja", "y", "oui", "si", "sí", "wahr", "churned", "cancelled", "left")
+COMMENT = (
+    *("comment", "anything else", "verbatim", "in your own words", "tell us", "open text", "suggestion"),
+    *(
+        "kommentar",
+        "anmerkung",
+        "begründung",
+        "freitext",
+        "commentaire",
+        "remarque",
+        "comentario",
+        "opmerking",
+    ),
+)
 NOT_GROUPS = frozenset(
     (
         *(

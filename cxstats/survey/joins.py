@@ -115,7 +115,8 @@ def listed_once(engine: Engine, d: Description, stage: Stage, problems: list[Pro
                 f"the frame lists a customer twice with different facts ({contradiction_text(found)}"
                 f"{'; and more' if len(found) > 1 else ''})",
                 stage.reader.where,
-                fix="list everyone once; with several waves, name the wave: in both files",
+                fix="keep the row that is right and delete the other (rows that are alike are set aside by themselves); "
+                "with several waves, name the wave: in both files",
             )
         )
 

@@ -300,7 +300,8 @@ def rows_in_use(
     notes: list[LedgerLine] = []
     for event in dated:
         found = event.tally(engine, "invited" if d.covers_customers else "true")
-        notes += event.notes(found, base, of)
+        from_answer = base == "frame" and "_invited_day" not in chosen
+        notes += event.notes(found, base, of, from_answer=from_answer)
         if {"_invited_day", "_answered_day"} <= chosen.keys():
             notes += event.before_answer(engine, base, of)
         stage = next(s for s in stages.values() if s.has(f"_on_{event.key}_day"))

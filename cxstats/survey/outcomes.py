@@ -111,14 +111,25 @@ class DatedOutcome:
         state = identifier(self.state_name)
         return dict(engine.run(f"SELECT {state}, count(*) FROM used WHERE {where} GROUP BY 1"))
 
-    def notes(self, found: Mapping[int, int], section: str, of: int) -> list[LedgerLine]:
-        """Ledger lines of the rows that say nothing, or less than they seem to."""
+    def notes(
+        self, found: Mapping[int, int], section: str, of: int, *, from_answer: bool = False
+    ) -> list[LedgerLine]:
+        """Ledger lines of the rows that say nothing, or less than they seem to.
+
+        ``from_answer`` says that days are counted from the answer, as no day of invitation is known: of those on the
+        list who gave none, nothing is known, whatever stands in their row.
+        """
         name, until = outcome_label(self.key, self.outcome), date_text(self.until)
         open_ = found.get(STATES.OPEN_NO, 0) + found.get(STATES.OPEN_YES, 0)
         asked = f"its {self.outcome.window_days} days end" if self.outcome.window_days else "asked"
         parts = [
             (f"{name}: not known yet, {asked} after {until}", open_),
-            (f"{name}: not known, blank or coded so", found.get(STATES.UNKNOWN, 0)),
+            (
+                f"{name}: not known, blank, or no answer from whose day to count"
+                if from_answer
+                else f"{name}: not known, blank or coded so",
+                found.get(STATES.UNKNOWN, 0),
+            ),
             (f"{name}: not known, happened before the survey", found.get(STATES.BEFORE, 0)),
             (f"{name}: not known, happened on a day not stated", found.get(STATES.UNDATED, 0)),
             (f"{name}: dated after {until}, counted as not happened", found.get(STATES.FUTURE, 0)),

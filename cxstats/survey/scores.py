@@ -50,6 +50,8 @@ class Score(_Part):
     @classmethod
     def _from_worst_to_best(cls, given: Any) -> Any:
         """``answers`` lists what is not a number from worst to best: it makes the scale and its codes."""
+        if isinstance(given, str):
+            given = {"column": given}  # as groups and behaviour are written
         answers = given.get("answers") if isinstance(given, dict) else None
         if answers is None:
             return given
@@ -109,6 +111,12 @@ def _nps(score: Score) -> Metric:
 def _csat(score: Score) -> Metric:
     scale = _needed_scale(score, "CSAT", "1-5")
     _unused(score, "CSAT", "bottom", "high_is")
+    if scale.size not in (2, 3, 5, 7, 10):
+        upper = ", ".join(map(str, scale.categories[-(scale.size // 2) :]))
+        raise ValueError(
+            f"CSAT has 2, 3, 5, 7 or 10 answers, but {scale} has {scale.size}. Say kind: top_box, and under top: which "
+            f"answers are satisfied ones, such as top: [{upper}]"
+        )
     return csat(scale.size, score.top, lowest=scale.low)
 
 

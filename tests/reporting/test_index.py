@@ -71,6 +71,17 @@ def test_a_failed_attempt_keeps_the_last_good_report_linked(html):
     assert "<a href=" in failed
 
 
+def test_a_report_of_an_earlier_description_says_so_and_is_not_counted():
+    now = cards()[0] | {"failed": None}
+    old = now | {"report": "old", "left_out": "2026-07-01", "published": "2026-06-01"}
+    html = render_index([now, old])
+    assert "Two reports on one survey." in html
+    assert "One is from an earlier description of the survey, and not counted here." in html
+    assert "From an earlier description, of 1 June 2026." in articles(html)[1]
+    assert "The survey.yml of 1 July 2026 does not ask for it" in articles(html)[1]
+    assert "earlier description" not in articles(html)[0]
+
+
 def test_a_report_that_was_never_made_has_no_link(html):
     never = next(a for a in articles(html) if "There is no earlier report" in a)
     assert "<a " not in never

@@ -81,22 +81,22 @@ def test_answers_alone_give_the_study_that_can_be_had_and_pages_that_say_what_is
     code, out, err = run("render", "--survey", "survey.yml", "--out", "out")
     assert code == 0, err
     assert "3 of 3 reports rendered (2 of them say what this data cannot answer, and why)" in out
-    assert "response-rate-bias-nps: this data cannot say, because there is no list of those invited" in err
+    assert "response-rate-bias: this data cannot say, because there is no list of those invited" in err
     mine = project / "out" / "mine"
     assert {path.name for path in mine.iterdir()} == {
         "sample-size-nps",
-        "response-rate-bias-nps",
+        "response-rate-bias",
         "predictive-validity",
     }
     assert "sample_size of nps" in (mine / "sample-size-nps" / "index.html").read_text(encoding="utf-8")
-    page = (mine / "response-rate-bias-nps" / "index.html").read_text(encoding="utf-8")
+    page = (mine / "response-rate-bias" / "index.html").read_text(encoding="utf-8")
     assert "This data cannot say" in page
     assert "There is no list of those invited." in page
     assert "frame:\n  file: invited.csv" in page  # the lines that would add it
     assert "key: id  # its column with the ids that the answers have in id" in page
     assert "Content-Security-Policy" in page
     assert "<script" not in page
-    assert len(list((mine / "response-rate-bias-nps").glob("run-*.json"))) == 1
+    assert len(list((mine / "response-rate-bias").glob("run-*.json"))) == 1
     index = (project / "out" / "index.html").read_text(encoding="utf-8")
     assert index.count("This data cannot say") >= 2
     assert "Nothing is recorded of what customers did later" in index
@@ -127,6 +127,34 @@ def test_answers_alone_give_the_study_that_can_be_had_and_pages_that_say_what_is
     # the page that held no finding is gone, with its card
     assert not (mine / "predictive-validity").exists()
     assert "nothing is recorded" not in (project / "out" / "index.html").read_text(encoding="utf-8").lower()
+
+    # taken out of the description again, they are not written over, and the index says how old they are
+    describe(project)
+    code, out, err = run("render", "--survey", "survey.yml", "--out", "out")
+    assert code == 0, err
+    assert "response_rate_bias of nps" in (mine / "response-rate-bias-nps" / "index.html").read_text("utf-8")
+    assert "This data cannot say" in (mine / "response-rate-bias" / "index.html").read_text("utf-8")
+    index = (project / "out" / "index.html").read_text(encoding="utf-8")
+    assert index.count("From an earlier description, of ") == 2
+    assert "Two are from an earlier description of the survey" in index
+
+    # and back: rendered or found unchanged, they are of today's description
+    describe(
+        project,
+        "frame: {file: invited.csv, key: id}\noutcomes_from: {file: crm.csv, key: id}\n"
+        'outcomes: {left_us: {column: gone, event: "yes"}}\n',
+    )
+    code, out, err = run("render", "--survey", "survey.yml", "--out", "out")
+    assert code == 0, err
+    assert "earlier description" not in (project / "out" / "index.html").read_text(encoding="utf-8")
+    assert not (mine / "response-rate-bias").exists()
+
+
+def test_a_report_named_on_the_command_line_gives_the_page_of_what_its_study_misses(project):
+    describe(project)
+    found = reports(project, "response-rate-bias-nps")
+    assert list(found) == ["response-rate-bias"]
+    assert found["response-rate-bias"][2] == "there is no list of those invited"
 
 
 def test_every_score_and_outcome_has_a_report_under_a_name_that_readers_know(project):
@@ -166,14 +194,14 @@ def test_one_page_stands_for_all_scores_that_lack_the_same(root, project):
     assert told == told | {
         "sample-size-nps": False,
         "sample-size-ces": False,
-        "extreme-response-bias-nps": True,
-        "response-rate-bias-nps": True,
+        "extreme-response-bias": True,
+        "response-rate-bias": True,
         "predictive-validity": True,
     }
     assert sum(told.values()) == 3
     assert skipped == []
     titles = {job.report: job.title for job in jobs if job.lacks}
-    assert titles["response-rate-bias-nps"] == "Response-rate bias"
+    assert titles["response-rate-bias"] == "Response-rate bias"
     assert [job.position for job in jobs] == sorted(job.position for job in jobs)
 
 
@@ -198,7 +226,7 @@ def test_a_survey_of_units_has_the_studies_of_units(root, project):
     told = {job.report: job.lacks for job in jobs}
     assert told["response-rate-bias-nps"] == ""
     assert told["score-overview"] == "there is one row per unit and no answers to sum up"
-    assert told["sample-size-nps"] == "there is one row per unit and no answers to draw from"
+    assert told["sample-size"] == "there is one row per unit and no answers to draw from"
     assert told["predictive-validity"] == "nothing else is recorded of the units"
 
 

@@ -10,7 +10,7 @@ import pytest
 import cxstats as cx
 from cxstats import cli
 from cxstats.check_page import check_page
-from cxstats.studies.requirements import readiness, told
+from cxstats.studies.requirements import missing, readiness, told
 from cxstats.survey import check
 
 GROUPS = "groups: {country: country}\n"
@@ -81,7 +81,7 @@ def test_the_other_studies_name_what_they_need(folder):
 def test_events_are_counted_among_those_who_answered(folder):
     outcome = 'outcomes: {left: {column: left, event: "1", label: Left}}\n'
     folder.file("data.csv", answers(90, silent=60))
-    assert "yes: how much NPS tell beforehand about “Left”" in line(
+    assert "yes: how much NPS tells beforehand about “Left”" in line(
         folder.open(outcome + GROUPS), "Predictive validity"
     )
     folder.file("data.csv", answers(30, silent=60))
@@ -172,3 +172,31 @@ def test_a_page_that_cannot_be_written_is_said(folder, monkeypatch, capsys):
     assert code == 2
     assert "ends in .html" in complaint
     assert path.read_text(encoding="utf-8") == kept
+
+
+def test_groups_that_reports_hide_are_named_with_those_they_hide_too(tmp_path):
+    rows = [f"{i},{i % 11},{'DE' if i < 60 else 'IT' if i < 85 else 'LI'}" for i in range(88)]
+    (tmp_path / "data.csv").write_text("id,nps,land\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    (tmp_path / "survey.yml").write_text(
+        "title: S\nresponses: {file: data.csv}\nscores: {nps: {column: nps}}\ngroups: {land: land}\n"
+    )
+    text = check(tmp_path / "survey.yml").text
+    said = next(line for line in text.splitlines() if "not shown in reports" in line)
+    assert '"LI" (3), with under 10 answers' in said
+    assert '"IT" (25), from which it could be had' in said
+    assert "labels:" in said
+
+
+def test_a_score_nobody_was_asked_for_has_no_response_rate_study(folder):
+    folder.file("data.csv", answers(60, silent=40))
+    scores = "scores: {nps: {column: ltr}, rating: {column: ltr, scale: 0-10, kind: mean, asked: no}}\n"
+    (folder.path / "survey.yml").write_text(
+        f"title: T\nresponses: {{file: data.csv}}\ncustomer: id\ninvited: sent\n{scores}{GROUPS}"
+    )
+    survey = cx.open_survey(folder.path / "survey.yml")
+    assert missing(survey.description, "response_rate_bias", "nps") is None
+    assert missing(survey.description, "response_rate_bias") is None
+    lack = missing(survey.description, "response_rate_bias", "rating")
+    assert "nobody was asked for" in lack.why
+    said = line(survey, "Response-rate bias")
+    assert "how far NPS would move" in said

@@ -278,3 +278,105 @@ def test_the_day_of_invitation_among_answers_alone_is_no_list_of_those_asked(tmp
     silent = [f"s{i},2025-03-{1 + i % 9:02d},," for i in range(60)]
     text, _ = propose([rows(tmp_path / "b.csv", head, *answered, *silent)], tmp_path)
     assert '\ninvited: "Date d\'envoi"' in text
+
+
+SATISFIED = [
+    "Very dissatisfied",
+    "Somewhat dissatisfied",
+    "Neither satisfied nor dissatisfied",
+    "Somewhat satisfied",
+    "Very satisfied",
+]
+AGREE = ["Strongly disagree", "Disagree", "Neither agree nor disagree", "Agree", "Strongly agree"]
+
+
+def write_csv(path: Path, header: list[str], rows: list[list[object]], mark: str = ",") -> Path:
+    path.write_text("\n".join(mark.join(map(str, row)) for row in [header, *rows]) + "\n", encoding="utf-8")
+    return path
+
+
+def test_answers_in_words_are_scores_with_their_order_and_no_groups(tmp_path):
+    header = ["id", "recommend", "Q2_1", "Q2_2", "It was easy to get help", "Anything else?"]
+    rows = [
+        [f"c{i}", i % 11, SATISFIED[i % 5], SATISFIED[(i + 1) % 4], AGREE[i % 5], ["ok", "fine", "no"][i % 3]]
+        for i in range(60)
+    ]
+    text, left = propose([write_csv(tmp_path / "a.csv", header, rows)], tmp_path)
+    assert f'answers: ["{SATISFIED[0]}", "{SATISFIED[1]}"' in text
+    assert "4 of these 5 were given" in text  # what nobody chose is part of the scale all the same
+    # that an agreement means ease is for somebody who read the question to say; its scale stands in its words
+    assert [question.where for question in left] == ["scores.ces.high_is"]
+    assert "\ngroups:" not in text
+    path = tmp_path / "survey.yml"
+    path.write_text(text.replace(f'"{OPEN}"', "easy"), encoding="utf-8")
+    survey = open_survey(path)
+    assert set(survey.metrics) == {"nps", "csat", "csat_2", "ces"}
+    assert survey.counts("csat").tolist() == [12] * 5
+    assert survey.counts("csat_2").tolist() == [15, 15, 15, 15, 0]
+
+
+def test_four_faces_lead_to_a_top_box_share_with_the_faces_listed(tmp_path):
+    faces = ["😀", "😡", "🙂", "🙁"]
+    rows = [[f"2026-01-{1 + i % 28:02d}", faces[i % 4], "Berlin" if i % 2 else "Köln"] for i in range(80)]
+    text, left = propose([write_csv(tmp_path / "a.csv", ["date", "smiley", "store"], rows)], tmp_path)
+    assert "kind: top_box" in text
+    assert 'answers: ["😡", "🙁", "🙂", "😀"]' in text
+    assert "top: [3, 4]" in text
+    assert not left
+    (tmp_path / "survey.yml").write_text(text, encoding="utf-8")
+    survey = open_survey(tmp_path / "survey.yml")
+    assert survey.metrics["csat"].value(survey.counts("csat")) == 50
+    assert check(tmp_path / "survey.yml").ok
+
+
+def test_a_scale_of_four_points_is_told_what_to_say_instead(tmp_path):
+    write_csv(tmp_path / "a.csv", ["id", "smile"], [[i, 1 + i % 4] for i in range(40)])
+    (tmp_path / "survey.yml").write_text(
+        "title: Faces\nresponses: {file: a.csv}\nscores: {csat: {column: smile, scale: 1-4}}\n"
+    )
+    with pytest.raises(SurveyError, match=r"kind: top_box, and under top: .* such as top: \[3, 4\]"):
+        open_survey(tmp_path / "survey.yml")
+
+
+def customers(tmp_path: Path) -> list[Path]:
+    answers = [[f"P{i}@x.org", i % 11, "2026-02-01"] for i in range(0, 90, 3)]
+    listed = [
+        [
+            f"p{i}@X.org",
+            ["DE", "FR", "IT"][i % 3],
+            "Yes" if i % 9 == 0 else "No",
+            "2026-05-01" if i % 9 == 0 else "",
+        ]
+        for i in range(90)
+    ]
+    return [
+        write_csv(tmp_path / "answers.csv", ["email", "recommend", "date"], answers),
+        write_csv(tmp_path / "list.csv", ["E-Mail", "Country", "Churned", "Churn date"], listed),
+    ]
+
+
+def test_a_customer_list_that_says_who_left_is_the_list_of_those_asked(tmp_path):
+    text, left = propose(customers(tmp_path), tmp_path)
+    assert "\nframe:\n  file: list.csv" in text
+    assert "outcomes_from" not in text
+    assert "country: Country" in text
+    assert "column: Churned" in text
+    # without a day of invitation, an event with a day would be known of those who answered alone
+    assert "    # on: Churn date" in text
+    assert [question.where for question in left] == ["frame.holds"]
+
+
+def test_german_days_are_read_and_the_period_seen_is_shown(tmp_path):
+    rows = [[f"{1 + i % 28:02d}.02.2026 10:{i:02d}", i % 11, "Österreich"] for i in range(50)]
+    path = write_csv(tmp_path / "a.csv", ["Übermittelt am", "Weiterempfehlung", "Land"], rows, ";")
+    text, left = propose([path], tmp_path)
+    assert "responded: " in text
+    assert 'date_format: "%d.%m.%Y %H:%M"' in text
+    assert "from: 2026-02-01, to: 2026-02-28" in text
+    assert [question.where for question in left] == ["responses.time_zone"]
+
+
+def test_the_minute_of_an_export_is_no_part_of_the_title(tmp_path):
+    path = tmp_path / "Relationship Survey_June 30, 2026_14.05.csv"
+    text, _ = propose([write_csv(path, ["id", "recommend"], [[i, i % 11] for i in range(30)])], tmp_path)
+    assert "title: Relationship Survey  #" in text

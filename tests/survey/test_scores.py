@@ -107,3 +107,9 @@ def test_the_days_of_waves_are_those_on_which_customers_were_asked(tmp_path: Pat
     windows = cx.open_survey(tmp_path / "survey.yml").wave_windows
     told = {wave: tuple(day.isoformat() for day in days) for wave, days in windows.items()}
     assert told == {"Jan": ("2025-01-03", "2025-01-20"), "Feb": ("2025-02-01", "2025-02-01")}
+
+
+def test_a_score_can_be_its_column_alone(folder):
+    folder.file("data.csv", "id,ltr\n1,9\n2,3\n")
+    (folder.path / "survey.yml").write_text("title: T\nresponses: {file: data.csv}\nscores: {nps: ltr}\n")
+    assert cx.open_survey(folder.path / "survey.yml").counts("nps").sum() == 2

@@ -34,6 +34,9 @@ from cxstats.studies.response_rate_bias.tallies import counts_of, part_of
 if TYPE_CHECKING:
     from cxstats.survey import Survey
 
+_KNOWN_ALIKE = (
+    0.9  # an outcome is known of as large a part of the silent, at least times this, as of those who answered
+)
 BOUNDS = (0.3, 3.0)  # of a weight, in average weights, for calibration within bounds
 
 
@@ -276,7 +279,7 @@ def _balance_rows(
 def checks(survey: Survey, frame: Frame, chosen: Settings, calibration: Calibration) -> tuple[Check, ...]:
     """What customers did, known for all: as the answers have it, weighted, and in truth."""
     cells = frame.outcomes
-    names = [name for name in survey.outcomes if _known_for_some(cells, name)]
+    names = [name for name in survey.outcomes if _known_for_all_alike(cells, name)]
     if not names:
         return ()
     extra = {"bounds": BOUNDS, "weights": average_weights(cells)} if calibration.method == "logit" else {}
@@ -304,10 +307,20 @@ def checks(survey: Survey, frame: Frame, chosen: Settings, calibration: Calibrat
     )
 
 
-def _known_for_some(cells: pd.DataFrame, name: str) -> bool:
-    """Whether an outcome differs between customers and is known for some who answered."""
-    held = cells[cells[name].notna()]
-    return len(held[name].unique()) > 1 and bool(held[ANSWERED].any())
+def _known_for_all_alike(cells: pd.DataFrame, name: str) -> bool:
+    """Whether an outcome differs between customers, and is known of the silent as it is of those who answered.
+
+    Where days are counted from the answer, as no day of invitation is known, an outcome is known of those who answered
+    alone. Held against them, those who answered would be like "everyone" whatever decides who answers.
+    """
+    known = cells[name].notna().to_numpy()
+    answered = cells[ANSWERED].to_numpy(dtype=bool)
+    n = cells["n"].to_numpy(dtype=float)
+    if cells.loc[known, name].nunique() < 2 or not n[known & answered].sum():
+        return False
+    of_answers = n[known & answered].sum() / n[answered].sum()
+    silent = n[~answered].sum()
+    return bool(not silent or n[known & ~answered].sum() / silent >= _KNOWN_ALIKE * of_answers)
 
 
 def defects(
@@ -320,10 +333,11 @@ def defects(
     for name in survey.outcomes:
         waves = [survey.wave] if survey.wave else []
         cells = before_follow_up(asked(survey.cells([name, metric.key, *waves, *part, *marks])), metric.key)
+        cells = cells.assign(**{ANSWERED: cells[metric.key].notna().to_numpy(dtype=bool)})
+        if not _known_for_all_alike(cells, name):
+            continue
         cells = cells.dropna(subset=[name, *waves])
-        cells = cells.assign(
-            **{ANSWERED: cells[metric.key].notna().to_numpy(dtype=bool)}, fact=cells[name].astype(bool)
-        )
+        cells = cells.assign(fact=cells[name].astype(bool))
         for wave in survey.wave_order or ("",):
             held = cells[cells[survey.wave].eq(wave).to_numpy(dtype=bool)] if wave else cells
             answers = held.loc[held[ANSWERED], "n"].sum()

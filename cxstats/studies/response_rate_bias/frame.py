@@ -418,14 +418,19 @@ def _fifths(value: np.ndarray) -> pd.Series:
     """Bands with about as many customers each, named by their ends."""
     known = value[np.isfinite(value)]
     edges = np.unique(np.quantile(known, np.arange(1, BANDS) / BANDS))
+    whole = bool((known == np.round(known)).all())
+    if whole:
+        edges = np.unique(np.floor(edges))  # up to 16.4 months is up to 16
     edges = edges[(edges < known.max())]
-    digits = 0 if np.ptp(known) > 20 else 2
+    digits = 0 if whole or np.ptp(known) > 20 else 2
     ends = [number(edge, digits) for edge in edges]
-    names = [
-        f"up to {ends[0]}",
-        *[f"{a} to {b}" for a, b in pairwise(ends)],
-        f"over {ends[-1]}",
-    ]
+    between = (
+        # a count of 1 is "1", not "0 to 1"
+        [number(b) if b == a + 1 else f"{number(a + 1)} to {number(b)}" for a, b in pairwise(edges)]
+        if whole
+        else [f"{a} to {b}" for a, b in pairwise(ends)]
+    )
+    names = [f"up to {ends[0]}", *between, f"over {ends[-1]}"]
     code = np.where(np.isfinite(value), np.searchsorted(edges, value, side="left"), -1)
     return pd.array(np.array([*names, None], dtype=object)[code], dtype="string")
 

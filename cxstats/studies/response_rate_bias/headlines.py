@@ -113,13 +113,12 @@ def balance_headline(numbers: Numbers) -> str:
     if not before:
         return "Those who answered are a mix much like everyone invited, in what the list knows"
     if not after:
-        return (
-            f"{capitalised(number_word(len(before)))} {'kind' if len(before) == 1 else 'kinds'} of customer are "
-            f"off balance; weighting repairs {'it' if len(before) == 1 else 'all of them'}"
-        )
+        if len(before) == 1:
+            return "One kind of customer is off balance; weighting repairs it"
+        return f"{capitalised(number_word(len(before)))} kinds of customer are off balance; weighting repairs all of them"
     return (
-        f"{capitalised(number_word(len(before)))} kinds of customer are off balance; after weighting "
-        f"{number_word(len(after))} still are"
+        f"{capitalised(number_word(len(before)))} {'kind of customer is' if len(before) == 1 else 'kinds of customer are'} "
+        f"off balance; after weighting {number_word(len(after))} {'is' if len(after) == 1 else 'are'}"
     )
 
 

@@ -357,6 +357,9 @@ def rank_headline(table: GroupTable) -> str:
     "Highest", not "first": where a high score is effort, the highest is no winner.
     """
     sets, size, what = table.ranks, len(table.labels), in_sentence(table.title)
+    if table.hidden:
+        # a group that is not shown can be the highest of all
+        what = f"{what}, of those shown"
     if sets.n_ordered == 0:
         return f"By {what}, none of {number_word(size)} can be told from another"
     if sets.n_ordered == sets.n_pairs:
@@ -365,9 +368,17 @@ def rank_headline(table: GroupTable) -> str:
     if len(first) <= 3:
         verb = "is highest" if len(first) == 1 else "could each be highest"
         rest = [i for i, low in enumerate(sets.lower) if low > 1]
+        if not rest:
+            return f"By {what}, {join_words(first)} {verb}"
+        one = table.labels[rest[0]] if len(rest) == 1 else ""
         ordered = all(sets.better[i, j] or sets.better[j, i] for i in rest for j in rest if i < j)
-        others = "the others have a place of their own" if ordered else "not all others can be put in order"
-        return f"By {what}, {join_words(first)} {verb}" + (f"; {others}" if rest else "")
+        if all(sets.lower[i] == sets.upper[i] for i in rest):
+            others = f"{one} has a place of its own" if one else "the others have a place of their own"
+        elif one:
+            others = f"{one} could not"
+        else:
+            others = "the others can be put in order" if ordered else "not all others can be put in order"
+        return f"By {what}, {join_words(first)} {verb}; {others}"
     which = "any" if len(first) == size else number_word(len(first))
     return f"By {what}, {which} of {number_word(size)} could {'' if which == 'any' else 'each '}be highest"
 

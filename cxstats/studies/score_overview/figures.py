@@ -458,15 +458,15 @@ def group_table(numbers: Numbers) -> Table:
                 told.append(
                     f"{say.value(cell.value, 1)} ({say.span(cell.low, cell.high, 1)}; {count(cell.n)})"
                     if cell is not None
-                    else "too few"
+                    else "not shown"
                 )
             rows.append((label, *told))
     return Table(
         "Every score by group",
         ("Group", *(m.short for m in numbers.shown)),
         tuple(rows),
-        notes=f"In brackets the {level_of(numbers)} interval and the number of answers or customers. “Too few”: under "
-        f"{numbers.settings.smallest_group}, or one that would give such a group away by subtraction.",
+        notes=f"In brackets the {level_of(numbers)} interval and the number of answers or customers. “Not shown”: under "
+        f"{numbers.settings.smallest_group}, or a group that would give such a group away by subtraction.",
         total_rows=tuple(totals),
         indented_rows=tuple(i for i in range(len(rows)) if i not in totals),
     )

@@ -175,9 +175,9 @@ def next_steps(numbers: Numbers, survey: Survey) -> tuple[str, ...]:
             "customers answer differently or fare differently is the response-style report's question."
         )
     rates = [m.now.rate for m in numbers.shown if m.kind == "score" and m.now.rate is not None]
-    if rates and min(rates) < 0.5:
+    if rates and rates[0] < 0.5:
         steps.append(
-            f"**Ask who did not answer.** With {share(min(rates))} answering, who chooses to answer can move a score "
+            f"**Ask who did not answer.** With {share(rates[0])} answering, who chooses to answer can move a score "
             "further than chance does: see the response-rate bias report."
         )
     if numbers.action is None and survey.groups and len(survey.wave_order) > 2:

@@ -171,3 +171,22 @@ def test_what_was_completed_in_a_follow_up_is_no_completed_first_invitation(make
     assert stages["Completed"].n == 2_000 - len(silent)
     text = "".join(part.to_text() for part in study.section("response").parts)
     assert "may belong to the follow-up" in text
+
+
+def test_what_is_known_of_those_who_answered_alone_is_no_test_of_weighting(make_survey, invitations) -> None:
+    rng = np.random.default_rng(7)
+    columns = invitations(2_000)
+    left = rng.choice(["0", "1"], 2_000, p=[0.8, 0.2]).tolist()
+    columns["left"] = [a if score else "" for a, score in zip(left, columns["nps"], strict=True)]
+    columns["left"][columns["nps"].index("")] = "1"  # known of one of the silent, too
+    numbers = cx.response_rate_bias(make_survey(columns, groups=("segment", "use"), more=OUTCOME)).numbers
+    assert numbers.checks == ()
+    assert numbers.defects == ()
+
+
+def test_bands_of_whole_numbers_are_whole_numbers() -> None:
+    from cxstats.studies.response_rate_bias.frame import _fifths
+
+    bands = _fifths(np.array([0.0] * 30 + [1.0] * 40 + [2.0] * 20 + [3.0, 4.0] * 5))
+    assert list(dict.fromkeys(bands)) == ["up to 0", "1", "2", "over 2"] or "over 1" in set(bands)
+    assert not any("." in band for band in bands)

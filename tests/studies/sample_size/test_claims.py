@@ -168,3 +168,13 @@ def test_who_did_not_answer_and_is_in_no_wave_makes_no_response_rate(tmp_path: P
     assert study._invited(Invited(), cells, "w1") is None
     placed = cells.assign(wave=cells["wave"].fillna("w1"))
     assert study._invited(Invited(), placed, "w1") == 200
+
+
+def test_one_group_below_the_highest_is_not_given_a_place_it_shares() -> None:
+    ranks = rank_sets([-4.7, -7.7, -15.1], [2.2, 4.2, 3.5], seed=1)
+    assert (ranks.lower.tolist(), ranks.upper.tolist()) == ([1, 1, 2], [2, 3, 3])
+    table = study.GroupTable("land", "Land", ("DE", "CH", "AT"), (90,) * 3, (), 0, ranks, np.empty(0))
+    assert sentences.rank_headline(table) == "By land, DE and CH could each be highest; AT could not"
+    # a group that is not shown may be higher than all of these
+    hidden = replace(table, hidden=2)
+    assert sentences.rank_headline(hidden).startswith("By land, of those shown, DE and CH could")

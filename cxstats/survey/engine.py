@@ -14,7 +14,7 @@ import stat
 import tempfile
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -162,8 +162,10 @@ class Engine:
             TimeZone="UTC",
             **share,
         )
-        # DuckDB writes its bar to standard output after two seconds, in pipes and logs too; ours is cxstats.progress
-        backend.con.execute("SET enable_progress_bar = false")
+        # DuckDB writes its bar to standard output after two seconds, in pipes and logs too; ours is cxstats.progress.
+        # In Jupyter without ipywidgets it has none, and refuses to be told so.
+        with suppress(duckdb.InvalidInputException):
+            backend.con.execute("SET enable_progress_bar = false")
         if limit := _memory(backend.con):
             backend.con.execute(f"SET memory_limit = {literal(limit)}")
         return backend

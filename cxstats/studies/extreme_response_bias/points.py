@@ -94,8 +94,8 @@ def _what_style_does(numbers: Numbers, pair: Pair) -> str:
         )
     if round(hidden, digits) > 0:
         much = plain(numbers, hidden)
-        return f"The way people use the scale could hide up to {much} "
-        f"{unit.removesuffix('s') if much == '1' else unit} more."
+        points = unit.removesuffix("s") if much == "1" else unit
+        return f"The way people use the scale could hide up to {much} {points} more."
     if behind >= abs(base):
         return "The way people use the scale could be behind all of that."
     return (

@@ -38,7 +38,11 @@ MOST_CELLS = 1 << 23
 
 BATCH = 1 << 19
 SLICE = 1 << 15
+"""Rows counted at a time: their codes and counts stay in the processor's cache."""
+
 FIRST = 1 << 17
+"""Rows looked at for how many values each column has, before anything is counted."""
+
 _FORMAT = 1
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .engine import spellings
 from .errors import Problem
 from .in_place_stage import Stage, any_of, as_text, nothing, one_row, total_of
-from .joins import key_problem
+from .joins import key_problem, waves_problem
 from .model import Description
 from .stage import missing_codes
 
@@ -125,13 +125,7 @@ def matched(d: Description, answers: Stage, frame: Stage, problems: list[Problem
         waves = people.group_by("_customer").agg(rows=people.count())
         several = int(one_row(waves.agg(n=(waves["rows"] > 1).sum()))["n"] or 0)
         if several:
-            problems.append(
-                Problem(
-                    f"the frame lists {several:,} customers in several waves, but the answers do not say their wave",
-                    answers.reader.where,
-                    fix=f"add the column {d.wave.column if d.wave else 'wave'} to the answers",
-                )
-            )
+            problems.append(waves_problem(several, d, answers.reader.where))
     keys = {"_listed": people["_customer"]}
     if by_wave:
         keys["_listed_wave"] = people["wave"].cast("string")

@@ -22,6 +22,7 @@ __all__ = [
     "parts",
     "parts_of",
     "read_label",
+    "waves_problem",
     "widen",
 ]
 
@@ -214,13 +215,7 @@ def join_frame(
             "GROUP BY _customer HAVING count(*) > 1)"
         )
         if several:
-            problems.append(
-                Problem(
-                    f"the frame lists {several:,} customers in several waves, but the answers do not say their wave",
-                    answers.reader.where,
-                    fix=f"add the column {d.wave.column if d.wave else 'wave'} to the answers",
-                )
-            )
+            problems.append(waves_problem(several, d, answers.reader.where))
             _nobody_answered(engine, answers, frame)
             return []
     if by_wave:
@@ -250,6 +245,15 @@ def join_frame(
         (read_label("responses", answers.reader), count_rows(engine, answers.table)),
         parts(engine, d, answers.table),
         "Answers matched to the frame",
+    )
+
+
+def waves_problem(several: int, d: Description, answers: str) -> Problem:
+    """Of ``several`` customers the frame says who they were wave by wave, but ``answers`` not in which they answered."""
+    return Problem(
+        f"the frame lists {several:,} customers in several waves, but the answers do not say their wave",
+        answers,
+        fix=f"add the column {d.wave.column if d.wave else 'wave'} to the answers",
     )
 
 

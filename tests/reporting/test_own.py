@@ -110,11 +110,11 @@ def test_answers_alone_give_the_study_that_can_be_had_and_pages_that_say_what_is
         "id,land\n" + "".join(f"{i},a\n" for i in range(1, 9)), encoding="utf-8"
     )
     (project / "crm.csv").write_text("id,gone\n1,yes\n2,no\n", encoding="utf-8")
-    describe(
-        project,
+    more = (
         "frame: {file: invited.csv, key: id}\noutcomes_from: {file: crm.csv, key: id}\n"
-        'outcomes: {left_us: {column: gone, event: "yes"}}\n',
+        'outcomes: {left_us: {column: gone, event: "yes"}}\n'
     )
+    describe(project, more)
     code, out, err = run("render", "--survey", "survey.yml", "--out", "out")
     assert code == 0, err
     assert "3 of 3 reports rendered. Open" in out
@@ -139,11 +139,7 @@ def test_answers_alone_give_the_study_that_can_be_had_and_pages_that_say_what_is
     assert "Two are from an earlier description of the survey" in index
 
     # and back: rendered or found unchanged, they are of today's description
-    describe(
-        project,
-        "frame: {file: invited.csv, key: id}\noutcomes_from: {file: crm.csv, key: id}\n"
-        'outcomes: {left_us: {column: gone, event: "yes"}}\n',
-    )
+    describe(project, more)
     code, out, err = run("render", "--survey", "survey.yml", "--out", "out")
     assert code == 0, err
     assert "earlier description" not in (project / "out" / "index.html").read_text(encoding="utf-8")

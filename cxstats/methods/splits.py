@@ -153,6 +153,8 @@ def _units(log_odds: np.ndarray) -> np.ndarray:
 def pairs_of_rules(rules: np.ndarray, judges: Rows, times: np.ndarray) -> np.ndarray:
     """Concordant and all pairs, shape (R, 2), of rules (R, p) that judge each part so many times (R, parts)."""
     pairs, sizes = np.zeros((len(rules), 2)), np.diff(judges.ends)
+    if (first_and_kind := _kinds(judges.columns)) is not None:
+        return _pairs_of_kinds(rules, judges, times, *first_and_kind)
     for here in _blocks(len(rules), len(judges.event)):
         units = _units(rules[here] @ judges.columns)
         pairs[here] = _pairs(units, judges.event > 0.5, judges.weight, np.repeat(times[here], sizes, axis=1))
@@ -193,26 +195,79 @@ def _pairs(units: np.ndarray, case: np.ndarray, mass: np.ndarray, times: np.ndar
 
 def _weighted_pairs(units: np.ndarray, case: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """The same where weights are no whole numbers; weight : shape (R, n)."""
-    bits = len(case).bit_length()
-    if np.abs(units).max(initial=0) >= 2.0 ** (62 - bits):
-        return concordance(units.T, case, weight.T)
-    # with the customer's place as last bits
-    keys = units.astype(np.int64)
-    keys <<= bits
-    keys += np.arange(len(case))
-    keys.sort(axis=1)
-    place = keys & ((1 << bits) - 1)
+    keys, place = _in_order(units)
     others = np.take_along_axis(weight, place, axis=1)
     cases = np.where(case[place], others, 0.0)
     others -= cases
-    keys >>= bits
     return _counted(keys, cases, others)
+
+
+def _in_order(units: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Predictions of each rule from the smallest, and whose each is, shape (R, n) both."""
+    bits = units.shape[1].bit_length()
+    if np.abs(units).max(initial=0) >= 2.0 ** (62 - bits):
+        place = np.argsort(units, axis=1)
+        return np.take_along_axis(units, place, axis=1), place
+    # with the place as last bits the numbers themselves are sorted, several times quicker than their places
+    keys = units.astype(np.int64)
+    keys <<= bits
+    keys += np.arange(units.shape[1])
+    keys.sort(axis=1)
+    place = keys & ((1 << bits) - 1)
+    keys >>= bits
+    return keys, place
+
+
+def _kinds(columns: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    """Customers alike in all columns (p, n): the first of each kind, shape (K,), and the kind of each, shape (n,).
+
+    None where kinds are nearly as many as customers.
+    """
+    n = columns.shape[1]
+    # a sum made column by column is the same for those who are alike, wherever they stand
+    mixed = np.zeros(n)
+    for factor, column in zip(np.random.default_rng(0).normal(size=len(columns)), columns, strict=True):
+        mixed += factor * column
+    _, first, kind = np.unique(mixed, return_index=True, return_inverse=True)
+    if len(first) > n / _ALIKE or not all(np.array_equal(own[first][kind], own) for own in columns):
+        return None
+    return first, kind
+
+
+_ALIKE = 3
+"""Customers of each kind from which on it is quicker to count kinds."""
+
+
+def _pairs_of_kinds(
+    rules: np.ndarray, judges: Rows, times: np.ndarray, first: np.ndarray, kind: np.ndarray
+) -> np.ndarray:
+    """As :func:`pairs_of_rules`, from the cases and the others of each kind in each part."""
+    sizes = np.diff(judges.ends)
+    judging = np.flatnonzero(sizes)
+    place = np.repeat(np.arange(len(judging)), sizes[judging]) * len(first) + kind
+    shape = (len(judging), len(first))
+    cases, others = (
+        np.bincount(place, weights=judges.weight * side, minlength=shape[0] * shape[1]).reshape(shape)
+        for side in (judges.event, 1.0 - judges.event)
+    )
+    pairs, columns = np.zeros((len(rules), 2)), judges.columns[:, first]
+    for here in _blocks(len(rules), len(first)):
+        keys, order = _in_order(_units(rules[here] @ columns))
+        counted = times[here][:, judging].astype(float)
+        pairs[here] = _counted(
+            keys, *(np.take_along_axis(counted @ side, order, axis=1) for side in (cases, others))
+        )
+    return pairs
 
 
 def _counted(keys: np.ndarray, cases: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Concordant and all pairs, shape (R, 2), of sorted predictions with the weight of cases and of others, (R, n) each."""
-    n = keys.shape[1]
-    below = np.cumsum(others, axis=1, dtype=np.int64 if others.dtype == np.uint8 else float)
+    n, whole = keys.shape[1], others.dtype == np.uint8
+    below = np.cumsum(others, axis=1, dtype=np.int64 if whole else float)
+    everyone = cases.sum(axis=1, dtype=float) * below[:, -1]
+    if not whole:
+        # of one kind there may be cases and others, who tie; whole numbers are of customers, each one or the other
+        below -= others / 2
     at_case = np.flatnonzero(cases)
     so_far = np.r_[0, np.cumsum(cases.ravel()[at_case] * below.ravel()[at_case])]
     pairs = np.diff(so_far[np.searchsorted(at_case, np.arange(len(keys) + 1) * n)]).astype(float)
@@ -228,9 +283,10 @@ def _counted(keys: np.ndarray, cases: np.ndarray, others: np.ndarray) -> np.ndar
         # within a tie, pairs were counted in the order that the last bits gave them: half of each instead
         pairs -= np.bincount(row, weights=own * upto, minlength=len(pairs))
         cases_tied, others_tied = (np.add.reduceat(side, first) for side in (own, other))
-        half = cases_tied * (upto[first] - other[first] + others_tied / 2)
+        before = upto[first] - other[first] / (1 if whole else 2)
+        half = cases_tied * (before + others_tied / 2)
         pairs += np.bincount(row[first], weights=half, minlength=len(pairs))
-    return np.column_stack([pairs, cases.sum(axis=1, dtype=float) * below[:, -1]])
+    return np.column_stack([pairs, everyone])
 
 
 def _share(pairs: np.ndarray) -> np.ndarray:

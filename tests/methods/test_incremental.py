@@ -11,6 +11,7 @@ from scipy.special import expit
 from cxstats.methods.incremental import nested_test, race, temporal_race
 from cxstats.methods.part_fits import Rows, ends_of, fit_penalties, fit_together, logistic_fit
 from cxstats.methods.predictors import number_block, predictor_block, restricted_cubic_spline
+from cxstats.methods import splits
 from cxstats.methods.splits import concordance, judge_splits, pairs_of_rules, part_splits
 
 CUTS = [-1.8, -1.5, -1.2, -1.0, -0.8, -0.6, -0.3, 0.0, 0.5, 1.0]
@@ -141,6 +142,27 @@ def test_pairs_of_rules_are_counted_as_pairs_are(digits):
     # one customer of another weight, and they are no longer counted in whole numbers
     nearly = Rows(columns, event, np.r_[0.5 + 1e-12, np.full(n - 1, 0.5)], judges.ends)
     np.testing.assert_allclose(pairs_of_rules(rules, nearly, times), pairs, rtol=1e-9)
+
+
+def test_pairs_of_kinds_of_customers_are_those_of_customers(monkeypatch):
+    # few kinds are counted as kinds; the same customers one by one give the same pairs, to the last digit
+    rng = np.random.default_rng(4)
+    n, parts = 4_000, 16
+    columns = np.vstack([np.ones(n), rng.integers(0, 11, n), rng.integers(0, 3, (2, n))]).astype(float)
+    part = np.sort(rng.integers(0, parts - 1, n))  # the last part is empty
+    event = (rng.random(n) < 0.2).astype(float)
+    times = rng.integers(0, 3, (40, parts))
+    for rules in (
+        rng.normal(size=(40, 4)),
+        rng.integers(-1, 2, (40, 4)).astype(float),
+        np.full((40, 4), 1e5),
+    ):
+        for weight in (np.ones(n), rng.integers(0, 5, n) / 4):
+            judges = Rows(columns, event, weight, ends_of(part, parts))
+            kinds = pairs_of_rules(rules, judges, times)
+            with monkeypatch.context() as patch:
+                patch.setattr(splits, "_ALIKE", np.inf)
+                np.testing.assert_array_equal(pairs_of_rules(rules, judges, times), kinds)
 
 
 def test_columns_that_tell_nothing_are_named(rows):

@@ -25,12 +25,11 @@ from cxstats import __version__
 from cxstats.reporting import paper
 from cxstats.reporting.plan import Job
 from cxstats.reporting.record import FOLDER, write_atomic
+from cxstats.survey.digests import FRESH, file_digest, file_state
 
 __all__ = ["Hashes", "fingerprint", "inputs"]
 
 _PACKAGE = Path(__file__).resolve().parents[1]
-_FRESH = 2_000_000_000  # ns: a file changed this shortly before it was read may change again unseen
-_BLOCK = 1 << 20
 _STANDS_ON = ("numpy", "pandas", "scipy", "statsmodels", "duckdb", "matplotlib", "papermill", "nbconvert")
 
 
@@ -155,21 +154,17 @@ class Hashes:
                 self._known = {path: row for path, row in content.items() if _is_row(row)}
 
     def of(self, path: Path) -> str:
-        """BLAKE2 of a file's bytes, as 64 hexadecimal digits; raises OSError where it cannot be read."""
-        state = _state(path)
+        """Digest of a file's bytes, as 64 hexadecimal digits; raises OSError where it cannot be read."""
+        state = file_state(path)
         known = self._known.get(str(path))
         if known is not None and known[:-1] == state:
             return known[-1]
-        # twice as fast as SHA-256 where the processor has none built in
-        total = hashlib.blake2b(digest_size=32)
         began = time.time_ns()
-        with path.open("rb") as file:
-            while block := file.read(_BLOCK):
-                total.update(block)
-        if _state(path) == state and began - state[1] > _FRESH:
-            self._known[str(path)] = [*state, total.hexdigest()]
+        digest = file_digest(path).hex()
+        if file_state(path) == state and began - state[1] > FRESH:
+            self._known[str(path)] = [*state, digest]
             self._new = True
-        return total.hexdigest()
+        return digest
 
     def save(self) -> None:
         """Remember for the next run; a disk that is full only makes that one slower."""
@@ -179,11 +174,6 @@ class Hashes:
         with contextlib.suppress(OSError):
             write_atomic(self._path, json.dumps(here, indent=0))
             self._new = False
-
-
-def _state(path: Path) -> list[int]:
-    status = path.stat()
-    return [status.st_size, status.st_mtime_ns, status.st_ino]
 
 
 def _is_row(row: Any) -> bool:

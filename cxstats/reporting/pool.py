@@ -41,14 +41,16 @@ def in_turn(
     *,
     workers: int = 1,
     after: Mapping[int, int] | None = None,
+    order: Sequence[int] | None = None,
 ) -> list[R]:
     """``work(number, task, stop)`` for every task, ``workers`` at a time; results in the order of the tasks.
 
-    Tasks start in their order, except that task ``i`` waits for task ``after[i]``. When this thread is
+    Tasks start in this ``order`` (of their numbers; their own without), except that task ``i`` waits for task
+    ``after[i]``. When this thread is
     interrupted (Ctrl-C), or a task raises, ``stop`` is set, no further task starts, the running ones are
     waited for, and the exception is raised here.
     """
-    return _Pool(tasks, work, after or {}).run(workers)
+    return _Pool(tasks, work, after or {}, order).run(workers)
 
 
 class _Pool:
@@ -57,9 +59,10 @@ class _Pool:
         tasks: Sequence[T],
         work: Callable[[int, T, threading.Event], R],
         after: Mapping[int, int],
+        order: Sequence[int] | None,
     ) -> None:
         self.tasks, self.work, self.after = tasks, work, after
-        self.waiting = list(range(len(tasks)))
+        self.waiting = list(range(len(tasks)) if order is None else order)
         self.running: set[int] = set()
         self.results: dict[int, R] = {}
         self.error: BaseException | None = None

@@ -12,6 +12,7 @@ import datetime as dt
 import hashlib
 import importlib
 import io
+import itertools
 import os
 import platform
 import shutil
@@ -39,6 +40,7 @@ from cxstats.reporting.lock import held
 from cxstats.reporting.own import WHAT_IS_MISSING
 from cxstats.reporting.plan import Job
 from cxstats.reporting.progress import Progress, Turn
+from cxstats.survey.digests import SHARED
 
 __all__ = ["Limits", "Outcome", "rebuild_index", "render", "withdraw"]
 
@@ -104,16 +106,18 @@ def render(
         if job.earlier and (job.earlier.survey, job.earlier.report) in place
     }
     try:
+        begun = itertools.count(1)
         with _shared_counts(), _forking(engine) as server:
 
             def one(number: int, job: Job, stop: threading.Event) -> Outcome:
-                turn = progress.begin(job.name, number + 1, len(jobs))
+                turn = progress.begin(job.name, next(begun), len(jobs))
                 if executor is not None:
                     task = executor.submit(elsewhere, job, out, limits, engine, force)
                     return _fetched(job, out, task, turn, stop)
                 return _one(job, out, turn, Means(limits, server, threads, stop, force))
 
-            outcomes = pool.in_turn(jobs, one, workers=workers, after=after)
+            order = _longest_first(jobs, out) if workers > 1 else None
+            outcomes = pool.in_turn(jobs, one, workers=workers, after=after, order=order)
     except KeyboardInterrupt:
         with contextlib.suppress(RenderError):  # what was published before belongs in the index
             if index:
@@ -173,18 +177,44 @@ def _at_a_time(wanted: int, jobs: int, progress: Progress) -> tuple[int, int | N
     return workers, threads
 
 
+_LONGEST = ("predictive_validity", "extreme_response_bias")
+"""Notebooks that take longest, of which nothing else is known before their first run."""
+
+
+def _longest_first(jobs: Sequence[Job], out: Path) -> list[int]:
+    """Numbers of the jobs, those that took longest when they were last made first: none is left over at the end.
+
+    A report that is new is taken to be as long as the longest of the same notebook.
+    """
+    own: dict[tuple[str, str], float] = {}
+    alike: dict[str, float] = {}
+    for key, records in record.load_all(out).items():
+        for one in records:
+            if one["status"] == "ok" and one.get("seconds"):
+                own[key] = sum(one["seconds"].values())
+                alike[one["notebook"]] = max(own[key], alike.get(one["notebook"], 0.0))
+
+    def expected(number: int) -> tuple[float, int]:
+        notebook = jobs[number].notebook.stem
+        unknown = _LONGEST[::-1].index(notebook) + 1.0 if notebook in _LONGEST else 0.0
+        known = own.get((jobs[number].survey.name, jobs[number].report), alike.get(notebook))
+        return (unknown * 1000 if known is None else known), -number
+
+    return sorted(range(len(jobs)), key=expected, reverse=True)
+
+
 @contextlib.contextmanager
 def _shared_counts() -> Iterator[None]:
     """A private folder in which reports of one run find what another of them has counted already."""
-    if os.environ.get("CXSTATS_COUNTS"):  # whoever called has one
+    if os.environ.get(SHARED):  # whoever called has one
         yield
         return
     with tempfile.TemporaryDirectory(prefix="cx-") as folder:
-        os.environ["CXSTATS_COUNTS"] = str(Path(folder) / "counts")
+        os.environ[SHARED] = str(Path(folder) / "counts")
         try:
             yield
         finally:
-            del os.environ["CXSTATS_COUNTS"]
+            del os.environ[SHARED]
 
 
 @contextlib.contextmanager

@@ -24,12 +24,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .digests import SHARED, file_state
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["FOLDER", "Condensed", "N", "condense", "condensed"]
+__all__ = ["Condensed", "N", "condense", "condensed"]
 
-FOLDER = "CXSTATS_COUNTS"
 N = "_n"
 """Name of the column that says for how many rows a row of :attr:`Condensed.counts` stands."""
 
@@ -80,13 +81,13 @@ def condensed(
 def _once(
     files: Sequence[Path], together: Sequence[str], alone: Sequence[str], sampled: Sequence[str], most: int
 ) -> Condensed:
-    folder = os.environ.get(FOLDER)
+    folder = os.environ.get(SHARED)
     if not folder:
         return condense(files, together, alone, sampled, most=most)
     from filelock import FileLock
 
     asked = [_FORMAT, list(together), list(alone), list(sampled), most]
-    states = [(str(path.absolute()), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+    states = [(str(path.absolute()), *file_state(path)) for path in files]
     name = hashlib.sha256(json.dumps([asked, states]).encode()).hexdigest()[:24]
     home = Path(folder) / name
     home.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

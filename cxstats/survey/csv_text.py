@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import csv
 import gzip
-import hashlib
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from typing import IO
 
 import duckdb
 
+from .digests import file_digest
 from .engine import Engine, first_line, literal
 from .errors import Problem, SurveyError, quoted, refuse
 from .files import is_gzip
@@ -327,9 +327,8 @@ class CsvReader:
         return target
 
     def digest(self) -> bytes:
-        """SHA-256 of the file's bytes."""
-        with self.path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").digest()
+        """Digest of the file's bytes."""
+        return file_digest(self.path)
 
 
 def _decoder(encoding: str):

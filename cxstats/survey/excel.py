@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import re
 import warnings
 import zipfile
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from .csv_text import duplicate_names, unnamed_note
+from .digests import file_digest
 from .engine import Engine
 from .errors import Problem, SurveyError, did_you_mean, quoted, refuse
 from .model import Source
@@ -307,6 +307,5 @@ class ExcelReader:
         return {column: f"c{i}" for column, i in zip(columns, at, strict=True)}
 
     def digest(self) -> bytes:
-        """SHA-256 of the file's bytes."""
-        with self.path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").digest()
+        """Digest of the file's bytes."""
+        return file_digest(self.path)

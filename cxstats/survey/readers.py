@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .csv_text import CsvReader, duplicate_names, escaped
+from .digests import file_digest
 from .engine import Engine, identifier, literal
 from .errors import Problem, SurveyError, did_you_mean, quoted, refuse
 from .files import data_format, find_files
@@ -185,12 +186,8 @@ class ParquetReader:
         return self.engine.table(name)
 
     def digest(self) -> bytes:
-        """SHA-256 of the files' bytes, in order of their names."""
-        total = hashlib.sha256()
-        for path in self.files:
-            with path.open("rb") as file:
-                total.update(hashlib.file_digest(file, "sha256").digest())
-        return total.digest()
+        """Digest of the files' bytes, in order of their names."""
+        return hashlib.sha256(b"".join(map(file_digest, self.files))).digest()
 
 
 @dataclass
@@ -247,9 +244,8 @@ class DuckDbReader:
         return self.engine.table(name)
 
     def digest(self) -> bytes:
-        """SHA-256 of the file's bytes."""
-        with self.path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").digest()
+        """Digest of the file's bytes."""
+        return file_digest(self.path)
 
 
 def _prepare(backend: Any) -> None:

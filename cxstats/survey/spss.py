@@ -8,7 +8,6 @@ that the file declares as missing are blank, and counted.
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from .csv_text import duplicate_names
+from .digests import file_digest
 from .engine import Engine
 from .errors import Problem, SurveyError, quoted, refuse
 from .model import Description, Source
@@ -260,9 +260,8 @@ class SpssReader:
                     )
 
     def digest(self) -> bytes:
-        """SHA-256 of the file's bytes."""
-        with self.path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").digest()
+        """Digest of the file's bytes."""
+        return file_digest(self.path)
 
 
 def look_at_spss(

@@ -8,10 +8,10 @@ import pytest
 from scipy import stats
 from scipy.special import expit
 
+from cxstats.methods import splits
 from cxstats.methods.incremental import nested_test, race, temporal_race
 from cxstats.methods.part_fits import Rows, ends_of, fit_penalties, fit_together, logistic_fit
 from cxstats.methods.predictors import number_block, predictor_block, restricted_cubic_spline
-from cxstats.methods import splits
 from cxstats.methods.splits import concordance, judge_splits, pairs_of_rules, part_splits
 
 CUTS = [-1.8, -1.5, -1.2, -1.0, -0.8, -0.6, -0.3, 0.0, 0.5, 1.0]

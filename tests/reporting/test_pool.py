@@ -51,6 +51,15 @@ def test_a_task_waits_for_the_one_it_comes_after() -> None:
     assert ended.index(3) < ended.index(0) < ended.index(1)
 
 
+def test_tasks_start_in_the_order_asked_for() -> None:
+    started: list[int] = []
+    found = pool.in_turn(
+        "abcd", lambda n, task, stop: started.append(n) or task, order=[2, 0, 3, 1], after={0: 3}
+    )
+    assert started == [2, 3, 0, 1]
+    assert found == ["a", "b", "c", "d"]
+
+
 def test_tasks_that_wait_for_each_other_still_run() -> None:
     assert pool.in_turn("ab", lambda number, task, stop: task, workers=2, after={0: 1, 1: 0}) == ["a", "b"]
 

@@ -307,6 +307,30 @@ def test_reports_made_side_by_side_are_the_reports_made_one_by_one(
     assert _only_the_server(server)
 
 
+def test_side_by_side_what_took_longest_begins_first(workshop: Workshop, monkeypatch) -> None:
+    for name in ("size", "short", "long", "new"):
+        workshop.add(name, "print('here')", parameters=PARAMETERS)
+    monkeypatch.setattr(run, "_LONGEST", ("long",))
+    plan = workshop.plan()
+    place = [job.report for job in plan]
+    begin = lambda: [place[number] for number in run._longest_first(plan, workshop.out)]  # noqa: E731
+    assert begin() == [
+        "long",
+        "size",
+        "short",
+        "new",
+    ]  # of what is not known the catalogue's order
+    known = {"size": 3.0, "short": 1.0, "long": 2.0}
+    records = {
+        ("demo", name): [
+            {"status": "ok", "notebook": name, "seconds": {"cells": seconds / 2, "convert": seconds / 2}}
+        ]
+        for name, seconds in known.items()
+    }
+    monkeypatch.setattr(run.record, "load_all", lambda out: records)
+    assert begin() == ["size", "long", "short", "new"]
+
+
 # Runs in a process of their own ---------------------------------------------------------------------
 
 # the command, with a fork server that imports no more than it needs to be one

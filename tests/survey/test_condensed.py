@@ -11,7 +11,8 @@ import pytest
 import cxstats as cx
 from cxstats.survey import condensed as module
 from cxstats.survey import open_survey
-from cxstats.survey.condensed import FOLDER, condense
+from cxstats.survey.condensed import condense
+from cxstats.survey.digests import SHARED
 
 FILES, EACH = 4, 6_000
 DESCRIBED = """title: Test
@@ -138,7 +139,7 @@ def test_a_column_of_many_values_is_counted_by_itself(opened, monkeypatch):
 
 
 def test_reports_of_one_run_read_once(opened, tmp_path, monkeypatch):
-    monkeypatch.setenv(FOLDER, str(tmp_path / "counts"))
+    monkeypatch.setenv(SHARED, str(tmp_path / "counts"))
     first = opened(condensing=True).cells(["nps", "country"])
     monkeypatch.setattr(module, "condense", None)
     again = opened(condensing=True)

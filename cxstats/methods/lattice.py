@@ -8,6 +8,8 @@ Values off a lattice are drawn, with a seed.
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 
 __all__ = ["bootstrap_limits", "lattice_steps"]
@@ -74,21 +76,60 @@ def _percentiles(
     from scipy.fft import irfft, next_fast_len
 
     size = next_fast_len(size, real=True)
-    turn = np.exp(-2j * np.pi * np.outer(steps, np.arange(size // 2 + 1)) / size)
+    felt = _felt(shares, steps, draws, size)
+    turn = np.exp(-2j * np.pi * np.outer(steps, felt) / size)
     wave = shares @ turn.real + 1j * (shares @ turn.imag)
     with np.errstate(divide="ignore"):
         log_size = 0.5 * draws[:, None] * np.log(wave.real**2 + wave.imag**2)
-    power = np.zeros_like(wave)
-    felt = log_size > -34.0  # most frequencies of a long sum have died out
-    angle = np.broadcast_to(draws[:, None], wave.shape)[felt] * np.angle(wave[felt])
-    power[felt] = np.exp(log_size[felt]) * (np.cos(angle) + 1j * np.sin(angle))
-    mass = irfft(power, size, axis=1)
+    power = np.exp(np.maximum(log_size, -700) + 1j * draws[:, None] * np.angle(wave))
     begin = np.clip(np.floor(mean * draws).astype(int) - size // 2, 0, None)
+    wanted = np.array([tail, 1 - tail]) - 1e-12
+    if len(felt) * 4 * size.bit_length() < size:
+        first, last = _sought(power, felt, size, begin, wanted)
+        return begin + first, begin + last
+    everywhere = np.zeros((len(shares), size // 2 + 1), dtype=complex)
+    everywhere[:, felt] = power
+    mass = irfft(everywhere, size, axis=1)
     place = (begin[:, None] + np.arange(size)) % size
     below = np.cumsum(np.take_along_axis(mass, place, axis=1), axis=1)
-    first = (below < tail - 1e-12).sum(axis=1)
-    last = (below < 1 - tail - 1e-12).sum(axis=1)
+    first, last = ((below < share).sum(axis=1) for share in wanted)
     return begin + first, begin + last
+
+
+def _felt(shares: np.ndarray, steps: np.ndarray, draws: np.ndarray, size: int) -> np.ndarray:
+    """Frequencies that have not died out in the sum, in any of the rows: of a long sum few are left.
+
+    A characteristic function squared is 1 less twice the sum, over pairs of values, of the product of their shares
+    with 1 − cos of what they differ by; the smallest product of each pair bounds all rows.
+    """
+    turn = 2 * np.pi * np.arange(size // 2 + 1) / size
+    square = np.ones(len(turn))
+    for i, j in combinations(range(len(steps)), 2):
+        square -= 2 * (shares[:, i] * shares[:, j]).min() * (1 - np.cos(turn * (steps[j] - steps[i])))
+    return np.flatnonzero(0.5 * draws.min() * np.log(np.maximum(square, 1e-300)) > -34.0)
+
+
+def _sought(
+    power: np.ndarray, felt: np.ndarray, size: int, begin: np.ndarray, wanted: np.ndarray
+) -> tuple[np.ndarray, ...]:
+    """For each share wanted the first place, counted from ``begin``, up to which the sum has at least that probability.
+
+    The probability of a stretch of places is a geometric sum at each frequency, so that no place between is looked at.
+    """
+    turn = 2 * np.pi * felt[1:] / size
+    twice = np.where(2 * felt[1:] == size, 1.0, 2.0) / size
+    part = power[:, 1:] * np.exp(1j * turn * begin[:, None]) * (twice / np.expm1(1j * turn))
+    places = []
+    for share in wanted:
+        low, high = np.full(len(power), -1), np.full(len(power), size - 1)
+        while np.any(high - low > 1):
+            middle = (low + high) // 2
+            wave = np.expm1(1j * turn * (middle[:, None] + 1))
+            below = (middle + 1) / size + np.einsum("rf,rf->r", part, wave).real
+            enough = below >= share
+            low, high = np.where(enough, low, middle), np.where(enough, middle, high)
+        places.append(high)
+    return tuple(places)
 
 
 def _drawn(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from cxstats.methods.lattice import bootstrap_limits, lattice_steps
 
@@ -61,3 +62,28 @@ def test_a_million_answers_match_the_normal_limits():
     low, high = bootstrap_limits(counts, NET, np.array([10**6]), 0.95, seed=0, replicates=1)
     half = 1.959964 * 100 * np.sqrt(0.61 / 1e6)
     assert (low[0], high[0]) == pytest.approx((30 - half, 30 + half), abs=2e-4)
+
+
+@pytest.mark.parametrize("n", [30, 3_000, 200_000])
+@pytest.mark.parametrize("share", [0.001, 0.3, 0.98])
+def test_limits_of_a_share_are_percentiles_of_the_binomial_distribution(n, share):
+    # short sums come from all frequencies, long ones from those that are left
+    counts = np.array([[n - round(share * n), round(share * n)]], dtype=float)
+    low, high = bootstrap_limits(counts, np.array([0.0, 1.0]), np.array([n]), 0.95, seed=0, replicates=1)
+    wanted = stats.binom.ppf([0.025, 0.975], n, counts[0, 1] / n) / n
+    np.testing.assert_allclose([low[0], high[0]], wanted, rtol=1e-12)
+
+
+def test_a_sum_that_is_nearly_always_even_is_not_taken_for_a_long_one():
+    # frequencies near half the circle have not died out: shares of one in 100,000 for the odd value
+    n = 20_000
+    shares = np.array([[0.5, 1e-5, 0.49999]])
+    low, high = bootstrap_limits(shares, np.arange(3.0), np.array([n]), 0.95, seed=0, replicates=1)
+    odd = np.arange(8)
+    total = np.arange(2 * n + 1)
+    below = sum(
+        stats.binom.pmf(k, n, 1e-5) * stats.binom.cdf(np.floor((total - k) / 2), n - k, 0.49999 / 0.99999)
+        for k in odd
+    )
+    wanted = [np.argmax(below >= share - 1e-12) / n for share in (0.025, 0.975)]
+    np.testing.assert_allclose([low[0], high[0]], wanted, rtol=1e-12)

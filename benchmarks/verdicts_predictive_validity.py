@@ -13,7 +13,7 @@ add: all along the scale, or only where customers are less satisfied than most.
 
 The grid: churn of 2, 10 and 40 % by 300 and 3,000 customers with an answer by every way of adding, with true gains of 0,
 ½, 0.9, 1.1 and 2 margins; with 30,000 all of that at 10 % churn; with 100,000 a score that goes with behaviour, and the
-gains next to the margin at 10 %. 1,000 companies a row, 300 where there are 100,000 customers. At 2 % churn 300 customers
+gains next to the margin at 10 %. 1,000 companies a row, 300 where there are 30,000 customers and more. At 2 % churn 300 customers
 have 6 events: the study refuses, and there is no row. 65 rows.
 """
 
@@ -52,8 +52,8 @@ REAL = (0.5, 0.9, 1.1, 2.0)
 EFFECTS = {"nothing": (0.0,), "behaviour only": (0.0,), "the whole scale": REAL, "the low end": REAL}
 CHURN_RATES = (0.02, 0.1, 0.4)
 SIZES = (300, 3_000, 30_000, 100_000)
-LARGEST = 100_000
-COMPANIES_OF_LARGEST = 300
+LARGE, LARGEST = 30_000, 100_000
+COMPANIES_OF_LARGE = 300
 SCORE, EVENT = "nps", "churned"
 KNOWN = ("country", "segment", "channel", "tenure_months", "tickets_90d", "app_days_90d", "annual_revenue")
 LEVEL = 0.95
@@ -302,7 +302,7 @@ def publish() -> None:
         )
         for row in rows.itertuples()
     ]  # fmt: skip
-    due = np.where(rows["n"] == LARGEST, COMPANIES_OF_LARGEST, 1000)
+    due = np.where(rows["n"] >= LARGE, COMPANIES_OF_LARGE, 1000)
     fewer = int((rows["companies"] < due).sum())
     short = f", but for {fewer} with fewer until run again" if fewer else ""
     header_of_power = [
@@ -320,8 +320,8 @@ study's own path from rows to verdict, one score raced, at the 95 % level. The t
 customers, judged on fresh ones: {TRAININGS} training samples, judged by the true chances of {POOL:,} customers. "error" is
 the study's standard error, "spread" the standard deviation of its gains. Wrong is "negligible" when the true gain is above
 the margin, or "material" when it is not; target: the Clopper–Pearson 95 % upper limit at most 5 % in every row.
-{len(rows)} of the grid's {len(grid())} rows so far, 1,000 companies each ({COMPANIES_OF_LARGEST} where n is
-{LARGEST:,}){short}.
+{len(rows)} of the grid's {len(grid())} rows so far, 1,000 companies each ({COMPANIES_OF_LARGE} where n is
+{LARGE:,} or more){short}.
 
 Customers with an answer that it takes, in 80 of 100 surveys, to tell a gain from none (its interval above 0), by the errors
 above; "largest n" is where they were measured:
@@ -353,8 +353,8 @@ def main() -> None:
     if not given.table:
         tasks = grid(given.churn, given.sizes, given.effects, given.through)
         for some, companies in (
-            ([task for task in tasks if task["n"] != LARGEST], given.companies),
-            ([task for task in tasks if task["n"] == LARGEST], min(given.companies, COMPANIES_OF_LARGEST)),
+            ([task for task in tasks if task["n"] < LARGE], given.companies),
+            ([task for task in tasks if task["n"] >= LARGE], min(given.companies, COMPANIES_OF_LARGE)),
         ):
             GRID.work(some, run, companies=companies, workers=given.workers, address=given.address)
     publish()

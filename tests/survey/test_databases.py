@@ -315,6 +315,10 @@ def session(rows, tmp_path_factory):
         yield session
 
 
+# pyspark 4.0 calls pandas in a way that pandas 4 retires, and leaves its sockets to the garbage collector
+@pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_every_count_is_the_same_in_spark(session, here, tmp_path, monkeypatch):
     monkeypatch.setenv("CX_SPARK", "pyspark://")
     source = {"table": "cx_test_answers", "url_env": "CX_SPARK"}

@@ -76,8 +76,8 @@ class Rows:
     def _chances(self, beta: np.ndarray, a: int, b: int) -> tuple[np.ndarray, np.ndarray]:
         """Log-odds and chances in these rows, shape (F, b − a) each."""
         eta = beta @ self.columns[:, a:b]
-        chance = np.minimum(-eta, 700.0)  # e to more than that is no number
-        np.exp(chance, out=chance)
+        np.maximum(eta, -700.0, out=eta)  # e to more than 700 is no number
+        chance = np.exp(-eta)
         chance += 1.0
         return eta, np.reciprocal(chance, out=chance)
 

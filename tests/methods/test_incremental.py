@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 from scipy.special import expit
 
-from cxstats.methods import splits
+from cxstats.methods import part_fits, splits
 from cxstats.methods.incremental import nested_test, race, temporal_race
 from cxstats.methods.part_fits import Rows, ends_of, fit_penalties, fit_together, logistic_fit
 from cxstats.methods.predictors import number_block, predictor_block, restricted_cubic_spline
@@ -122,6 +122,23 @@ def test_fits_made_together_are_those_made_one_by_one(rows):
     chance = expit(near[0][0].beta @ given.columns)
     mass = chance * (1 - chance) * trains[0] * (given.part == 9)
     np.testing.assert_allclose(near[0][0].information[9], (given.columns * mass) @ given.columns.T, atol=1e-8)
+
+
+def test_a_start_far_off_is_found_to_be_worse_than_none():
+    # log-odds below −700 once counted as better than certainty, and no way led back from there
+    rng = np.random.default_rng(2)
+    columns = np.vstack([np.ones(300), rng.normal(size=(2, 300))])
+    event = (rng.random(300) < expit(columns[1] - 2)).astype(float)
+    rows, weight, ridge = (
+        Rows(columns, event, np.ones(300), np.array([0, 150, 300])),
+        np.ones((2, 300)),
+        np.zeros((2, 3)),
+    )
+    ridge[:, 1:] = 1e-4
+    start = np.array([[-4000.0, 900.0, -700.0], [0.0, 0.0, 0.0]])
+    far, near = part_fits._maximum(rows, weight, ridge, start)
+    np.testing.assert_allclose(far, near, atol=1e-8)
+    assert (rows.sums(start, weight, information=False)[0] >= 0).all()
 
 
 @pytest.mark.parametrize("digits", [0, 1, 6])

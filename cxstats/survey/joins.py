@@ -96,8 +96,7 @@ def answers_once(engine: Engine, d: Description, stage: Stage, problems: list[Pr
         )
         problems.append(
             Problem(
-                f"the same customer has two different answers at one time ({contradiction_text(found)}"
-                f"{'; and more' if len(found) > 1 else ''})",
+                f"the same customer has two different answers at one time ({contradiction_text(stage, found)})",
                 stage.reader.where,
                 fix=fix,
             )
@@ -113,8 +112,7 @@ def listed_once(engine: Engine, d: Description, stage: Stage, problems: list[Pro
     if found:
         problems.append(
             Problem(
-                f"the frame lists a customer twice with different facts ({contradiction_text(found)}"
-                f"{'; and more' if len(found) > 1 else ''})",
+                f"the frame lists a customer twice with different facts ({contradiction_text(stage, found)})",
                 stage.reader.where,
                 fix="keep the row that is right and delete the other (rows that are alike are set aside by themselves); "
                 "with several waves, name the wave: in both files",
@@ -141,7 +139,7 @@ def widen(engine: Engine, d: Description, stage: Stage, problems: list[Problem])
             problems.append(
                 Problem(
                     "the same customer has two different answers to one question at one time "
-                    f"({contradiction_text(found).replace('long_score', d.responses.score or '')})",
+                    f"({contradiction_text(stage, found)})",
                     stage.reader.where,
                     fix="say responded: (when they answered) or wave:, or keep the answer that counts",
                 )
@@ -322,8 +320,7 @@ def join_outcomes(engine: Engine, d: Description, stage: Stage, problems: list[P
     if found:
         problems.append(
             Problem(
-                f"the outcomes list a customer twice with different values ({contradiction_text(found)}"
-                f"{'; and more' if len(found) > 1 else ''})",
+                f"the outcomes list a customer twice with different values ({contradiction_text(stage, found)})",
                 stage.reader.where,
                 fix="give every customer one row",
             )

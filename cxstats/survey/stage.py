@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from .dates import DateColumn, read_dates
 from .engine import Engine, identifier, listed, literal
@@ -30,13 +30,19 @@ _FLOATS = ("DOUBLE", "FLOAT")
 
 @dataclass
 class Stage:
-    """A source's table in the engine."""
+    """A source's table in the engine.
+
+    Attributes
+    ----------
+    called : of each column, what the file calls it.
+    """
 
     role: str
     table: str
     reader: Reader
     source: Source
     columns: tuple[str, ...]
+    called: Mapping[str, str]
     dates: dict[str, DateColumn] = field(default_factory=dict)
     numbers: dict[str, NumberColumn] = field(default_factory=dict)
 
@@ -64,7 +70,7 @@ def make_stage(
     raw, table = f"raw_{role}", f"stage_{role}"
     idents = reader.load(engine, raw, roles.needed(role), problems)
     types = engine.columns(raw, where=reader.where)
-    chosen = _columns(engine, d, role, source, roles, idents, types, reader, problems)
+    chosen, called = _columns(engine, d, role, source, roles, idents, types, reader, problems)
     # text files and workbooks know the rows' numbers as the user sees them
     number = "row_number() OVER ()" if reader.columnar or "_row" not in types else "_row"
     columns = "".join(f", {sql} AS {identifier(name)}" for name, sql in chosen.items())
@@ -78,7 +84,7 @@ def make_stage(
     engine.run(
         f"DROP {'VIEW' if reader.columnar and not _is_table(engine, raw) else 'TABLE'} IF EXISTS {raw}"
     )
-    stage = Stage(role, table, reader, source, tuple(chosen))
+    stage = Stage(role, table, reader, source, tuple(chosen), called)
     _add_dates(engine, stage, roles, d, problems, notes)
     for key, entry in d.behaviour.items():
         if stage.has(key):
@@ -129,10 +135,11 @@ def _columns(
     types: Mapping[str, str],
     reader: Reader,
     problems: list[Problem],
-) -> dict[str, str]:
-    """Name in the stage -> SQL over the raw table."""
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Name in the stage -> SQL over the raw table; and -> the file's own name for it."""
     kind = {column: types[sql.strip('"').replace('""', '"')] for column, sql in idents.items()}
     out: dict[str, str] = {}
+    called: dict[str, str] = {}
     if role in roles.keys:
         column = roles.keys[role]
         if kind[column] in _FLOATS:
@@ -184,7 +191,8 @@ def _columns(
             out["_value"] = sql
         elif section in ("invited", "responded"):
             out[f"_{section}"] = sql
-    return out
+        called |= dict.fromkeys(out.keys() - called.keys() - {"_customer"}, place.column)
+    return out, called
 
 
 def check_values(
@@ -280,6 +288,20 @@ def _set_aside(engine: Engine, stage: Stage, d: Description) -> None:
         engine.run(f"UPDATE {stage.table} SET _status = {status}")
 
 
+class Contradiction(NamedTuple):
+    """Two rows of one customer that cannot both be true: their numbers, the stage's column, and what stands there.
+
+    ``of`` is how many rows contradict another in this column.
+    """
+
+    kept: int
+    other: int
+    column: str
+    first: str | None
+    second: str | None
+    of: int
+
+
 def set_aside_repeats(
     engine: Engine,
     stage: Stage,
@@ -287,11 +309,11 @@ def set_aside_repeats(
     compared: Mapping[str, Sequence[str]],
     *,
     status: str,
-) -> list[tuple[int, int, str, str | None, str | None]]:
+) -> list[Contradiction]:
     """Of the rows that agree in ``keys``, keep the fullest (then the first); the others get ``status``.
 
-    ``compared`` are columns that must not contradict each other, with their missing codes. Returns up
-    to five contradictions: row kept, other row, column, its value in each.
+    ``compared`` are columns that must not contradict each other, with their missing codes. Returns the
+    first contradictions of each.
     """
     if not keys:
         return []
@@ -317,11 +339,11 @@ def set_aside_repeats(
     )
     contradictions = []
     for i, name in enumerate(values):
-        for kept, other, one, two in engine.run(
-            f"SELECT kept, _row, f{i}, v{i} FROM repeats WHERE v{i} IS NOT NULL AND v{i} IS DISTINCT FROM f{i} "
-            "ORDER BY _row LIMIT 5"
-        ):
-            contradictions.append((kept, other, name, one, two))
+        found = engine.run(
+            f"SELECT kept, _row, f{i}, v{i}, count(*) OVER () FROM repeats "
+            f"WHERE v{i} IS NOT NULL AND v{i} IS DISTINCT FROM f{i} ORDER BY _row LIMIT 5"
+        )
+        contradictions += [Contradiction(kept, other, name, *rest) for kept, other, *rest in found]
     engine.run(
         f"UPDATE {stage.table} SET _status = {literal(status)} WHERE _row IN (SELECT _row FROM repeats WHERE place > 1)"
     )
@@ -337,8 +359,15 @@ def _comparable(sql: str, codes: Sequence[str]) -> str:
     return f"coalesce(try_cast({text} AS DOUBLE)::VARCHAR, {text})"
 
 
-def contradiction_text(found: Sequence[tuple[int, int, str, str | None, str | None]]) -> str:
-    """The first contradiction in words."""
-    kept, other, name, *values = found[0]
-    one, two = ("blank" if v is None else quoted(v.removesuffix(".0")) for v in values)
-    return f"rows {kept:,} and {other:,}, {name.lstrip('_')}: {one} and {two}"
+def contradiction_text(stage: Stage, found: Sequence[Contradiction]) -> str:
+    """The first contradictions in words, by the file's own names, and how many more there are."""
+    shown = sorted(found, key=lambda one: one.other)[:2]
+    said = []
+    for one in shown:
+        column = (
+            stage.called.get(one.column) or stage.called.get(f"_on_{one.column}") or one.column.lstrip("_")
+        )
+        values = ("blank" if v is None else quoted(v.removesuffix(".0")) for v in (one.first, one.second))
+        said.append(f"rows {one.kept:,} and {one.other:,}, {column}: {' and '.join(values)}")
+    more = sum({one.column: one.of for one in found}.values()) - len(shown)
+    return "; ".join(said) + (f"; and {more:,} more" if more else "")

@@ -24,7 +24,7 @@ def test_the_same_answer_twice_is_set_aside(folder):
 def test_two_answers_at_one_time_are_refused(folder):
     folder.file("data.csv", "id,ltr,at\n007,9,2025-01-01\n8,8,2025-01-01\n007,3,2025-01-01\n")
     text = folder.refused(WHO + "responded: at\n")
-    assert 'two different answers at one time (rows 2 and 4, nps: "9" and "3")' in text
+    assert 'two different answers at one time (rows 2 and 4, ltr: "9" and "3")' in text
     assert "007" not in text  # rows are named, customers are not
 
 
@@ -254,6 +254,19 @@ def test_a_frame_that_contradicts_itself_is_refused(folder):
         'lists a customer twice with different facts (rows 2 and 7, country: "DE" and "JP")'
         in folder.refused(JOINED)
     )
+
+
+def test_how_often_a_frame_contradicts_itself_is_said(folder):
+    rows = "".join(
+        f"{i},{country},2025-01-01,{plan}\n" for i in range(9) for country, plan in (("DE", "a"), ("JP", "b"))
+    )
+    folder.file("frame.csv", "id,land,invited,tariff\n" + rows)
+    folder.file("data.csv", "id,ltr,at\n1,9,2025-01-02\n")
+    said = folder.refused(
+        WHO + "frame: {file: frame.csv}\ngroups: {country: {column: land}, plan: {column: tariff}}\n"
+        "invited: invited\nresponded: at\n"
+    )
+    assert 'facts (rows 2 and 3, land: "DE" and "JP"; rows 2 and 3, tariff: "a" and "b"; and 16 more)' in said
 
 
 def test_waves_join_by_customer_and_wave(folder):

@@ -123,16 +123,17 @@ def _survey(members: Sequence[Mapping[str, Any]], macros: Any) -> dict[str, Any]
     return {
         "title": _text(first, "survey_title") or _text(first, "survey"),
         "line": " · ".join(text for text in texts if text),
-        "cards": [_card(member, macros) for member in members],
+        # one period for all stands above them
+        "cards": [_card(member, macros, period=len(periods) > 1) for member in members],
     }
 
 
-def _card(record: Mapping[str, Any], macros: Any) -> dict[str, Any]:
+def _card(record: Mapping[str, Any], macros: Any, *, period: bool) -> dict[str, Any]:
     history = [row for row in record.get("history") or [] if row.get("period")]
     effect = _text(record, "effect")
     study, measure = _text(record, "study"), _text(record, "measure")
     texts = [
-        _text(record, "period_text"),
+        _text(record, "period_text") if period else "",
         _text(record, "n_text"),
         f"data as of {record['data_as_of_text']}" if record.get("data_as_of_text") else "",
         f"unchanged since {_day(record.get('published'))}" if record.get("state") == "unchanged" else "",

@@ -162,6 +162,13 @@ def test_a_mixed_index_says_which_data_is_simulated():
     assert "Simulated data" not in render_index([real])
 
 
+def test_one_period_for_all_is_said_once():
+    same = [{"survey": "s", "title": title, "period_text": "March 2025"} for title in ("a", "b")]
+    assert render_index(same).count("March 2025") == 1
+    html = render_index([*same, {"survey": "s", "title": "c", "period_text": "May 2025"}])
+    assert (html.count("March 2025"), html.count("May 2025")) == (2, 1)
+
+
 def test_a_record_with_hardly_any_keys_is_still_shown():
     assert "<h3>t</h3>" in render_index([{"survey": "s", "title": "t"}])
 

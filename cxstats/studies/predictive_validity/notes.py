@@ -85,13 +85,16 @@ def need_to_know(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...
         else "Whether unhappy customers were called back is not in the data."
     )
     aside = [
-        (line.label, line.n)
+        line
         for line in survey.ledger.lines
         if line.kind == "set aside" and line.n and line.section not in survey.metrics
     ]
-    if sum(n for _, n in aside) >= survey.ledger.rows_read / 100:
-        text = "; ".join(f"{label.removeprefix('Set aside: ')}, {count(n)}" for label, n in aside)
-        items.append(("What was left out", f"{capitalised(text)} of {count(survey.ledger.rows_read)} rows."))
+    if any(line.n >= line.of / 100 for line in aside):
+        # of the file that each was read from: there may be several
+        text = "; ".join(
+            f"{line.label.removeprefix('Set aside: ')}, {count(line.n)} of {count(line.of)} rows" for line in aside
+        )
+        items.append(("What was left out", f"{capitalised(text)}."))
     items += [
         (
             "What would matter",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from cxstats.words import count, join_words
+from cxstats.words import count, join_words, share
 
 if TYPE_CHECKING:
     from cxstats.survey import Survey
@@ -333,7 +333,7 @@ def _response(survey: Survey, study: StudyName) -> Readiness:
     rate = survey.n_answered(names[0]) / survey.n_invited
     says = (
         f"how far {_shorts(survey, names)} would move if all {count(survey.n_invited)} invited had answered "
-        f"({rate:.0%} did), by {count(len(known))} {'fact' if len(known) == 1 else 'facts'} known of everyone"
+        f"({share(rate)} did), by {count(len(known))} {'fact' if len(known) == 1 else 'facts'} known of everyone"
     )
     lacks = []
     if not survey.has_follow_up:

@@ -127,48 +127,58 @@ def _distribution(survey: Survey, name: str) -> str:
 
 
 def _units(survey: Survey) -> str:
-    """What the numbers of the units are like."""
+    told = "\n".join(f"  {name}: {text}" for name, text in units_told(survey))
+    return f"{next(iter(survey.metrics.values())).label}, by unit\n{told}"
+
+
+def units_told(survey: Survey) -> list[tuple[str, str]]:
+    """What the numbers of the units are like: name and text."""
     table = survey.units
     assert table is not None
-    lines = [f"{next(iter(survey.metrics.values())).label}, by unit"]
+    told: list[tuple[str, str]] = []
     for name in table.columns.drop(["unit", "few"]):
         column = table[name].dropna()
         if table[name].dtype == "string":
             n = column.nunique()
-            lines.append(f"  {name}: {count(n)} {'category' if n == 1 else 'categories'}")
+            told.append((name, f"{count(n)} {'category' if n == 1 else 'categories'}"))
         elif len(column):
             low, middle, high = (f"{float(column.quantile(q)):,.6g}" for q in (0, 0.5, 1))
-            lines.append(f"  {name}: {low} to {high}, median {middle}, of {_counted(len(column), 'unit')}")
+            told.append((name, f"{low} to {high}, median {middle}, of {_counted(len(column), 'unit')}"))
         else:
-            lines.append(f"  {name}: nothing")
-    return "\n".join(lines)
+            told.append((name, "nothing"))
+    return told
 
 
 def _later(survey: Survey) -> str:
-    """How far invitations got, what was given and known, and what happened later, in a line each."""
+    told = [f"  {name}: {text}" for name, text in known_beside(survey)]
+    return "\n".join([BESIDE, *told]) if told else ""
+
+
+BESIDE = "What is known beside the scores"
+
+
+def known_beside(survey: Survey) -> list[tuple[str, str]]:
+    """How far invitations got, what was given and known, and what happened later: name and text."""
     if survey.units is not None:
-        return ""
-    lines = []
+        return []
+    told: list[tuple[str, str]] = []
     yes = (*survey.stages, *(mark for mark in ("follow_up", "recovery", "invited") if mark in survey.columns))
     for name in yes:
         cells = survey.cells([name])
         total = int(cells["n"].sum())
         hit = int(cells["n"][cells[name].fillna(False)].sum())
-        lines.append(
-            f"  {name}: {count(hit)} of {count(total)} ({share(hit / total, 1) if total else 'none'})"
-        )
+        told.append((name, f"{count(hit)} of {count(total)} ({share(hit / total, 1) if total else 'none'})"))
     for name in survey.outcomes:
         cells = survey.cells([name]).set_index(name)["n"]
         known = {answer: int(cells[cells.index.isin([answer])].sum()) for answer in (True, False)}
         unknown = int(cells.sum()) - sum(known.values())
-        lines.append(
-            f"  {name}: happened {count(known[True])}, did not {count(known[False])}, not known {count(unknown)}"
-        )
-    return "\n".join(["What is known beside the scores", *lines]) if lines else ""
+        text = f"happened {count(known[True])}, did not {count(known[False])}, not known {count(unknown)}"
+        told.append((name, text))
+    return told
 
 
-def _too_small(survey: Survey, name: str) -> list[str]:
-    """Which groups reports will not show, and how that is changed; nothing where all are large enough.
+def _too_small(survey: Survey, name: str) -> str:
+    """Which groups reports will not show, and how that is changed; "" where all are large enough.
 
     A group of three hides a large one with it, so that it cannot be had by subtraction: nobody expects that who
     sees the large one here.
@@ -178,25 +188,34 @@ def _too_small(survey: Survey, name: str) -> list[str]:
 
     score = next(iter(survey.metrics), None)
     if score is None:
-        return []
+        return ""
     cells = survey.cells([name, score]).dropna(subset=[name, score])
     sizes = cells.groupby(name, observed=True)["n"].sum().rename("n").reset_index()
     if sizes.empty:
-        return []
+        return ""
     flags = suppress(sizes, by=[name]).hidden
     hidden = dict(zip(sizes[name][flags].astype(str), sizes["n"][flags].astype(int), strict=True))
     small = [f"{quoted(group, 30)} ({count(n)})" for group, n in hidden.items() if n < THRESHOLD]
     large = [f"{quoted(group, 30)} ({count(n)})" for group, n in hidden.items() if n >= THRESHOLD]
     if not small:
-        return []
-    said = f"    not shown in reports: {join_words(small)}, with under {THRESHOLD} answers"
+        return ""
+    said = f"not shown in reports: {join_words(small)}, with under {THRESHOLD} answers"
     if large:
         said += f", and {join_words(large)}, from which {'it' if len(small) == 1 else 'they'} could be had by subtraction"
-    return [f"{said}; to show more, give small groups one label (labels:, other:)"]
+    return f"{said}; to show more, give small groups one label (labels:, other:)"
 
 
-def _groups(survey: Survey, most: int = 8) -> str:
+def _groups(survey: Survey) -> str:
     lines = ["Groups"]
+    for name, sizes, hidden in groups_told(survey):
+        lines.append(f"  {name}: {sizes}")
+        lines += [f"    {hidden}"] if hidden else []
+    return "\n".join(lines)
+
+
+def groups_told(survey: Survey, most: int = 8) -> list[tuple[str, str, str]]:
+    """Name of each division into groups, the largest groups with their sizes, and which of them reports will not show."""
+    told = []
     for name in (*survey.groups, *survey.instruments):
         cells = survey.cells([name]).sort_values("n", ascending=False)
         shown = [
@@ -206,6 +225,5 @@ def _groups(survey: Survey, most: int = 8) -> str:
             )
         ]
         more = f", and {len(shown) - most} more" if len(shown) > most else ""
-        lines.append(f"  {name}: {', '.join(shown[:most])}{more}")
-        lines += _too_small(survey, name)
-    return "\n".join(lines)
+        told.append((name, f"{', '.join(shown[:most])}{more}", _too_small(survey, name)))
+    return told

@@ -54,7 +54,7 @@ def test_with_both_it_says_what_will_be_answered_and_what_not(folder):
     survey = folder.open("customer: id\ninvited: sent\n" + GROUPS)
     said = line(survey, "Response-rate bias")
     assert said.startswith(
-        "Response-rate bias: yes: how far NPS would move if all 150 invited had answered (60% did)"
+        "Response-rate bias: yes: how far NPS would move if all 150 invited had answered (60\xa0% did)"
     )
     assert "not what the silent would have said" in said
     assert "follow_up:" in said
@@ -183,6 +183,10 @@ def test_groups_that_reports_hide_are_named_with_those_they_hide_too(tmp_path):
     text = check(tmp_path / "survey.yml").text
     said = next(line for line in text.splitlines() if "not shown in reports" in line)
     assert '"LI" (3), with under 10 answers' in said
+    # and the page says what the terminal does
+    html = check_page(check(tmp_path / "survey.yml"), "survey.yml", ())
+    assert "&#34;DE&#34; 60" in html or '"DE" 60' in html
+    assert "with under 10 answers" in html
     assert '"IT" (25), from which it could be had' in said
     assert "labels:" in said
 

@@ -92,7 +92,8 @@ def need_to_know(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...
     if any(line.n >= line.of / 100 for line in aside):
         # of the file that each was read from: there may be several
         text = "; ".join(
-            f"{line.label.removeprefix('Set aside: ')}, {count(line.n)} of {count(line.of)} rows" for line in aside
+            f"{line.label.removeprefix('Set aside: ')}, {count(line.n)} of {count(line.of)} rows"
+            for line in aside
         )
         items.append(("What was left out", f"{capitalised(text)}."))
     items += [

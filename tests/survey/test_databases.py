@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import logging
 
+import duckdb
 import pandas as pd
 import pytest
 import yaml
@@ -300,6 +301,54 @@ def test_parts_can_be_asked_of_every_database(engine):
     table = ibis.table({"id": "string"}, name="people")
     sql = ibis.to_sql(table.select(part=part_in_place(table["id"], engine)), dialect=engine)
     assert "sha2" in sql.lower()
+
+
+# --------------------------------------------------------------------------------------- large files
+
+
+def parquet(rows: pd.DataFrame, path) -> None:
+    days = {name: pd.to_datetime(rows[name]).dt.date for name in DAYS if name in rows}
+    rows.assign(**days).to_parquet(path, index=False)
+
+
+@pytest.fixture
+def in_place(monkeypatch):
+    """Files of a thousand rows are large."""
+    monkeypatch.setattr("cxstats.survey.rows.IN_PLACE_ROWS", 1_000)
+
+
+@pytest.mark.parametrize("kind", ["parquet", "duckdb"])
+def test_large_files_with_ids_are_judged_where_they_lie(in_place, rows, here, tmp_path, kind):
+    parquet(rows, tmp_path / "answers.parquet")
+    source = {"file": "answers.parquet"}
+    if kind == "duckdb":
+        with duckdb.connect(str(tmp_path / "answers.duckdb")) as file:
+            file.execute(f"create table answers as from '{tmp_path / 'answers.parquet'}'")
+        source = {"file": "answers.duckdb", "table": "answers"}
+    there = open_survey(described(tmp_path, responses=source))
+    same_cells(there, here)
+    assert (there.cluster_matrix(by=["nps", "wave"]) == here.cluster_matrix(by=["nps", "wave"])).all()
+    assert there._rows.in_place
+    assert not here._rows.in_place
+    assert not there.rows(["nps", "customer"])["customer"].isin(rows["customer_id"]).any()  # pseudonyms alone
+
+
+def test_large_files_of_people_answers_and_outcomes_are_joined_where_they_lie(in_place, split, tmp_path):
+    drop = ("stages", "instruments", "items", "value", "behaviour", "groups", "outcomes")
+    common = {
+        "groups": {name: {"column": name} for name in ("country", "segment")},
+        "outcomes": {"churned": {"column": "churned", "event": "1", "on": "churn_date", "window_days": 180}},
+    }
+    large, small = {}, {}
+    for role, name in (("responses", "answers"), ("frame", "frame"), ("outcomes_from", "outcomes")):
+        key = {} if role == "responses" else {"key": "customer_id"}
+        parquet(split[name], tmp_path / f"{name}.parquet")
+        split[name].to_csv(tmp_path / f"{name}.csv", index=False)
+        large[role], small[role] = {"file": f"{name}.parquet"} | key, {"file": f"{name}.csv"} | key
+    there, read = (open_survey(described(tmp_path, *drop, **common, **files)) for files in (large, small))
+    bys = [["nps", "country"], ["responded", "wave"], ["nps", "churned"], ["churned_days"], ["csat", "part"]]
+    same_cells(there, read, bys)
+    assert there._rows.in_place
 
 
 # --------------------------------------------------------------------------------------------- Spark

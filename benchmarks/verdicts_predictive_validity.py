@@ -13,7 +13,7 @@ add: all along the scale, or only where customers are less satisfied than most.
 
 The grid: churn of 2, 10 and 40 % by 300 and 3,000 customers with an answer by every way of adding, with true gains of 0,
 ½, 0.9, 1.1 and 2 margins; with 30,000 all of that at 10 % churn; with 100,000 a score that goes with behaviour, and the
-gains next to the margin at 10 %. 1,000 companies a row, 300 of 30,000 customers and 200 of 100,000. At 2 % churn 300
+gains next to the margin at 10 %. 1,000 companies a row, 300 of 30,000 customers and 100 of 100,000. At 2 % churn 300
 customers have 6 events: the study refuses, and there is no row. 65 rows.
 """
 
@@ -54,7 +54,7 @@ EFFECTS = {"nothing": (0.0,), "behaviour only": (0.0,), "the whole scale": REAL,
 CHURN_RATES = (0.02, 0.1, 0.4)
 SIZES = (300, 3_000, 30_000, 100_000)
 LARGEST = 100_000
-COMPANIES = {300: 1_000, 3_000: 1_000, 30_000: 300, LARGEST: 200}
+COMPANIES = {300: 1_000, 3_000: 1_000, 30_000: 300, LARGEST: 100}
 SCORE, EVENT = "nps", "churned"
 KNOWN = ("country", "segment", "channel", "tenure_months", "tickets_90d", "app_days_90d", "annual_revenue")
 LEVEL = 0.95

@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from cxstats import __version__
+from cxstats.digests import FRESH, file_digest, file_state
 from cxstats.reporting import paper
 from cxstats.reporting.plan import Job
 from cxstats.reporting.record import FOLDER, write_atomic
-from cxstats.survey.digests import FRESH, file_digest, file_state
 
 __all__ = ["Hashes", "fingerprint", "inputs"]
 

@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cxstats import __version__
+from cxstats.digests import SHARED
 from cxstats.display.slide import SLIDES_VARIABLE
 from cxstats.reporting import compare, paper, pool, publish, record, scan
 from cxstats.reporting.downloads import Download, downloads, hashed_name
@@ -40,7 +41,6 @@ from cxstats.reporting.lock import held
 from cxstats.reporting.own import WHAT_IS_MISSING
 from cxstats.reporting.plan import Job
 from cxstats.reporting.progress import Progress, Turn
-from cxstats.survey.digests import SHARED
 
 __all__ = ["Limits", "Outcome", "rebuild_index", "render", "withdraw"]
 

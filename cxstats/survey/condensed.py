@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .digests import SHARED, file_state
+from ..digests import SHARED, file_state
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -20,7 +20,7 @@ from typing import IO
 
 import duckdb
 
-from .digests import file_digest
+from ..digests import file_digest
 from .engine import Engine, first_line, literal
 from .errors import Problem, SurveyError, quoted, refuse
 from .files import is_gzip

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..digests import file_digest
 from .csv_text import duplicate_names, unnamed_note
-from .digests import file_digest
 from .engine import Engine
 from .errors import Problem, SurveyError, did_you_mean, quoted, refuse
 from .model import Source

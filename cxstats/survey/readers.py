@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ..digests import file_digest
 from .csv_text import CsvReader, duplicate_names, escaped
-from .digests import file_digest
 from .engine import Engine, identifier, literal
 from .errors import Problem, SurveyError, did_you_mean, quoted, refuse
 from .files import data_format, find_files

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..digests import file_digest
 from .csv_text import duplicate_names
-from .digests import file_digest
 from .engine import Engine
 from .errors import Problem, SurveyError, quoted, refuse
 from .model import Description, Source

@@ -9,10 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 
 import cxstats as cx
+from cxstats.digests import SHARED
 from cxstats.survey import condensed as module
 from cxstats.survey import open_survey
 from cxstats.survey.condensed import condense
-from cxstats.survey.digests import SHARED
 
 FILES, EACH = 4, 6_000
 DESCRIBED = """title: Test

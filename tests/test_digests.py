@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from cxstats.survey import digests
+from cxstats import digests
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 NOTEBOOKS = sorted(
     set(FOLDER.glob("*.ipynb")) - {FOLDER / "start_here.ipynb"}
 )  # no study: tests/test_start.py
-LONG = ("extreme_response_bias", "predictive_validity", "response_rate_bias")
+LONG = ("extreme_response_bias", "predictive_validity", "response_rate_bias", "score_overview")
 """A quarter of a minute each, and their studies are run by other tests too: with the long simulations."""
 
 

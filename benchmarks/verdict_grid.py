@@ -134,12 +134,20 @@ class Grid:
             writer.writerow(row)
 
     def publish(
-        self, title: str, said: str, table: str, broken: Sequence[str], *, inside: pd.DataFrame, of: int
+        self,
+        title: str,
+        said: str,
+        table: str,
+        broken: Sequence[str],
+        *,
+        inside: pd.DataFrame,
+        of: int,
+        also: str = "",
     ) -> None:
         """Put the section into RESULTS.md and print it: what was asked, the rows, what broke; a summary into docs/studies.
 
         ``inside``: the rows that the promise is made for, with what was counted "wrong" and its "limit".
-        ``of``: how many such rows the whole grid has.
+        ``of``: how many such rows the whole grid has. ``also``: what else there is to say, in both places.
         """
         dates = sorted(set(self.rows()["date"]))
         when = " to ".join(dict.fromkeys([dates[0], dates[-1]])) if dates else "never"
@@ -148,6 +156,7 @@ class Grid:
             if not broken
             else "\n".join(["Rows that break the promise:", "", *(f"- {one}" for one in broken)])
         )
+        verdict += f" {also}" if also else ""
         key = f"verdicts-{self.name.replace('_', '-')}"
         text = (
             f"<!-- {key} -->\n## {title}\n\n{said.strip()}\n\n{table.strip()}\n\n{verdict}\n\n"
@@ -161,9 +170,9 @@ class Grid:
         else:
             new = f"{old.rstrip()}\n\n{text}\n"
         RESULTS.write_text(new, encoding="utf-8")
-        self._summarise(inside, broken, of)
+        self._summarise(inside, broken, of, also)
 
-    def _summarise(self, inside: pd.DataFrame, broken: Sequence[str], of: int) -> None:
+    def _summarise(self, inside: pd.DataFrame, broken: Sequence[str], of: int, also: str) -> None:
         page = DOCS / f"{self.name}.md"
         text = page.read_text(encoding="utf-8")
         mark, end = f"<!-- error-rates {self.name} -->", "<!-- /error-rates -->"
@@ -188,6 +197,7 @@ class Grid:
             f"{int(worst['companies']):,} ({where}). The promise is a 95 % upper limit of at most 5 % for every kind. "
             f"{kept}: all rows, those outside the assumptions too, are in [the results](../../benchmarks/RESULTS.md)."
         )
+        said += f" {also}" if also else ""
         said = "\n" + textwrap.fill(said, 120, break_long_words=False, break_on_hyphens=False) + "\n"
         page.write_text(text[:begin] + said + text[text.index(end, begin) :], encoding="utf-8")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 import cxstats as cx
 from cxstats.findings import Verdict
 from cxstats.studies.predictive_validity import evidence
+from cxstats.studies.predictive_validity.notes import section_notes
 from cxstats.studies.predictive_validity.numbers import Numbers
 from cxstats.studies.predictive_validity.study import measure, settings
 
@@ -163,6 +165,10 @@ def test_few_events_in_one_category_only_give_no_firm_verdict(make) -> None:
     study = cx.predictive_validity(make(columns))
     assert study.findings[0].verdict is Verdict.INCONCLUSIVE
     assert study.numbers.race.simplified
+    said = section_notes(study.numbers)["race"]
+    assert "intervals can be a little too short" in said
+    many = replace(study.numbers, race=replace(study.numbers.race, events=150))
+    assert "too short" not in section_notes(many)["race"]
 
 
 # ------------------------------------------------------------------------------- separation and leaks

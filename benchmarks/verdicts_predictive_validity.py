@@ -280,23 +280,29 @@ def intervals(rows: pd.DataFrame) -> str:
 
 
 def power(rows: pd.DataFrame) -> list[tuple[str, ...]]:
-    """Customers with an answer that it takes, by churn: from the errors of the rows, which shrink as 1/√n.
-
-    The error of a row is what the study computes (root mean square over companies), of the largest n there is.
-    """
+    """Customers with an answer that it takes, by churn: where the error of the rows next to the margin is small enough."""
     real = rows[rows["effect"].isin([0.9, 1.1])]
     table = []
     for churn, own in real.groupby("churn"):
-        best = own[own["n"] == own["n"].max()]
-        unit = float(np.sqrt(np.mean(best["error"] ** 2 * best["n"])))
+        errors = own.groupby("n")["error"].apply(lambda error: float(np.sqrt(np.mean(error**2))))
         tail, one_in_five = norm.ppf((1 + LEVEL) / 2), norm.ppf(0.8)
         # seen: the interval of a gain of the margin lies above 0
-        seen = (unit * (tail + one_in_five) / MARGIN) ** 2
-        double = (unit * (tail + one_in_five) / (2 * MARGIN)) ** 2
-        three = (unit * (norm.ppf(1 - (1 - LEVEL) / 6) + one_in_five) / MARGIN) ** 2
+        seen = _needed(errors, MARGIN / (tail + one_in_five))
+        double = _needed(errors, 2 * MARGIN / (tail + one_in_five))
+        three = _needed(errors, MARGIN / (norm.ppf(1 - (1 - LEVEL) / 6) + one_in_five))
         sizes = [f"{_rounded(n):,}" for n in (double, seen, three, seen * churn)]
-        table.append((f"{churn:.0%}", *sizes, f"{best['n'].max():,}"))
+        table.append((f"{churn:.0%}", *sizes, join_words([f"{n:,}" for n in errors.index])))
     return table
+
+
+def _needed(errors: pd.Series, error: float) -> float:
+    """The n at which a standard error is reached: between sizes measured on a line of logarithms, beyond as 1/√n."""
+    if error >= errors.iloc[0] or error <= errors.iloc[-1]:
+        nearest = errors.index[0 if error >= errors.iloc[0] else -1]
+        return float(nearest * (errors[nearest] / error) ** 2)
+    return float(
+        np.exp(np.interp(-np.log(error), -np.log(errors.to_numpy()), np.log(errors.index.to_numpy(float))))
+    )
 
 
 def _rounded(n: float) -> int:
@@ -334,7 +340,7 @@ def publish() -> None:
         "gain 0.02",
         "0.02, three scores raced",
         "events for 0.02",
-        "largest n",
+        "measured with n of",
     ]
     needed = table(header_of_power, power(rows))
     said = f"""
@@ -346,7 +352,7 @@ the margin, or "material" when it is not; target: the Clopper–Pearson 95 % upp
 {len(rows)} of the grid's {len(grid())} rows so far, {_companies()}{short}.
 
 Customers with an answer that it takes, in 80 of 100 surveys, to tell a gain from none (its interval above 0), by the errors
-above; "largest n" is where they were measured:
+above; between sizes on a straight line of logarithms, beyond them as 1/√n:
 
 {needed}
 

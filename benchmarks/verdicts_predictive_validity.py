@@ -13,7 +13,7 @@ add: all along the scale, or only where customers are less satisfied than most.
 
 The grid: churn of 2, 10 and 40 % by 300 and 3,000 customers with an answer by every way of adding, with true gains of 0,
 ½, 0.9, 1.1 and 2 margins; with 30,000 all of that at 10 % churn; with 100,000 a score that goes with behaviour, and the
-gains next to the margin at 10 %. 1,000 companies a row, 300 of 30,000 customers and 100 of 100,000. At 2 % churn 300
+gains next to the margin at 10 %. 1,000 companies a row. At 2 % churn 300
 customers have 6 events: the study refuses, and there is no row. 65 rows.
 """
 
@@ -54,7 +54,7 @@ EFFECTS = {"nothing": (0.0,), "behaviour only": (0.0,), "the whole scale": REAL,
 CHURN_RATES = (0.02, 0.1, 0.4)
 SIZES = (300, 3_000, 30_000, 100_000)
 LARGEST = 100_000
-COMPANIES = {300: 1_000, 3_000: 1_000, 30_000: 300, LARGEST: 100}
+COMPANIES = 1_000
 SCORE, EVENT = "nps", "churned"
 KNOWN = ("country", "segment", "channel", "tenure_months", "tickets_90d", "app_days_90d", "annual_revenue")
 LEVEL = 0.95
@@ -310,11 +310,6 @@ def _rounded(n: float) -> int:
     return int(float(f"{n:.1e}"))
 
 
-def _companies() -> str:
-    """Companies a row, in words."""
-    return join_words([f"{companies:,} companies of {n:,}" for n, companies in COMPANIES.items()])
-
-
 def publish() -> None:
     """Write the section of RESULTS.md."""
     rows = judged(GRID.rows())
@@ -331,7 +326,7 @@ def publish() -> None:
         )
         for row in rows.itertuples()
     ]  # fmt: skip
-    due = rows["n"].map(COMPANIES)
+    due = COMPANIES
     fewer = int((rows["companies"] < due).sum())
     short = f", but for {fewer} with fewer until run again" if fewer else ""
     header_of_power = [
@@ -349,7 +344,7 @@ study's own path from rows to verdict, one score raced, at the 95 % level. The t
 customers, judged on fresh ones: {TRAININGS} training samples, judged by the true chances of {POOL:,} customers. "error" is
 the study's standard error, "spread" the standard deviation of its gains. Wrong is "negligible" when the true gain is above
 the margin, or "material" when it is not; target: the Clopper–Pearson 95 % upper limit at most 5 % in every row.
-{len(rows)} of the grid's {len(grid())} rows so far, {_companies()}{short}.
+{len(rows)} of the grid's {len(grid())} rows so far, {COMPANIES:,} companies each{short}.
 
 Customers with an answer that it takes, in 80 of 100 surveys, to tell a gain from none (its interval above 0), by the errors
 above; between sizes on a straight line of logarithms, beyond them as 1/√n:
@@ -381,15 +376,7 @@ def main() -> None:
     given = arguments.parse_args()
     if not given.table:
         tasks = grid(given.churn, given.sizes, given.effects, given.through)
-        for n, companies in COMPANIES.items():
-            some = [task for task in tasks if task["n"] == n]
-            GRID.work(
-                some,
-                run,
-                companies=min(given.companies, companies),
-                workers=given.workers,
-                address=given.address,
-            )
+        GRID.work(tasks, run, companies=given.companies, workers=given.workers, address=given.address)
     publish()
 
 

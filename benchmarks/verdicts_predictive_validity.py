@@ -13,8 +13,8 @@ add: all along the scale, or only where customers are less satisfied than most.
 
 The grid: churn of 2, 10 and 40 % by 300 and 3,000 customers with an answer by every way of adding, with true gains of 0,
 ½, 0.9, 1.1 and 2 margins; with 30,000 all of that at 10 % churn; with 100,000 a score that goes with behaviour, and the
-gains next to the margin at 10 %. 1,000 companies a row. At 2 % churn 300
-customers have 6 events: the study refuses, and there is no row. 65 rows.
+gains next to the margin at 10 %. 1,000 companies a row. At 2 % churn 300 customers have 6 events: the study refuses, and
+there is no row. 65 rows.
 """
 
 from __future__ import annotations
@@ -326,8 +326,7 @@ def publish() -> None:
         )
         for row in rows.itertuples()
     ]  # fmt: skip
-    due = COMPANIES
-    fewer = int((rows["companies"] < due).sum())
+    fewer = int((rows["companies"] < COMPANIES).sum())
     short = f", but for {fewer} with fewer until run again" if fewer else ""
     header_of_power = [
         "churn",

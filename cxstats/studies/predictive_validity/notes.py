@@ -161,7 +161,8 @@ def section_notes(numbers: Numbers) -> dict[str, str]:
         )
         if min(race.events, race.n - race.events) < SHORT_INTERVALS:
             notes["race"] += (
-                " With so few events intervals can be a little too short (93 of 100 held the truth, not 95)."
+                " With so few events intervals can be a little too short: in simulated surveys 93 of 100, not 95, "
+                "held the truth."
             )
     odd = _other_way(numbers)
     if odd:

@@ -88,7 +88,8 @@ class Effects:
 
     Attributes
     ----------
-    low_name, high_name : which answers the groups hold.
+    low_name, high_name : which answers the groups hold: of the lowest and of the highest group that anybody is in. The
+        same where all answers are of one group, which then has nothing to stand against.
     low_rate, high_rate, base_rate : shares with the event.
     risk_difference : low less high, in percentage points, with Newcombe's (1998) interval.
     risk_ratio : low over high, with Koopman's (1984) score interval; infinite upper limits are possible.
@@ -313,7 +314,7 @@ def _customers(counts: ScoreOutcome) -> tuple[np.ndarray, np.ndarray, np.ndarray
 
 
 def _groups(metric: Metric) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Group of each answer, low to high, and names of the lowest and the highest."""
+    """Group of each answer, low to high, and the groups' names."""
     values = np.asarray(metric.values, dtype=float)
     if len(np.unique(values)) > 3:
         size = len(values)
@@ -321,7 +322,7 @@ def _groups(metric: Metric) -> tuple[np.ndarray, tuple[str, ...]]:
     else:
         groups = np.unique(values, return_inverse=True)[1]
     low = metric.scale.low
-    spans = [np.flatnonzero(groups == g) + low for g in (0, groups.max())]
+    spans = [np.flatnonzero(groups == g) + low for g in range(groups.max() + 1)]
     return groups, tuple(f"{s[0]} to {s[-1]}" if len(s) > 1 else str(s[0]) for s in spans)
 
 
@@ -368,10 +369,12 @@ def _effects(counts: ScoreOutcome, groups: np.ndarray, names, line, level: float
     from statsmodels.stats.proportion import confint_proportions_2indep
 
     merged = counts.merged(groups)
-    (a, b), (c, d) = ((merged.events[g], merged.n[g]) for g in (0, -1))
+    there = np.flatnonzero(merged.n > 0)
+    first, last = there[0], there[-1]
+    (a, b), (c, d) = ((merged.events[g], merged.n[g]) for g in (first, last))
     nothing = (float("nan"),) * 3
     difference = ratio = nothing
-    if b > 0 and d > 0:
+    if first < last:
         alpha = 1 - level
         low, high = confint_proportions_2indep(a, b, c, d, compare="diff", method="newcomb", alpha=alpha)
         difference = (100 * (a / b - c / d), 100 * low, 100 * high)
@@ -385,10 +388,10 @@ def _effects(counts: ScoreOutcome, groups: np.ndarray, names, line, level: float
         odds = tuple(float(np.exp(x)) for x in (slope, slope - z * error, slope + z * error))
         marginal = _marginal_effect(counts, line, z)
     return Effects(
-        low_name=names[0],
-        high_name=names[1],
-        low_rate=float(a / b) if b else float("nan"),
-        high_rate=float(c / d) if d else float("nan"),
+        low_name=names[first],
+        high_name=names[last],
+        low_rate=float(a / b),
+        high_rate=float(c / d),
         base_rate=counts.base_rate,
         risk_difference=tuple(float(x) for x in difference),
         risk_ratio=tuple(float(x) for x in ratio),

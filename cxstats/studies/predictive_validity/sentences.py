@@ -234,9 +234,15 @@ def main_points(numbers: Numbers) -> tuple[MainPoint, ...]:
         return unit_sentences.main_points(numbers)
     if numbers.race is None:
         return _stopped(numbers)
-    points = [_race_point(numbers), _known_point(numbers), _rate_point(numbers)]
-    points += [p for p in (_money_point(numbers), _silence_point(numbers), _cut_point(numbers)) if p]
-    return tuple(points[:5])
+    points = [
+        _race_point(numbers),
+        _known_point(numbers),
+        _rate_point(numbers),
+        _money_point(numbers),
+        _silence_point(numbers),
+        _cut_point(numbers),
+    ]
+    return tuple([point for point in points if point is not None][:5])
 
 
 def _stopped(numbers: Numbers) -> tuple[MainPoint, ...]:
@@ -323,6 +329,8 @@ def rates_headline(numbers: Numbers, best: Contender | GivenAway) -> str:
     """How often the event happens at the ends of the scale, and whether they surely differ."""
     effects, event = best.association.effects, event_text(numbers)
     low, high = rate_texts(effects.low_rate, effects.high_rate)
+    if effects.low_name == effects.high_name:
+        return f"All answers to {best.metric.short} are of one group, {effects.low_name}: {low} {event}"
     _, below, above = effects.risk_difference
     told = (
         f"f those who gave {best.metric.short} {effects.low_name}, {low} {event}; of those who gave "
@@ -333,9 +341,11 @@ def rates_headline(numbers: Numbers, best: Contender | GivenAway) -> str:
     return f"O{told}"
 
 
-def _rate_point(numbers: Numbers) -> MainPoint:
+def _rate_point(numbers: Numbers) -> MainPoint | None:
     best = numbers.best
     effects = best.association.effects
+    if effects.low_name == effects.high_name:  # nothing to stand against
+        return None
     _, low, high = effects.risk_difference
     apart = interval(low, high, digits=1, sign=True)
     if low > 0 or high < 0:  # how far, whichever is first

@@ -171,6 +171,30 @@ def test_few_events_in_one_category_only_give_no_firm_verdict(make) -> None:
     assert "too short" not in section_notes(many)["race"]
 
 
+def test_a_group_that_nobody_is_in_gives_way_to_the_next(make) -> None:
+    columns, rng = customers(600), np.random.default_rng(7)
+    columns["ltr"] = rng.integers(7, 11, 600)  # no detractors
+    study = cx.predictive_validity(make(columns))
+    effects = study.numbers.best.association.effects
+    assert (effects.low_name, effects.high_name) == ("7 to 8", "9 to 10")
+    left, low = columns["left"], columns["ltr"] <= 8
+    assert effects.low_rate == pytest.approx(left[low].mean())
+    assert effects.risk_difference[0] == pytest.approx(100 * (left[low].mean() - left[~low].mean()))
+    words = study.main_points.to_text() + " ".join(part.to_text() for part in study.section("rates").parts)
+    assert "gave NPS 7 to 8" in words
+    assert "not known" not in words
+
+
+def test_one_group_alone_is_compared_with_nothing(make) -> None:
+    columns, rng = customers(600), np.random.default_rng(7)
+    columns["ltr"] = rng.integers(9, 11, 600)
+    study = cx.predictive_validity(make(columns))
+    words = study.main_points.to_text() + " ".join(part.to_text() for part in study.section("rates").parts)
+    assert "All answers to NPS are of one group, 9 to 10" in words
+    assert "percentage points apart" not in words
+    assert "not known" not in words
+
+
 # ------------------------------------------------------------------------------- separation and leaks
 
 

@@ -19,7 +19,16 @@ from cxstats.parameters import Level, checked
 from cxstats.show import definition_html
 from cxstats.words import count
 
-__all__ = ["Association", "Asymmetry", "Effects", "ScoreOutcome", "association", "score_outcome"]
+__all__ = [
+    "Association",
+    "Asymmetry",
+    "Effects",
+    "ScoreOutcome",
+    "answer_groups",
+    "association",
+    "has_usual_groups",
+    "score_outcome",
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -224,7 +233,7 @@ def association(
     table = _table(counts, direction, level)
     separated = _separated(counts)
     line = None if separated else _line(counts)
-    groups, names = _groups(metric)
+    groups, names = answer_groups(metric)
     return Association(
         n=n,
         events=events,
@@ -313,15 +322,25 @@ def _customers(counts: ScoreOutcome) -> tuple[np.ndarray, np.ndarray, np.ndarray
     return happened[there], np.tile(counts.scale.astype(float), 2)[there], n[there]
 
 
-def _groups(metric: Metric) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Group of each answer, low to high, and the groups' names."""
-    values = np.asarray(metric.values, dtype=float)
-    if len(np.unique(values)) > 3:
-        size = len(values)
-        groups = np.where(np.arange(size) < 2, 0, np.where(np.arange(size) >= size - 2, 2, 1))
-    else:
-        groups = np.unique(values, return_inverse=True)[1]
-    low = metric.scale.low
+def has_usual_groups(metric: Metric) -> bool:
+    """Whether a metric puts answers into groups: detractors, passives, promoters; satisfied or not. A mean does not."""
+    return len(metric.distinct_values) <= 3
+
+
+def answer_groups(metric: Metric) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Group of each answer, low to high, shape (scale.size,), and the groups' names.
+
+    The metric's own groups; for a mean, which has none, the two lowest answers, the two highest, and those between.
+
+    >>> from cxstats.metrics import NPS, ces
+    >>> answer_groups(NPS)[1], answer_groups(ces(7, high_is="easy"))[1]
+    (('0 to 6', '7 to 8', '9 to 10'), ('1 to 2', '3 to 5', '6 to 7'))
+    """
+    size, low = metric.scale.size, metric.scale.low
+    told = np.asarray(metric.values, dtype=float)
+    if not has_usual_groups(metric):
+        told = np.where(np.arange(size) < 2, 0, np.where(np.arange(size) >= size - 2, 2, 1))
+    groups = np.unique(told, return_inverse=True)[1]
     spans = [np.flatnonzero(groups == g) + low for g in range(groups.max() + 1)]
     return groups, tuple(f"{s[0]} to {s[-1]}" if len(s) > 1 else str(s[0]) for s in spans)
 

@@ -13,7 +13,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from cxstats.methods.association import ScoreOutcome
+from cxstats.methods.association import ScoreOutcome, answer_groups
 from cxstats.metrics import Metric
 from cxstats.parameters import Count, Level, Seed, checked
 from cxstats.show import definition_html
@@ -30,7 +30,8 @@ class Cutpoints:
 
     Attributes
     ----------
-    official : highest answer of each official group but the last, such as (6, 8).
+    official : highest answer of each official group but the last, such as (6, 8); of a mean, which has no official
+        groups, those of :func:`official_cuts`, or as given.
     table : one row per partition, best first: ``cuts``, ``information`` (share of what the answers tell about the
         outcome that the groups keep, 0 to 1, less what chance alone brings), ``chosen`` (share of resamples in which it
         is the best) and ``official``.
@@ -85,18 +86,16 @@ class Cutpoints:
 
 
 def official_cuts(metric: Metric) -> tuple[int, ...]:
-    """Highest answer of each group but the last; for a mean, which has no groups, below and above the middle.
+    """Highest answer of each group but the last, of the groups that rates and curves are of as well.
+
+    A mean has no groups of its own: :func:`cxstats.methods.association.answer_groups` says which are taken.
 
     >>> from cxstats.metrics import NPS, ces, csat
     >>> official_cuts(NPS), official_cuts(csat(5)), official_cuts(ces(7, high_is="easy"))
-    ((6, 8), (3,), (3, 4))
+    ((6, 8), (3,), (2, 5))
     """
-    values = np.asarray(metric.values, dtype=float)
-    low = metric.scale.low
-    if len(np.unique(values)) <= 3:
-        return tuple(int(low + i) for i in np.flatnonzero(np.diff(values) != 0))
-    middle = (metric.scale.size - 1) / 2
-    return tuple(sorted({int(low + np.ceil(middle) - 1), int(low + np.floor(middle))}))
+    groups, _ = answer_groups(metric)
+    return tuple(int(metric.scale.low + i) for i in np.flatnonzero(np.diff(groups)))
 
 
 def partitions(size: int, cuts: int) -> np.ndarray:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
-from cxstats.methods.association import ScoreOutcome
-from cxstats.methods.cutpoints import cutpoints, partitions
+from cxstats.methods.association import ScoreOutcome, association
+from cxstats.methods.cutpoints import cutpoints, official_cuts, partitions
 from cxstats.metrics import NPS, ces, csat
 
 EVENTS = np.array([30, 8, 7, 9, 10, 40, 30, 45, 60, 35, 50])
@@ -48,8 +49,26 @@ def test_all_45_partitions_are_judged_by_mutual_information():
 def test_other_scales():
     assert len(cutpoints(outcome([20, 15, 12, 9, 4], [50] * 5, 1), csat(5), replicates=20).table) == 4
     found = cutpoints(outcome([20, 15, 12, 9, 8, 6, 4], [50] * 7, 1), ces(7, high_is="easy"), replicates=20)
-    assert found.official == (3, 4)
+    assert found.official == (2, 5)
     assert len(found.table) == 15
+
+
+@pytest.mark.parametrize("metric", [NPS, csat(5), ces(7, high_is="easy"), ces(5, high_is="effort")])
+def test_cuts_are_of_the_groups_that_rates_and_curves_are_of(metric):
+    from cxstats.studies.predictive_validity.evidence import _bands
+
+    low, high = metric.scale.low, metric.scale.high
+    starts, ends = (low, *(c + 1 for c in official_cuts(metric))), (*official_cuts(metric), high)
+    spans = [f"{a} to {b}" if a != b else str(a) for a, b in zip(starts, ends, strict=True)]
+    curves = _bands(metric, pd.Series(metric.scale.categories))
+    assert list(dict.fromkeys(curves)) == spans
+    answers = np.array(metric.scale.categories)
+    events = np.full(len(answers), 5.0)
+    cells = pd.DataFrame({"x": [*answers, *answers], "y": [True] * len(answers) + [False] * len(answers)})
+    effects = association(
+        cells.assign(n=[*events, *(2 * answers + 20)]), metric, score="x", outcome="y"
+    ).effects
+    assert (effects.low_name, effects.high_name) == (spans[0], spans[-1])
 
 
 def test_where_the_true_step_is_elsewhere_the_official_cuts_are_told():

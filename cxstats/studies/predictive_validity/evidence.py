@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from cxstats.methods.association import answer_groups
 from cxstats.methods.incremental import FEWEST_EVENTS, Race, race, temporal_race
 from cxstats.methods.performance import DecisionCurve, Ranking, decision_curve, ranking
 from cxstats.methods.predictors import predictor_block
@@ -313,19 +314,9 @@ def _incidence(
 
 
 def _bands(metric: Metric, answers: pd.Series) -> np.ndarray:
-    """Names of the groups of answers: official ones, or for a mean the two lowest, the two highest, and between."""
-    values = np.asarray(metric.values, dtype=float)
-    size = len(values)
-    if len(np.unique(values)) <= 3:
-        groups = np.unique(values, return_inverse=True)[1]
-    else:
-        groups = np.where(np.arange(size) < 2, 0, np.where(np.arange(size) >= size - 2, 2, 1))
-    low = metric.scale.low
-    names = []
-    for g in range(groups.max() + 1):
-        span = np.flatnonzero(groups == g) + low
-        names.append(f"{span[0]} to {span[-1]}" if len(span) > 1 else str(span[0]))
-    return np.array(names, dtype=object)[groups[answers.to_numpy(dtype=int) - low]]
+    """Names of the groups that answers belong to."""
+    groups, names = answer_groups(metric)
+    return np.array(names, dtype=object)[groups[answers.to_numpy(dtype=int) - metric.scale.low]]
 
 
 # ------------------------------------------------------------------------------------------------ money

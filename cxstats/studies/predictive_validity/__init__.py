@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from cxstats.progress import steps
 from cxstats.studies.article import Article, Sections, compose
 from cxstats.studies.pictures import Source
+from cxstats.studies.predictive_validity.notes import uncut_text
 from cxstats.studies.predictive_validity.numbers import Numbers, Settings
 from cxstats.studies.predictive_validity.study import MARGIN, SMALLEST_GROUP, measure, settings
 from cxstats.words import capitalised
@@ -147,7 +148,8 @@ def predictive_validity(
 def _missing(numbers: Numbers) -> dict[str, str]:
     if numbers.race is not None:
         otherwise = (numbers.missing[key] for key in ("weighted", "later") if key in numbers.missing)
-        return {"robust": " ".join(otherwise), **numbers.missing}
+        cuts = uncut_text(numbers)
+        return {"robust": " ".join(otherwise), **({"cuts": cuts} if cuts else {}), **numbers.missing}
     if numbers.units is None:
         return {}  # the answer says why, once
     return dict.fromkeys(SECTIONS, f"{capitalised(numbers.missing['all'])}.")

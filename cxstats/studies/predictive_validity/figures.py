@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from cxstats.display import plots
 from cxstats.display.parts import Figure, Table
 from cxstats.findings import Verdict
+from cxstats.methods.association import has_usual_groups
 from cxstats.studies.pictures import Source, alt_text, level_of
 from cxstats.studies.predictive_validity.decision_figures import decision, lists_table, profit
 from cxstats.studies.predictive_validity.notes import weight_notes
@@ -63,7 +64,7 @@ def all_figures(numbers: Numbers, source: Source) -> dict[str, Figure]:
     made += [_robust(numbers, source)] if numbers.weighted or numbers.later else []
     made += [_steady(numbers, source)] if numbers.steadiness else []
     made += [_silence(numbers, source)] if numbers.silence else []
-    made += [_cuts(numbers, source)] if any(_cut(c) for c in numbers.contenders) else []
+    made += [_cuts(numbers, source)] if any(c.cuts_judged for c in numbers.contenders) else []
     made += [survival(numbers, source)] if timing else []
     made += [causes(numbers, source)] if timing and timing.causes is not None else []
     made += [warning(numbers, source)] if timing and len(timing.warning) > 1 else []
@@ -72,9 +73,13 @@ def all_figures(numbers: Numbers, source: Source) -> dict[str, Figure]:
     return {figure.key: figure for figure in made}
 
 
-def _cut(contender) -> bool:
-    cuts = contender.cuts
-    return bool(cuts and cuts.information_lost and len(cuts.table) > 1)
+def _official(contender: Contender) -> str:
+    return cut_text(contender.cuts.official, contender.metric.scale.low, contender.metric.scale.high)
+
+
+def _p(p: float) -> str:
+    """A p-value in a column."""
+    return p_text(p).removeprefix("= ")
 
 
 def _race(numbers: Numbers, source: Source) -> Figure:
@@ -235,7 +240,7 @@ def pairs_table(numbers: Numbers) -> Table | None:
                 f"{names[p.first]} less {names[p.second]}",
                 signed(p.difference, 3),
                 interval(p.low, p.high, digits=3, sign=True),
-                p_text(p.p_value).removeprefix("= "),
+                _p(p.p_value),
             )
             for p in numbers.pairs
         ),
@@ -528,12 +533,13 @@ def _steady(numbers: Numbers, source: Source) -> Figure:
 
 
 def partitions_table(numbers: Numbers) -> Table | None:
-    """The best ways to cut the first score with three groups, and the usual one."""
-    named = [c for c in numbers.contenders if _cut(c) and len(c.cuts.official) == 2]
+    """The best ways to cut the first score with three groups, and the one that the page shows."""
+    named = [c for c in numbers.contenders if c.cuts_judged and len(c.cuts.official) == 2]
     if not named:
         return None
     c = max(named, key=lambda c: len(c.cuts.table))
     scale = c.metric.scale
+    mine = " (usual)" if has_usual_groups(c.metric) else " (shown here)"
     ranked = c.cuts.table.reset_index(drop=True)
     shown = ranked[(ranked.index < 8) | ranked["official"]]
     return Table(
@@ -541,7 +547,7 @@ def partitions_table(numbers: Numbers) -> Table | None:
         ("Groups", "Place", "Kept", "Best in resamples"),
         tuple(
             (
-                cut_text(row["cuts"], scale.low, scale.high) + (" (usual)" if row["official"] else ""),
+                cut_text(row["cuts"], scale.low, scale.high) + (mine if row["official"] else ""),
                 count(i + 1),
                 share(row["information"]),
                 share(row["chosen"]),
@@ -554,15 +560,18 @@ def partitions_table(numbers: Numbers) -> Table | None:
 
 
 def _cuts(numbers: Numbers, source: Source) -> Figure:
-    judged = [c for c in numbers.contenders if _cut(c)]
+    judged = [c for c in numbers.contenders if c.cuts_judged]
+    usual = all(has_usual_groups(c.metric) for c in judged)
+    which = "usual groups" if usual else "groups shown here"
     rows, drawn, worse = [], [], []
     for c in judged:
         cuts, scale = c.cuts, c.metric.scale
-        official = cut_text(cuts.official, scale.low, scale.high)
+        official = _official(c)
         best = cut_text(cuts.best, scale.low, scale.high)
         kept = 1 - cuts.information_lost[0]
         span = (1 - cuts.information_lost[2], 1 - cuts.information_lost[1])
         top = float(cuts.table["information"].iloc[0])
+        named = "as usual" if has_usual_groups(c.metric) else "as shown here"
         if cuts.p_better < 0.05:
             worse.append(c.metric.short)
         rows.append(
@@ -574,7 +583,7 @@ def _cuts(numbers: Numbers, source: Source) -> Figure:
                 best,
                 share(top),
                 share(cuts.agreement),
-                number(cuts.p_better, 3),
+                *(_p(p) for p in (cuts.p_better, cuts.p_official, cuts.p_association)),
             )
         )
         drawn.append(
@@ -583,7 +592,7 @@ def _cuts(numbers: Numbers, source: Source) -> Figure:
                 (
                     plots.Line(
                         (plots.Mark("observed", 100 * kept, 100 * max(span[0], 0), 100 * span[1]),),
-                        label=f"as usual: {official}",
+                        label=f"{named}: {official}",
                         values=(share(kept),),
                     ),
                     plots.Line(
@@ -592,13 +601,20 @@ def _cuts(numbers: Numbers, source: Source) -> Figure:
                 ),
             )
         )
+    rows += [
+        (c.metric.short, _official(c), *[""] * 5, *(_p(p) for p in (c.cuts.p_better, c.cuts.p_official)),
+         _p(c.cuts.p_association))
+        for c in numbers.contenders
+        if c.cuts_tell_nothing
+    ]  # fmt: skip
     headline = (
-        f"The usual groups of {join_words(worse)} forget more than other cuts would"
+        f"The {which} of {join_words(worse)} forget more than other cuts would"
         if worse
-        else "That other cuts would forget less than the usual ones is not sure"
+        else f"That other cuts would forget less than the {which} is not sure"
         if any(c.cuts.best != c.cuts.official for c in judged)
-        else "The usual groups forget least"
+        else f"The {which} forget least"
     )
+    means = [c.metric.short for c in numbers.contenders if not has_usual_groups(c.metric) and c.cuts]
 
     def draw(canvas):
         return plots.interval_rows(
@@ -618,28 +634,37 @@ def _cuts(numbers: Numbers, source: Source) -> Figure:
             "Groups of answers",
             (
                 "Score",
-                "Usual groups",
+                capitalised(which),
                 "Kept",
                 f"{level_of(numbers)} interval",
                 "Best groups",
                 "Kept",
                 "Best in resamples",
-                "p",
+                "p, none better",
+                "p, nothing forgotten",
+                "p, answers tell nothing",
             ),
             tuple(rows),
-            notes="Kept: share of what the answers tell about the event, beyond chance. p: how often chance alone "
-            "makes the best of all ways to cut lead the usual one by as much, where none is better. Best in "
-            "resamples: of the partition that is best most often.",
+            notes="Kept: share of what the answers tell about the event, beyond chance. Best in resamples: of the partition "
+            f"that is best most often. p: how often chance alone makes the best of all ways to cut lead the {which} by as "
+            "much, where none is better; and where these groups hold all there is; and how often it makes the best cuts "
+            "tell as much, where the answers have nothing to do with the event."
+            + (
+                f" {join_words(means)} {'is a mean and has' if len(means) == 1 else 'are means and have'} no usual groups: "
+                "taken are the two lowest answers, the two highest, and those between."
+                if means
+                else ""
+            ),
         ),
         alt=alt_text(
-            "Information kept by the usual and the best groups",
-            [f"{r[0]} {r[1]} keep {r[2]}, {r[4]} keep {r[5]}" for r in rows],
+            f"Information kept by the {which} and by the best groups",
+            [f"{r[0]} {r[1]} keep {r[2]}, {r[4]} keep {r[5]}" for r in rows if r[2]],
         ),
         source=source.line(
             " to ".join(dict.fromkeys(count(f(c.cuts.n for c in judged)) for f in (min, max))) + " customers"
         ),
         key_marks=(
-            ("observed", f"usual groups, with {level_of(numbers)} interval"),
+            ("observed", f"{which}, with {level_of(numbers)} interval"),
             ("adjusted", "best groups in these answers"),
         ),
     )

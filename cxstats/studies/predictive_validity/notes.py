@@ -8,6 +8,7 @@ from cxstats.methods.predictors import FEWEST_IN_CATEGORY
 from cxstats.studies.predictive_validity import unit_sentences
 from cxstats.studies.predictive_validity.numbers import Numbers
 from cxstats.studies.predictive_validity.phrases import (
+    event_text,
     gain_text,
     margin_text,
     p_text,
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from cxstats.methods.association import Association
     from cxstats.survey import Survey
 
-__all__ = ["limits", "method", "need_to_know", "section_notes", "weight_notes"]
+__all__ = ["limits", "method", "need_to_know", "section_notes", "uncut_text", "weight_notes"]
 
 
 def need_to_know(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...]:
@@ -180,6 +181,9 @@ def section_notes(numbers: Numbers) -> dict[str, str]:
     told += [numbers.missing[key] for key in ("weighted", "later") if key in numbers.missing]
     if told:
         notes["robust"] = " ".join(told)  # stands alone where nothing could be judged otherwise
+    cuts = uncut_text(numbers)
+    if cuts:
+        notes["cuts"] = cuts
     hazard = _hazard_note(numbers)
     if hazard:
         notes["time"] = hazard
@@ -261,6 +265,19 @@ def _rates_note(numbers: Numbers) -> str:
             f"({interval(*high_span, digits=2, sign=True)}). {ends}"
         )
     return " ".join(said)
+
+
+def uncut_text(numbers: Numbers) -> str:
+    """Scores that do not tell who has the event, so that groups of their answers have nothing to forget."""
+    dumb = [c for c in numbers.contenders if c.cuts_tell_nothing]
+    if not dumb:
+        return ""
+    # each with its p-value: of the best of all ways to cut, which the choice among them is paid for
+    told = join_words([f"{c.metric.short} (p {p_text(c.cuts.p_association)})" for c in dumb])
+    return (
+        f"It is not shown that the answers to {told} tell who {event_text(numbers)}: no way to cut "
+        f"{'it' if len(dumb) == 1 else 'them'} can be judged."
+    )
 
 
 def _bent(found: Association) -> bool:

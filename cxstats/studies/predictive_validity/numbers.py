@@ -119,6 +119,20 @@ class Contender:
     answered: float
     hidden: frozenset[int]
 
+    @property
+    def cuts_judged(self) -> bool:
+        """Whether there are several ways to cut the scale, and answers tell who has the event: something to forget."""
+        return self._several_cuts and not self.cuts_tell_nothing
+
+    @property
+    def cuts_tell_nothing(self) -> bool:
+        """Whether no way to cut can be judged, because it is not shown that the answers tell who has the event."""
+        return self._several_cuts and (self.cuts.p_association >= 0.05 or self.cuts.information_lost is None)
+
+    @property
+    def _several_cuts(self) -> bool:
+        return self.cuts is not None and len(self.cuts.table) > 1
+
 
 @dataclass(frozen=True, slots=True)
 class GivenAway:

@@ -398,8 +398,8 @@ def _silence_point(numbers: Numbers) -> MainPoint | None:
 
 
 def _cut_point(numbers: Numbers) -> MainPoint | None:
-    named = [c for c in numbers.contenders if c.metric.key == "nps" and c.cuts is not None]
-    if not named or named[0].cuts.information_lost is None:
+    named = [c for c in numbers.contenders if c.metric.key == "nps" and c.cuts_judged]
+    if not named:
         return None
     cuts = named[0].cuts
     lost, low, high = cuts.information_lost

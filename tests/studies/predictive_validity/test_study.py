@@ -532,3 +532,52 @@ def test_without_outcomes_it_says_what_is_needed(tmp_path: Path) -> None:
     )
     with pytest.raises(ValueError, match=r"outcomes: in survey\.yml"):
         cx.predictive_validity(cx.open_survey(tmp_path / "survey.yml"))
+
+
+# ------------------------------------------------------------------------------------- cuts of the scale
+
+
+def two_scores(folder: Path, nps, ces, left) -> cx.PredictiveValidityStudy:
+    n = len(left)
+    rows = pd.DataFrame({"id": np.arange(n), "ltr": nps, "ease": ces, "left": np.asarray(left, dtype=int)})
+    rows["use"] = np.random.default_rng(9).integers(0, 30, n)
+    rows.to_csv(folder / "data.csv", index=False)
+    (folder / "survey.yml").write_text(
+        "title: Test\nresponses: {file: data.csv}\ncustomer: id\nscores: {nps: {column: ltr, scale: 0-10}, "
+        "ces: {column: ease, scale: 1-7, high_is: easy}}\nbehaviour: {use: {column: use}}\n"
+        'outcomes: {left: {column: left, event: "1"}}\n'
+    )
+    return cx.predictive_validity(cx.open_survey(folder / "survey.yml"))
+
+
+def test_answers_that_tell_nothing_have_nothing_to_forget(tmp_path: Path) -> None:
+    left = np.random.default_rng(20).random(500) < 0.2
+    study = cx.predictive_validity(survey_of(tmp_path, 500, left=left))
+    cuts = study.numbers.best.cuts
+    assert cuts.p_association > 0.05
+    assert cuts.information_lost is not None  # a share of next to nothing, which the page must not give
+    assert "forget" not in study.main_points.to_text()
+    said = study.section("cuts").parts[0]
+    assert said.instead
+    assert f"answers to NPS (p = {cuts.p_association:.3f}) tell who left: no way to cut it" in said.to_text()
+
+
+def test_only_scores_that_tell_are_cut_and_a_mean_has_no_usual_groups(tmp_path: Path) -> None:
+    rng, n = np.random.default_rng(11), 1500
+    nps, ces = rng.integers(0, 11, n), rng.integers(1, 8, n)
+    study = two_scores(tmp_path, nps, ces, rng.random(n) < 0.5 - 0.05 * ces)
+    found = {c.metric.key: c.cuts for c in study.numbers.contenders}
+    assert found["ces"].p_association < 0.05 <= found["nps"].p_association
+    figure = study.figures["cuts"]
+    words = " ".join(part.to_text() for part in study.section("cuts").parts)
+    assert "usual" not in words.replace("no usual groups", "")
+    assert "shown here" in figure.headline
+    rows = {row[0]: row for row in figure.table.rows}
+    assert rows["CES"][1] == "1–2, 3–5, 6–7"
+    for key, row in (("ces", rows["CES"]), ("nps", rows["NPS"])):
+        cuts = found[key]
+        for shown, p in zip(row[-3:], (cuts.p_better, cuts.p_official, cuts.p_association), strict=True):
+            assert shown == ("< 0.001" if p < 0.001 else f"{p:.3f}")
+    assert rows["NPS"][2:7] == ("",) * 5
+    assert "answers to NPS (p = " in words
+    assert "Detractors" not in study.main_points.to_text()

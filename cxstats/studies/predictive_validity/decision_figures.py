@@ -201,9 +201,10 @@ def profit(numbers: Numbers, source: Source) -> Figure:
     what = "all scores" if key == "all" else name.removeprefix("With ")
     if numbers.lead is not None and numbers.lead.same:
         headline = "At these costs the scores change next to nothing in what contacting earns"
-    elif low > 0:
-        earned = f"{money_text(low)} to {money_text(high)}"
-        headline = f"Acting on {what} earns {earned} more per 1,000 customers than acting on what was known"
+    elif low > 0 or high < 0:
+        least, most = sorted((abs(low), abs(high)))
+        earned = f"{money_text(least)} to {money_text(most)} {'more' if low > 0 else 'less'}"
+        headline = f"Acting on {what} earns {earned} per 1,000 customers than acting on what was known"
     else:
         headline = (
             f"Whether acting on {what} earns more than acting on what was known is not sure at these costs"

@@ -165,9 +165,15 @@ def section_notes(numbers: Numbers) -> dict[str, str]:
                 " With so few events intervals can be a little too short: in simulated surveys 93 of 100, not 95, "
                 "held the truth."
             )
-    odd = _other_way(numbers)
-    if odd:
-        notes["race"] = " ".join([*([notes["race"]] if "race" in notes else []), odd])
+    hardly = (
+        "**What is known hardly tells customers apart**: that it does so at all is not sure. Intervals of gains are too "
+        "wide there, up to twice as wide as need be."
+        if numbers.known_hardly_tells
+        else ""
+    )
+    said = [text for text in (notes.get("race"), hardly, _other_way(numbers)) if text]
+    if said:
+        notes["race"] = " ".join(said)
     best = numbers.best
     told = []
     if numbers.later is not None:

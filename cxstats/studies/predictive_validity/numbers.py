@@ -307,8 +307,9 @@ class Numbers:
     rules of what was "known" and of "all" scores by themselves; ``together`` is what all scores add, its limits as wide as
     those of each; its verdict is no part of the headline's. ``asked`` are the names of the metrics asked for, also of
     those that do not race. ``pooled``: several waves race together. ``n_for_margin`` customers tell a gain of nothing from
-    the margin in 80 of 100 surveys, ``n_for_gap`` the best gain, as seen, from the margin. ``wanted``: the event is to be
-    hoped for, so that those in whom it is *not* to be expected are contacted; ``lists``, ``decision``, ``lead`` and
+    the margin in 80 of 100 surveys, ``n_for_gap`` the best gain, as seen, from the margin; both None where
+    ``known_hardly_tells``. ``wanted``: the event is to be hoped for, so that those in whom
+    it is *not* to be expected are contacted; ``lists``, ``decision``, ``lead`` and
     ``money`` are of them. ``lists`` says how good a list in the order of each rule is.
     """
 
@@ -346,6 +347,11 @@ class Numbers:
     wanted: bool
     left_out_metrics: dict[str, str]
     missing: dict[str, str]
+
+    @property
+    def known_hardly_tells(self) -> bool:
+        """Whether it is not sure that what is known tells customers apart, which makes intervals of gains too wide."""
+        return bool(self.rules) and self.rules["known"][1] <= 0.5
 
     @property
     def best(self) -> Contender | None:

@@ -119,6 +119,11 @@ def answer(numbers: Numbers) -> Finding:
 
 def _needed(numbers: Numbers, margin: str) -> str:
     """How many customers would settle it: more than there are, whatever the gain is."""
+    if numbers.known_hardly_tells:
+        return (
+            "More customers with an answer. How many cannot be said: where what is known hardly tells customers apart, "
+            "intervals of gains are too wide to reckon from."
+        )
     n, least, gap = numbers.race.n, numbers.n_for_margin, numbers.n_for_gap
     if least is None:
         return f"More than a hundred times as many customers with an answer as the {count(n)} here."
@@ -318,7 +323,7 @@ def _known_point(numbers: Numbers) -> MainPoint:
         number=number(value, 3),
         interval=f"{interval(low, high, digits=3)}, AUC without asking",
         headline=f"What is known without asking tells {told}"
-        if low > 0.5
+        if not numbers.known_hardly_tells
         else f"Whether what is known without asking tells customers apart is not sure: {told}",
         sentence="A pair is a customer who had the event and one who had not; guessing gets 50.",
         figure="race",
@@ -435,12 +440,13 @@ def _money_point(numbers: Numbers) -> MainPoint | None:
     names = {c.metric.key: c.metric.short for c in numbers.contenders} | {"all": "all scores"}
     fails = "that it does not happen " if numbers.wanted else ""
     cost = money_text(numbers.settings.contact_cost)
+    than = "than acting on what was known"
     return MainPoint(
         number=money_text(value, sign=True),
         interval=f"{money_span(low, high)}, per 1,000 customers",
-        headline=f"At {cost} a contact, acting on {names[best]} too earns more than acting on what was known"
-        if low > 0
-        else f"At {cost} a contact, whether acting on {names[best]} earns more than acting on what was known is not sure",
+        headline=f"At {cost} a contact, acting on {names[best]} too earns {'more' if low > 0 else 'less'} {than}"
+        if low > 0 or high < 0
+        else f"At {cost} a contact, whether acting on {names[best]} earns more {than} is not sure",
         sentence=f"Contacting pays where the chance {fails}is {share(money.threshold, 1)} or more. What asking costs "
         f"is not in it.",
         figure="profit",

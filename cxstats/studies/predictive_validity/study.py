@@ -584,10 +584,13 @@ def _cuts(cells: pd.DataFrame, metric: Metric, name: str, chosen: Settings) -> C
 def _n_to_tell(raced: Race, names: tuple[str, ...], gap: float, family: int | None = None) -> int | None:
     """Customers with which gains so far apart are told from each other in 80 of 100 surveys; errors shrink as 1/√n.
 
-    None where that is over a hundred times as many as there are.
+    None where that is over a hundred times as many as there are, or where what is known hardly tells customers apart: errors
+    are too large there, and would ask for up to four times as many customers as it takes.
     """
     from scipy import stats
 
+    if _rules(raced)["known"][1] <= 0.5:
+        return None
     error = float(raced.gains.loc[list(names), "standard_error"].max())
     tail = stats.norm.ppf(1 - (1 - raced.level) / (2 * (family or len(names)))) + stats.norm.ppf(0.8)
     times = (tail * error / gap) ** 2 if gap else np.inf

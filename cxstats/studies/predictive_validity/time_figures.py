@@ -101,12 +101,15 @@ def warning(numbers: Numbers, source: Source) -> Figure:
     timing = numbers.timing
     table = timing.warning
     first, last = table.iloc[0], table.iloc[-1]
-    keeps = last["warning_low"] > 0.5
-    sure = table.loc[table["warning_low"] > 0.5, "day"]
+    # day by day from the first: beyond one that is not sure, a later one that is may be so by chance
+    sure = table.loc[(table["warning_low"] > 0.5).cummin(), "day"]
+    keeps = len(sure) == len(table)
     headline = (
         f"{timing.metric.short} still warns {count(last['day'])} days ahead: {round(100 * last['warning_auc'])} of 100 pairs"
         if keeps
         else f"How far ahead {timing.metric.short} warns is not sure beyond {plural(int(sure.max()), 'day')}"
+        if len(sure) and sure.max() > 0
+        else f"{timing.metric.short} tells who {event_text(numbers)}; whether it warns ahead is not sure"
         if len(sure)
         else f"Whether {timing.metric.short} warns ahead at all is not sure"
     )
@@ -178,6 +181,14 @@ def causes(numbers: Numbers, source: Source) -> Figure:
 
     apart = [cause for cause in names if at(most, cause)[0] > 0]
     widest = max(apart, key=lambda cause: at(most, cause)[0] - at(least, cause)[0])
+    # which cause differs most is chosen by looking, and not tested: said is what was seen
+    seen = (
+        f"{told(most, widest)} of those who gave {timing.metric.short} {most} {event_name(numbers)} for “{widest}”, "
+        f"{told(least, widest)} of those who gave {least}"
+    )
+    ends_apart = at(most, widest)[1], at(least, widest)[2]
+    if None not in ends_apart and ends_apart[0] <= ends_apart[1]:
+        seen = f"That any cause differs by {timing.metric.short} is not sure: {seen}"
     rows = tuple((str(cause), *(told(group, cause) for group in groups)) for cause in names)
     roles = {most: "observed", least: "adjusted"}
 
@@ -211,9 +222,7 @@ def causes(numbers: Numbers, source: Source) -> Figure:
     )
     return Figure(
         key="causes",
-        headline=f"The cause that differs most by {timing.metric.short} is “{widest}”: "
-        f"{percent(at(most, widest)[0], 1)} of those who gave {most}, {percent(at(least, widest)[0], 1)} of those who "
-        f"gave {least}",
+        headline=seen,
         subtitle=f"Share who {event_name(numbers)} for each cause by day {count(last)}, the other causes at work, in the "
         f"groups of answers to {timing.metric.short} where most and fewest did",
         draw=draw,

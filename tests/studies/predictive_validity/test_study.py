@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,11 +13,17 @@ import pytest
 import cxstats as cx
 from cxstats.findings import Verdict, judge
 from cxstats.methods.incremental import race
+from cxstats.studies.pictures import Source
+from cxstats.studies.predictive_validity.decision_figures import profit
 from cxstats.studies.predictive_validity.evidence import advantage, curve, lead, unwanted, wanted
 from cxstats.studies.predictive_validity.evidence import money as earned
 from cxstats.studies.predictive_validity.phrases import gain_text, span_text
+from cxstats.studies.predictive_validity.sentences import main_points
 from cxstats.studies.predictive_validity.study import overall
-from cxstats.words import interval
+from cxstats.studies.predictive_validity.time_figures import causes, warning
+from cxstats.words import interval, percent
+
+SOURCE = Source("Test", "2024", simulated=False)
 
 
 @pytest.fixture(scope="module")
@@ -367,6 +374,54 @@ def test_no_cause_of_a_few_customers_is_shown(
         assert (cause in shown) == (n >= 10)
 
 
+def test_causes_whose_intervals_overlap_are_not_said_to_differ(leaving: cx.PredictiveValidityStudy) -> None:
+    timing = leaving.numbers.timing
+    value, low, high = timing.causes.at(180).loc[("0 to 6", "Service"), ["incidence", "low", "high"]]
+    said = leaving.figures["causes"].headline
+    shown = f"{percent(100 * value, 1)} ({interval(100 * low, 100 * high, digits=1)})"
+    assert said.startswith(f"{shown} of those who gave NPS 0 to 6 left for “Service”")
+    wide = replace(timing.causes, table=timing.causes.table.assign(low=0.0, high=1.0))
+    unsure = causes(replace(leaving.numbers, timing=replace(timing, causes=wide)), SOURCE).headline
+    assert unsure.startswith("That any cause differs by NPS is not sure: ")
+
+
+@pytest.mark.parametrize(
+    ("unsure", "said"),
+    [
+        ([], "still warns 144 days ahead"),
+        ([5, 6], "warns is not sure beyond 96 days"),
+        ([3], "warns is not sure beyond 48 days"),  # that later days are sure does not mend it
+        ([1], "tells who left within 180 days; whether it warns ahead is not sure"),
+        ([0], "Whether NPS warns ahead at all is not sure"),
+    ],
+)
+def test_a_warning_reaches_as_far_as_every_day_before_is_sure(
+    leaving: cx.PredictiveValidityStudy, unsure: list[int], said: str
+) -> None:
+    timing = leaving.numbers.timing
+    table = timing.warning.copy()
+    assert (table["warning_low"] > 0.5).all()
+    table.loc[unsure, "warning_low"] = 0.45
+    numbers = replace(leaving.numbers, timing=replace(timing, warning=table))
+    assert said in warning(numbers, SOURCE).headline
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_profit_surely_below_that_of_what_was_known_is_said_to_be_less(
+    study: cx.PredictiveValidityStudy, sign: int
+) -> None:
+    money = study.numbers.money
+    ends = tuple(sorted((sign * 40.0, sign * 90.0)))
+    changed = replace(money, more=money.more | {"all": (sign * 65.0, *ends)})
+    numbers = replace(study.numbers, money=changed)
+    word = "more" if sign > 0 else "less"
+    assert profit(numbers, SOURCE).headline.startswith(
+        f"Acting on all scores earns 40 to 90 {word} per 1,000"
+    )
+    (point,) = (p for p in main_points(numbers) if p.figure == "profit")
+    assert f"acting on all scores too earns {word} than" in point.headline
+
+
 @pytest.mark.parametrize("grain", ["month", "week"])
 def test_dates_by_month_or_week_are_read_as_such(tmp_path: Path, grain: str) -> None:
     import datetime as dt
@@ -483,6 +538,24 @@ def test_scores_that_point_in_opposite_ways_are_named(tmp_path: Path) -> None:
         study = cx.predictive_validity(cx.open_survey(folder / "survey.yml"))
         said = " ".join(part.to_text() for part in study.section("race").parts)
         assert ("opposite ways" in said) == (name == "wrong")
+
+
+def test_where_what_is_known_hardly_tells_no_number_of_customers_is_given(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    score = rng.integers(0, 11, 500)
+    weak = rng.random(500) < 0.25 + 0.01 * (score < 4)
+    use = np.random.default_rng(3).integers(0, 30, 500)  # as survey_of draws it
+    for folder, left in (("nothing", weak), ("something", rng.random(500) < 0.1 + 0.5 * (use > 18))):
+        (tmp_path / folder).mkdir()
+        study = cx.predictive_validity(survey_of(tmp_path / folder, 500, left=left, score=score))
+        numbers, hardly = study.numbers, folder == "nothing"
+        assert study.findings[0].verdict is Verdict.INCONCLUSIVE
+        assert numbers.known_hardly_tells is hardly is (numbers.rules["known"][1] <= 0.5)
+        assert (numbers.n_for_margin is None) is hardly
+        said = " ".join(part.to_text() for part in study.section("race").parts)
+        assert ("hardly tells customers apart" in said) is hardly
+        assert ("How many cannot be said" in study.findings[0].needed) is hardly
+        assert ("times as many" in study.findings[0].needed) is not hardly
 
 
 def test_a_gain_that_may_be_none_is_not_said_to_be_one(tmp_path: Path) -> None:

@@ -496,8 +496,14 @@ def _steady(numbers: Numbers, source: Source) -> Figure:
 
     return Figure(
         key="steady",
-        headline=f"Asked again, {share(least.retest.same)} give {least.metric.short} the same answer; without that noise "
-        f"it would tell about {round(100 * least.steady.value)} of 100 pairs apart, not {round(100 * least.auc[0])}",
+        headline=f"Asked again, {share(least.retest.same)} give {least.metric.short} the same answer"
+        + (
+            f"; without that noise it would tell about {round(100 * least.steady.value)} "
+            f"({interval(100 * least.steady.low, 100 * least.steady.high, digits=0)}) of 100 pairs apart, not "
+            f"{round(100 * least.auc[0])}"
+            if least.bounded
+            else ""
+        ),
         subtitle="AUC of each score alone, as answered and as it would be if customers gave the same answer when asked "
         f"again ({first} and {second}). Secondary: decisions use the answers as they are",
         draw=draw,

@@ -266,6 +266,12 @@ class Steadiness:
     auc: Triple
     steady: Disattenuated
 
+    @property
+    def bounded(self) -> bool:
+        """Whether the data bounds what the score would tell without noise: it is surely reliable at all, and the
+        correction stays within what is possible."""
+        return self.retest.icc.consistency[1] > 0 and not self.steady.beyond
+
 
 @dataclass(frozen=True, slots=True)
 class Units:

@@ -17,6 +17,7 @@ from cxstats.studies.pictures import Source
 from cxstats.studies.predictive_validity.decision_figures import profit
 from cxstats.studies.predictive_validity.evidence import advantage, curve, lead, unwanted, wanted
 from cxstats.studies.predictive_validity.evidence import money as earned
+from cxstats.studies.predictive_validity.figures import _steady
 from cxstats.studies.predictive_validity.phrases import gain_text, span_text
 from cxstats.studies.predictive_validity.sentences import main_points
 from cxstats.studies.predictive_validity.study import overall
@@ -90,6 +91,24 @@ def test_noise_is_taken_out_of_scores_asked_twice(study: cx.PredictiveValiditySt
     assert found["ces"].retest.n == (twice > 1).sum()
     for one in found.values():
         assert one.steady.value > one.auc[0]
+
+
+def test_what_a_score_would_tell_without_noise_has_an_interval_or_is_not_said(
+    study: cx.PredictiveValidityStudy,
+) -> None:
+    numbers = study.numbers
+    least = min(numbers.steadiness, key=lambda s: s.retest.icc.consistency[0])
+    steady, consistency = least.steady, least.retest.icc.consistency
+    span = interval(100 * steady.low, 100 * steady.high, digits=0)
+    said = study.figures["steady"].headline
+    assert f"would tell about {round(100 * steady.value)} ({span}) of 100 pairs apart" in said
+    icc = replace(least.retest.icc, consistency=(consistency[0], -0.01, consistency[2]))
+    for made in (
+        replace(least, steady=replace(steady, beyond=True)),
+        replace(least, retest=replace(least.retest, icc=icc)),
+    ):
+        said = _steady(replace(numbers, steadiness=(made,)), SOURCE).headline
+        assert said.endswith(f"give {least.metric.short} the same answer")
 
 
 def test_a_step_on_the_scale_changes_the_hazard_as_the_company_was_made(

@@ -18,7 +18,15 @@ from cxstats.words import count, date_text, join_words, plural
 if TYPE_CHECKING:
     from cxstats.survey import Survey
 
-__all__ = ["Stop", "cannot", "known_gives_away", "known_is_nothing", "refused", "watched_unequally"]
+__all__ = [
+    "Stop",
+    "cannot",
+    "known_gives_away",
+    "known_is_nothing",
+    "of_first_answers",
+    "refused",
+    "watched_unequally",
+]
 
 SURE = 0.995
 """AUC of a single fact above which it was made from the outcome, or after it."""
@@ -175,6 +183,15 @@ def known_is_nothing(raced: Race) -> Stop | None:
             "What was known before the invitation, with its values of that day.",
         )
     return None
+
+
+def of_first_answers(error: ValueError, base: Base) -> Stop:
+    """Why nothing can be said of the answers that each customer gave first: nobody left after them, or everybody."""
+    return Stop(
+        f"of each customer's first answer nothing can be said ({str(error).rstrip('.')})",
+        _more(base.respondent_events, base.respondents),
+        Verdict.INCONCLUSIVE,
+    )
 
 
 def refused(error: ValueError, answered: pd.DataFrame, chosen: Settings) -> Stop:

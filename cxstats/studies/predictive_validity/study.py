@@ -219,7 +219,10 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
     )
     if stop is not None:
         return _nothing(shared, left_out, stop)
-    leak = _given_away(survey, answered, chosen, racing)
+    try:
+        leak = _given_away(survey, answered, chosen, racing)
+    except ValueError as error:
+        return _nothing(shared, left_out, stops.of_first_answers(error, base))
     if leak is not None:
         return _nothing(shared, left_out, stops.Stop(leak.why, stops.LEAK), leak=leak)
     stop = stops.known_gives_away(answered, chosen, shared["known_labels"])
@@ -239,7 +242,10 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
         return _nothing(shared, left_out, stop)
     ranked = _ranked(survey, raced, racing, chosen)
     step("scores against each other")
-    contenders, pairs = _contenders(survey, answered, chosen, raced, racing, ranked)
+    try:
+        contenders, pairs = _contenders(survey, answered, chosen, raced, racing, ranked)
+    except ValueError as error:
+        return _nothing(shared, left_out, stops.of_first_answers(error, base))
     best = max(contenders, key=lambda c: c.gain)
     missing: dict[str, str] = {}
     everything = ["known", *racing, "all"]

@@ -512,3 +512,13 @@ def test_a_group_in_which_nobody_left_stands_in_the_curves(make) -> None:
     promoters = (columns["ltr"] >= 9).sum()
     assert row[1].startswith("0")
     assert f"{100 * (1 - 0.025 ** (1 / promoters)):.1f}" in row[2]
+
+
+def test_customers_who_were_asked_again_because_they_had_stayed(make) -> None:
+    rows = tracked(1500, 2)
+    first = rows["wave"] == "w0"
+    stayed = rows.groupby("id")["left"].transform("size") == 2
+    rows = rows[stayed]  # the list of the first wave was kept of those only who were there for the second
+    survey = make(rows, outcome=DATED, more=DATES + "\nwave: wave")
+    assert rows.loc[first[stayed], "left"].sum() == 0
+    assert "first answer" in not_said(cx.predictive_validity(survey), Verdict.INCONCLUSIVE)

@@ -160,7 +160,7 @@ def race(
     """
     level, resamples = checked("level", level, Level), checked("resamples", resamples, Count)
     prepared = _prepared(rows, scores, outcome, known, part, weight, keep_missing)
-    splits = part_splits(prepared.part, _folds(prepared, folds))
+    splits = part_splits(prepared.part, _folds(prepared.fewer, folds))
     return _raced(
         prepared,
         splits,
@@ -184,6 +184,7 @@ def temporal_race(
     part: str = "part",
     weight: str | None = None,
     level: float = 0.95,
+    folds: int = FOLDS,
     resamples: int = 200,
     contributions: bool = True,
     seed: int = 20250401,
@@ -202,7 +203,9 @@ def temporal_race(
     Notes
     -----
     A customer who answered in an early wave and in the last is judged by a rule trained without that customer's
-    earlier answers: the training rows of everyone who judges are left out.
+    earlier answers: where there are such customers the last wave judges fold by fold, each by a rule trained on the early
+    answers of customers of other folds. Leaving out the early answers of all who judge would train on those who did not
+    answer again: who left, and who was less inclined to.
     """
     level, resamples = checked("level", level, Level), checked("resamples", resamples, Count)
     require_columns(rows, [wave])
@@ -215,16 +218,24 @@ def temporal_race(
             f"{'is one' if present else 'is none'}"
         )
     test = when == present[-1]
-    if "customer" in rows.columns:
-        early = ~pd.Series(prepared.customer).isin(set(prepared.customer[test])).to_numpy()
-    else:
-        early = np.ones(prepared.n, dtype=bool)
-    split = Split((when >= 0) & (when < present[-1]) & early, test)
-    for rows_of, what in ((split.train, "in the earlier waves"), (split.test, "in the last wave")):
+    early = (when >= 0) & (when < present[-1])
+    for rows_of, what in ((early, "in the earlier waves"), (test, "in the last wave")):
         _require_events(prepared.event[rows_of], what)
+    again = "customer" in rows.columns and not set(prepared.customer[early]).isdisjoint(
+        prepared.customer[test]
+    )
+    fewer = int(min(prepared.event[test].sum(), (1 - prepared.event[test]).sum()))
+    splits = (
+        tuple(
+            Split(split.train & early, split.test & test)
+            for split in part_splits(prepared.part, _folds(fewer, folds))
+        )
+        if again
+        else (Split(early, test),)
+    )
     return _raced(
         prepared,
-        (split,),
+        splits,
         level,
         resamples,
         checked("seed", seed, Seed),
@@ -410,11 +421,11 @@ def _refuse_leak(column: pd.Series, event: np.ndarray, name: str, outcome: str) 
         )
 
 
-def _folds(prepared: _Prepared, folds: int) -> int:
+def _folds(fewer: int, folds: int) -> int:
     if not 2 <= folds <= PARTS // 2:
         raise ValueError(f"folds must be from 2 to {PARTS // 2}, but is {folds}")
     # each fold needs some of both to have pairs to compare
-    return int(max(2, min(folds, prepared.fewer // 8)))
+    return int(max(2, min(folds, fewer // 8)))
 
 
 def _raced(

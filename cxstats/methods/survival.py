@@ -41,7 +41,7 @@ class SurvivalCurves:
     Attributes
     ----------
     table : one row per group and day with an event: ``group``, ``day``, ``at_risk``, ``events``, ``survival`` and its
-        log-minus-log limits ``low``, ``high`` (shares).
+        log-minus-log limits ``low``, ``high`` (shares). A group without any event has one row, with an exact limit.
     log_rank : chi-squared, degrees of freedom and p-value of the hypothesis that the groups' curves are one.
     level : confidence level.
     """
@@ -123,6 +123,7 @@ def survival_curves(
     tables = []
     for label, part in frame.groupby(group, sort=True, observed=True):
         if not part["event"].any():
+            tables.append(_without_event(label, part, frame.loc[frame["event"], "day"].max(), level))
             continue
         fit = SurvfuncRight(part["day"], part["event"].astype(int), freq_weights=part["n"])
         s = fit.surv_prob
@@ -151,6 +152,29 @@ def survival_curves(
         statistic, p = survdiff(each["day"].to_numpy(), each["event"].to_numpy(int), each[group].to_numpy())
         rank = (float(statistic), int(frame[group].nunique() - 1), float(p))
     return SurvivalCurves(pd.concat(tables, ignore_index=True), rank, level)
+
+
+def _without_event(label: object, part: pd.DataFrame, last: float, level: float) -> pd.DataFrame:
+    """The flat curve of a group in which nobody had the event, at the last day on which half of it was watched.
+
+    ``last``: day of the last event of others, beyond which no curve says anything. The lower limit is the exact one for
+    no event among so many (Clopper & Pearson 1934), on the side it can be on.
+    """
+    day, n = part["day"].to_numpy(dtype=float), part["n"].to_numpy(dtype=float)
+    order = np.argsort(-day, kind="stable")
+    at = min(day[order][np.searchsorted(np.cumsum(n[order]), n.sum() / 2)], last)
+    watched = float(n[day >= at].sum())
+    low = ((1 - level) / 2) ** (1 / watched)
+    row = {
+        "group": label,
+        "day": at,
+        "at_risk": watched,
+        "events": 0.0,
+        "survival": 1.0,
+        "low": low,
+        "high": 1.0,
+    }
+    return pd.DataFrame([row])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -420,3 +420,28 @@ def test_binned_behaviour_lets_a_useless_score_add_and_splines_do_not():
     coarse = race(banded, scores=["nps"], outcome="left", known=["x"], resamples=1).gains.loc["nps"]
     assert coarse["low"] > 0  # "adds", firmly, and is wrong
     assert smooth["low"] <= 0 <= smooth["high"] or smooth["high"] < 0.001
+
+
+def test_an_early_rule_is_not_trained_on_those_who_did_not_answer_again():
+    """Answering again goes with the score and with staying; the score tells the same in both waves."""
+    gains = {True: [], False: []}
+    for seed in range(4):
+        rng, n = np.random.default_rng(seed), 5000
+        mood, x = rng.normal(size=(2, n))
+        nps = [np.clip(np.rint(8 + 1.5 * mood + rng.normal(size=n)), 0, 10) for _ in range(2)]
+        left = [rng.random(n) < expit(-2.2 - 0.35 * (s - 8) - 0.5 * x) for s in nps]
+        again = ~left[0] & (rng.random(n) < expit(0.2 + 1.5 * mood))
+        part, who = rng.integers(0, 64, n), np.arange(n)
+        first = pd.DataFrame(
+            {"customer": who, "wave": "1", "nps": nps[0], "x": x, "left": left[0], "part": part}
+        )
+        last = first.assign(wave="2", nps=nps[1], left=left[1])[again]
+        for known in gains:  # whether the customer can be recognised
+            rows = pd.concat([first, last if known else last.assign(customer=last["customer"] + n)])
+            raced = temporal_race(
+                rows, wave="wave", order=["1", "2"], scores=["nps"], outcome="left", known=["x"], resamples=1,
+                contributions=False,
+            )  # fmt: skip
+            gains[known].append(raced.gains.loc["nps", "gain"])
+    assert np.mean(gains[False]) > 0.03
+    assert np.mean(gains[True]) == pytest.approx(np.mean(gains[False]), abs=0.006)

@@ -66,11 +66,17 @@ OTHER_CAUSES = "All other causes"
 NO_CAUSE = "Cause not stated"
 
 
-def one_each(rows: pd.DataFrame) -> pd.DataFrame:
-    """One answer per customer, the latest: what counts by score cannot carry is who stands twice in them."""
+def one_each(rows: pd.DataFrame, having: Sequence[str] = ()) -> pd.DataFrame:
+    """One row per customer, the first that has all of ``having``: counts by score cannot carry who stands twice in them.
+
+    Never the latest: who left cannot answer again, so that of those who left the event would always be counted, and of
+    those who stayed the answers before their last would not. The first row is chosen before anything has happened.
+    """
+    if having:
+        rows = rows.dropna(subset=list(having))
     if "customer" not in rows.columns:
         return rows
-    return rows.drop_duplicates("customer", keep="last")
+    return rows.drop_duplicates("customer", keep="first")
 
 
 # ------------------------------------------------------------------------------------- judged otherwise
@@ -146,11 +152,18 @@ def silence(survey: Survey, rows: pd.DataFrame, chosen: Settings, missing: dict[
     if survey.n_invited is None or rows["answered"].all():
         missing["silence"] = "Who did not answer is not in the data, or nobody stayed silent."
         return None
-    known = one_each(rows[rows[chosen.outcome].notna()])
+    since = landmark(rows, chosen.outcome)
+    rows = rows.assign(silent=~rows["answered"])
+    if since is not None:
+        # who left in the meantime could not answer any more: silence would be what leaving brought, not its sign
+        gone = (rows[f"{chosen.outcome}_days"] <= since).fillna(False).astype(bool)
+        late = (rows["days_to_answer"] > since).fillna(False).astype(bool)
+        rows = rows.assign(silent=rows["silent"] | late)[~gone]
+    known = one_each(rows, [chosen.outcome])
     happened = known[chosen.outcome].astype(bool)
     from statsmodels.stats.proportion import confint_proportions_2indep
 
-    quiet = ~known["answered"]
+    quiet = known["silent"]
     a, b = int(happened[quiet].sum()), int(quiet.sum())
     c, d = int(happened[~quiet].sum()), int((~quiet).sum())
     if min(b, d) < chosen.smallest_group:
@@ -161,7 +174,7 @@ def silence(survey: Survey, rows: pd.DataFrame, chosen: Settings, missing: dict[
     )
     try:
         row = race(
-            rows.assign(silent=~rows["answered"]), scores=["silent"], outcome=chosen.outcome,
+            rows, scores=["silent"], outcome=chosen.outcome,
             known=chosen.known, level=chosen.level, seed=chosen.seed, **_plainly(),
         ).gains.loc["silent"]  # fmt: skip
     except ValueError as error:
@@ -173,7 +186,19 @@ def silence(survey: Survey, rows: pd.DataFrame, chosen: Settings, missing: dict[
         difference=(100 * (a / b - c / d), 100 * float(low), 100 * float(high)),
         gain=(float(row["gain"]), float(row["low"]), float(row["high"])),
         n=b + d,
+        since=since,
     )
+
+
+def landmark(rows: pd.DataFrame, outcome: str) -> int | None:
+    """Days from the invitation by which 19 of 20 answers had come; None where answers or events have no day.
+
+    From there on it is settled who stays silent (landmark analysis, Anderson, Cain & Gelber 1983).
+    """
+    if not {"days_to_answer", f"{outcome}_days"} <= set(rows.columns):
+        return None
+    taken = rows.loc[rows["answered"], "days_to_answer"].dropna()
+    return int(np.ceil(taken.astype(float).quantile(0.95))) if len(taken) else None
 
 
 # ------------------------------------------------------------------------------------------------- time
@@ -190,7 +215,7 @@ def timing(
         missing["time"] = "When the event happened, or until when customers were watched, is not in the data."
         return None
     # who had the event before being asked, or of whom nothing is known, has no time under observation
-    answered = one_each(rows[rows[metric.key].notna() & rows[until].notna()])
+    answered = one_each(rows, [metric.key, until])
     when, watched = answered[days].astype(float), answered[until].astype(float)
     end = np.minimum(watched, chosen.window_days) if chosen.window_days is not None else watched
     event = (when.notna() & (when <= end)).to_numpy(dtype=bool)
@@ -213,8 +238,12 @@ def timing(
         sign = -float(
             best.association.direction
         )  # high where the event is less likely, as the curve wants it
+        # early leavers of whom the data has not seen the rest would stand beside nobody who was watched as long
+        fully = (
+            _watched_to(answered, horizon) if chosen.window_days is not None else np.ones(len(frame), bool)
+        )
         warning = dynamic_auc(
-            frame.assign(score=sign * frame["score"]), day="day", event="event", score="score", days=leads,
+            frame.assign(score=sign * frame["score"])[fully], day="day", event="event", score="score", days=leads,
             level=chosen.level,
         )  # fmt: skip
     except ValueError as error:
@@ -242,6 +271,13 @@ def timing(
         merged_causes=merged,
         hidden=small,
     )
+
+
+def _watched_to(answered: pd.DataFrame, days: int) -> np.ndarray:
+    """Who was asked so early that the data reaches so many days further, whatever happened since."""
+    if "observed_days" not in answered.columns:
+        return np.ones(len(answered), dtype=bool)
+    return (answered["observed_days"] >= days).fillna(False).to_numpy(dtype=bool)
 
 
 def _grouped(survey: Survey, answered: pd.DataFrame, frame: pd.DataFrame, chosen: Settings) -> Grouped | None:

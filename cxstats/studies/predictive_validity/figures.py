@@ -440,7 +440,23 @@ def _silence(numbers: Numbers, source: Source) -> Figure:
             "Silence as a signal",
             ("", "", f"{level_of(numbers)} interval"),
             rows,
-            notes="Rates count each customer once, by the latest invitation." if numbers.repeated else "",
+            notes=" ".join(
+                [
+                    *(
+                        [
+                            f"Counted from day {silence.since} after the invitation, by which 19 of 20 answers had "
+                            "come: who had the event before then could not answer any more, and does not count."
+                        ]
+                        if silence.since is not None
+                        else []
+                    ),
+                    *(
+                        ["Rates count each customer once, by the first invitation."]
+                        if numbers.repeated
+                        else []
+                    ),
+                ]
+            ),
         ),
         alt=alt_text("Gain of knowing who answered", [f"{r[0]} {r[1]} {r[2]}".strip() for r in rows]),
         source=source.line(plural(silence.n, "customer")),

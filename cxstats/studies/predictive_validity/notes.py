@@ -50,6 +50,16 @@ def need_to_know(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...
                 f" For {count(base.unknown)} it is not known yet or not recorded; they take no part."
                 if base.unknown
                 else ""
+            )
+            + (
+                f" Left out: {plural(base.before_answer, 'answer')} given after the event, which foretells nothing."
+                if base.before_answer
+                else ""
+            )
+            + (
+                " The survey states no window: it is the longest for which everybody was watched."
+                if chosen.common_window
+                else ""
             ),
         ),
         (
@@ -374,12 +384,19 @@ def limits(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...]:
         ),
         ("Calls after the survey.", called),
     ]
+    if survey.weighted:
+        said.append(
+            (
+                "Weights of the survey.",
+                "The weights that survey.yml names are not used here: every answer counts once, in rates, curves and races.",
+            )
+        )
     if numbers.repeated:
         said.append(
             (
                 "Repeated customers.",
-                "Rates, curves and cuts use each customer's latest answer; the race uses all answers and keeps those of a "
-                "customer together.",
+                "Rates, curves and cuts use each customer's first answer: who left cannot answer again, so later answers "
+                "would be those of customers who stayed. The race uses all answers and keeps those of a customer together.",
             )
         )
     return tuple(said)

@@ -38,7 +38,10 @@ Triple = tuple[float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The study's parameters, checked."""
+    """The study's parameters, checked.
+
+    ``common_window``: no window was declared, and ``window_days`` is the longest for which everybody was watched.
+    """
 
     outcome: str
     metrics: tuple[str, ...]
@@ -52,6 +55,7 @@ class Settings:
     success: float
     smallest_group: int
     seed: int
+    common_window: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,7 @@ class Base:
     respondents, respondent_events : those who answered any metric and whose outcome is known.
     called_back : share of the respondents who were called back after answering; None where that is not recorded.
     drawn : rows drawn by lot, on which all else on the page is run; None where that is all rows.
+    before_answer : answers given after the event: not among the respondents whose outcome is known.
     """
 
     invited: int | None
@@ -77,6 +82,7 @@ class Base:
     respondent_events: int
     called_back: float | None
     drawn: int | None
+    before_answer: int
 
     @property
     def rate(self) -> float:
@@ -201,6 +207,8 @@ class Silence:
     answered_rate, silent_rate : shares with the event. difference : silent less answered in percentage points, with
         Newcombe's interval.
     gain : AUC gained over what was known by who answered, with its interval.
+    since : days from the invitation by which it is settled who answered: customers who had the event before do not count;
+        None where events or answers have no day.
     """
 
     answered_rate: float
@@ -208,6 +216,7 @@ class Silence:
     difference: tuple[float, float, float]
     gain: tuple[float, float, float]
     n: int
+    since: int | None
 
 
 @dataclass(frozen=True, slots=True)

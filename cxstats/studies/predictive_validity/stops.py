@@ -12,14 +12,21 @@ from cxstats.findings import Verdict
 from cxstats.methods.incremental import FEWEST_EVENTS, Race
 from cxstats.methods.predictors import FEWEST_IN_CATEGORY
 from cxstats.methods.splits import concordance
-from cxstats.studies.predictive_validity.evidence import one_each
 from cxstats.studies.predictive_validity.numbers import Base, Settings
 from cxstats.words import count, date_text, join_words, plural
 
 if TYPE_CHECKING:
     from cxstats.survey import Survey
 
-__all__ = ["Stop", "cannot", "known_gives_away", "known_is_nothing", "refused"]
+__all__ = [
+    "Stop",
+    "cannot",
+    "known_gives_away",
+    "known_is_nothing",
+    "of_first_answers",
+    "refused",
+    "watched_unequally",
+]
 
 SURE = 0.995
 """AUC of a single fact above which it was made from the outcome, or after it."""
@@ -66,9 +73,7 @@ def cannot(
         return Stop("; ".join(left_out.values()), "Answers that differ from customer to customer.")
     if base.respondents == 0:
         return Stop("the outcome is not known for any of those who answered", _OUTCOME)
-    # twenty events of one customer in twenty waves are one
-    happened = one_each(answered)[chosen.outcome].astype(bool)
-    had, total = int(happened.sum()), len(happened)
+    had, total = _customers(answered, chosen.outcome)
     if min(had, total - had) < FEWEST_EVENTS:
         which = "had the event" if had <= total - had else "did not have the event"
         return Stop(
@@ -83,6 +88,27 @@ def cannot(
             _FACTS,
         )
     return None
+
+
+def _customers(answered: pd.DataFrame, outcome: str) -> tuple[int, int]:
+    """Customers who ever had the event, and all: twenty events of one customer in twenty waves are one."""
+    happened = answered[outcome].astype(bool)
+    if "customer" in answered.columns:
+        happened = happened.groupby(answered["customer"], observed=True, dropna=False).any()
+    return int(happened.sum()), len(happened)
+
+
+def watched_unequally(watched: tuple[int, int] | None, chosen: Settings) -> Stop | None:
+    """Why nothing is said where customers were watched for very different times, ``watched`` being the ends of these."""
+    if watched is None:
+        return None
+    shortest, longest = watched
+    return Stop(
+        f"customers were watched for {count(shortest)} to {plural(longest, 'day')} after they were asked, so who was asked "
+        "early had longer to have the event, and no window says what counts",
+        f"A window for all: window_days under {chosen.outcome}: in survey.yml, or window_days of the report; who was "
+        "watched for less then takes no part.",
+    )
 
 
 def _more(had: int, total: int) -> str:
@@ -157,6 +183,15 @@ def known_is_nothing(raced: Race) -> Stop | None:
             "What was known before the invitation, with its values of that day.",
         )
     return None
+
+
+def of_first_answers(error: ValueError, base: Base) -> Stop:
+    """Why nothing can be said of the answers that each customer gave first: nobody left after them, or everybody."""
+    return Stop(
+        f"of each customer's first answer nothing can be said ({str(error).rstrip('.')})",
+        _more(base.respondent_events, base.respondents),
+        Verdict.INCONCLUSIVE,
+    )
 
 
 def refused(error: ValueError, answered: pd.DataFrame, chosen: Settings) -> Stop:

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +66,8 @@ UNITS_NEEDED = "One row per customer, with the answer and what the customer did 
 ENOUGH_OF_ALL = 0.5  # share of those who answered anything that must have answered a metric for it to race
 # customers that answers with the event only, or without it only, would hold more of each if they were like others
 FEWEST_UNLIKE = 20
+SHORTEST_WINDOW = 28
+"""Days: if somebody was watched for less, and others longer, the window must be declared."""
 
 
 def settings(survey: Survey, **given: Any) -> Settings:
@@ -193,7 +196,12 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
         return _of_units(survey, chosen)
     step("customers")
     rows = _rows(survey, chosen)
-    base = _base(survey, rows, chosen)
+    chosen, watched = _equally_watched(rows, chosen)
+    declared = survey.description.outcomes[chosen.outcome].window_days
+    if chosen.window_days != declared:
+        rows[chosen.outcome] = _within(rows, chosen)
+    base, everyone = _base(survey, rows, chosen), rows
+    rows, base = _before_answer(rows, base, chosen)
     shared: dict[str, Any] = {
         "settings": chosen,
         "asked": tuple(survey.metric(name).short for name in chosen.metrics),
@@ -206,10 +214,15 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
     }
     racing, left_out = _racing(survey, rows, chosen)
     answered = rows[rows["answered"] & rows[chosen.outcome].notna()]
-    stop = stops.cannot(survey, answered, chosen, base, racing, left_out)
+    stop = stops.watched_unequally(watched, chosen) or stops.cannot(
+        survey, answered, chosen, base, racing, left_out
+    )
     if stop is not None:
         return _nothing(shared, left_out, stop)
-    leak = _given_away(survey, answered, chosen, racing)
+    try:
+        leak = _given_away(survey, answered, chosen, racing)
+    except ValueError as error:
+        return _nothing(shared, left_out, stops.of_first_answers(error, base))
     if leak is not None:
         return _nothing(shared, left_out, stops.Stop(leak.why, stops.LEAK), leak=leak)
     stop = stops.known_gives_away(answered, chosen, shared["known_labels"])
@@ -229,7 +242,10 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
         return _nothing(shared, left_out, stop)
     ranked = _ranked(survey, raced, racing, chosen)
     step("scores against each other")
-    contenders, pairs = _contenders(survey, answered, chosen, raced, racing, ranked)
+    try:
+        contenders, pairs = _contenders(survey, answered, chosen, raced, racing, ranked)
+    except ValueError as error:
+        return _nothing(shared, left_out, stops.of_first_answers(error, base))
     best = max(contenders, key=lambda c: c.gain)
     missing: dict[str, str] = {}
     everything = ["known", *racing, "all"]
@@ -256,7 +272,7 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
         together_verdict=judge(*together[1:], chosen.margin),
         weighted=evidence.weighted(survey, answered, chosen, family, missing),
         later=evidence.later(survey, rows, chosen, family, missing),
-        silence=evidence.silence(survey, rows, chosen, missing),
+        silence=evidence.silence(survey, everyone, chosen, missing),
         calibration=_calibration(predictions, chosen.level, shared["repeated"]),
         brier=brier_score(predictions["all"], predictions["event"]),
         wanted=wanted,
@@ -316,7 +332,7 @@ def _of_units(survey: Survey, chosen: Settings) -> Numbers:
         "asked": tuple(metric.short for metric in survey.metrics.values()),
         "outcome_label": labels.get(chosen.outcome, chosen.outcome.replace("_", " ").capitalize()),
         "window_days": None,
-        "base": Base(None, survey.n_answered(chosen.metrics[0]), 0, 0, 0, 0, 0, None, None),
+        "base": Base(None, survey.n_answered(chosen.metrics[0]), 0, 0, 0, 0, 0, None, None, 0),
         "repeated": False,
         "pooled": False,
         "known_labels": known,
@@ -345,7 +361,7 @@ def _rows(survey: Survey, chosen: Settings) -> pd.DataFrame:
     columns = [*chosen.metrics, chosen.outcome, *chosen.known]
     key = chosen.outcome
     dated = (f"{key}_days", f"{key}_observed_days", f"{key}_cause", "observed_days")
-    columns += [name for name in ("part", *dated) if name in survey.columns]
+    columns += [name for name in ("part", *dated, "days_to_answer") if name in survey.columns]
     columns += [survey.wave] if survey.wave else []
     columns += ["responded"] if "responded" in survey.columns else []
     columns += ["recovery"] if survey.has_recovery else []
@@ -355,16 +371,61 @@ def _rows(survey: Survey, chosen: Settings) -> pd.DataFrame:
     rows = survey.rows(list(dict.fromkeys(columns)))
     if chosen.wave is not None:
         rows = rows[(rows[survey.wave] == chosen.wave).fillna(False)].reset_index(drop=True)
-    if survey.wave:  # from old to new, so that a customer's last row is the latest answer
-        place = pd.Index(survey.wave_order).get_indexer(pd.Index(rows[survey.wave].astype("string")))
-        rows = rows.iloc[np.argsort(place, kind="stable")].reset_index(drop=True)
+    rows = _from_old_to_new(survey, rows)
     if "part" not in rows.columns:
         # without an id every row is another customer
         rows["part"] = np.random.default_rng(chosen.seed).permutation(len(rows)) % PARTS
-    declared = survey.description.outcomes[chosen.outcome].window_days
-    if chosen.window_days != declared:
-        rows[chosen.outcome] = _within(rows, chosen)
     return rows.assign(answered=rows[list(chosen.metrics)].notna().any(axis=1))
+
+
+def _from_old_to_new(survey: Survey, rows: pd.DataFrame) -> pd.DataFrame:
+    """So that a customer's first row is the first answer: by wave, and by the day of the invitation where it is known."""
+    order = np.arange(len(rows))
+    if "observed_days" in rows.columns:
+        watched = rows["observed_days"].astype(float).fillna(np.inf).to_numpy()
+        order = np.argsort(-watched, kind="stable")
+    if survey.wave:
+        place = pd.Index(survey.wave_order).get_indexer(pd.Index(rows[survey.wave].astype("string")))
+        order = order[np.argsort(place[order], kind="stable")]
+    return rows.iloc[order].reset_index(drop=True)
+
+
+def _equally_watched(rows: pd.DataFrame, chosen: Settings) -> tuple[Settings, tuple[int, int] | None]:
+    """The same window for all where none is declared, or how long customers were watched if that is too different.
+
+    Who was asked early had longer to leave: a score that rose or fell since would go with leaving for that alone. The
+    window is the longest that everybody was watched for, unless that is so short that nothing could happen.
+    """
+    key = chosen.outcome
+    if chosen.window_days is not None or not {"observed_days", f"{key}_observed_days"} <= set(rows.columns):
+        return chosen, None
+    days = rows.loc[rows[f"{key}_observed_days"].notna(), "observed_days"].dropna()
+    if not len(days) or days.min() == days.max():
+        return chosen, None
+    shortest, longest = int(days.min()), int(days.max())
+    if shortest < SHORTEST_WINDOW:
+        return chosen, (shortest, longest)
+    return replace(chosen, window_days=shortest, common_window=True), None
+
+
+def _before_answer(rows: pd.DataFrame, base: Base, chosen: Settings) -> tuple[pd.DataFrame, Base]:
+    """Rows and base without answers that customers gave after the event: such an answer may follow from it."""
+    days, watched = f"{chosen.outcome}_days", f"{chosen.outcome}_observed_days"
+    if not {days, watched, "days_to_answer"} <= set(rows.columns):
+        return rows, base
+    early = (rows["answered"] & (rows[days] < rows["days_to_answer"])).fillna(False).astype(bool)
+    if not early.any():
+        return rows, base
+    outcome = rows.loc[early, chosen.outcome].dropna()
+    base = replace(
+        base,
+        respondents=base.respondents - len(outcome),
+        respondent_events=base.respondent_events - int(outcome.sum()),
+        before_answer=int(early.sum()),
+    )
+    # neither an outcome nor a time for which they were watched
+    nothing = {name: rows[name].mask(early, pd.NA) for name in (chosen.outcome, watched)}
+    return rows.assign(**nothing), base
 
 
 def _within(rows: pd.DataFrame, chosen: Settings) -> pd.Series:
@@ -397,6 +458,7 @@ def _base(survey: Survey, rows: pd.DataFrame, chosen: Settings) -> Base:
         respondent_events=int(n[happened & known & answered].sum()),
         called_back=called,
         drawn=len(rows) if drawn else None,
+        before_answer=0,
     )
 
 
@@ -442,7 +504,8 @@ def _given_away(
 ) -> GivenAway | None:
     """A score that parts most customers into those sure to have the event and those sure not to: no prediction."""
     for name in racing:
-        found = _associated(survey, _tally(one_each(answered), [name, chosen.outcome]), name, chosen)
+        single = one_each(answered, [name, chosen.outcome])
+        found = _associated(survey, _tally(single, [name, chosen.outcome]), name, chosen)
         table, rate = found.table, found.effects.base_rate
         n, events = table["n"], table["events"]
         always, never = (events == n) & (n > 0), (events == 0) & (n > 0)
@@ -498,11 +561,12 @@ def _contenders(
 ) -> tuple[tuple[Contender, ...], tuple[AucComparison, ...]]:
     """The metrics from the largest gain to the smallest; and each against each, alone."""
     t = _family_width(raced, racing, chosen)
-    single = one_each(answered)
-    cells = {name: _tally(single, [name, chosen.outcome]) for name in racing}
+    cells = {
+        name: _tally(one_each(answered, [name, chosen.outcome]), [name, chosen.outcome]) for name in racing
+    }
     found = {name: _associated(survey, cells[name], name, chosen) for name in racing}
     direct = discrimination(
-        _tally(single.dropna(subset=list(racing)), [*racing, chosen.outcome]),
+        _tally(one_each(answered, [*racing, chosen.outcome]), [*racing, chosen.outcome]),
         scores=list(racing),
         outcome=chosen.outcome,
         # where the event goes with low answers, pairs are read the other way round

@@ -293,7 +293,15 @@ def _outcome(frame: Frame, name: str) -> _Raw:
     metric = frame.survey.outcome_metric(name)
     cells = frame.cells(name)
     found, means, repeated = _readings(frame, cells, name, metric, asked=True)
+    if without_window(frame.survey, name):
+        found = found[-1:]  # earlier waves were watched for longer: they differ for that alone
     return _Raw(_measure(name, "outcome", metric, found, means, repeated=repeated), means)
+
+
+def without_window(survey: Survey, name: str) -> bool:
+    """Whether an outcome counts as long as the data reaches, which is longer for who was asked earlier."""
+    described = survey.description.outcomes[name]
+    return described.on is not None and described.window_days is None
 
 
 def _measure(

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from cxstats.findings import Verdict
-from cxstats.studies.score_overview.measures import Measure
+from cxstats.studies.score_overview.measures import Measure, without_window
 from cxstats.studies.score_overview.money import voice
 from cxstats.studies.score_overview.phrases import is_or_are, names_of, needed, period, reached
 from cxstats.studies.score_overview.study import SMALLEST_GROUP, Numbers
@@ -52,6 +52,12 @@ def need_to_know(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...
             told += (
                 f" {capitalised(names_of(early))} {is_or_are(early)} of {early[0].now.label}: later customers have not "
                 "been watched long enough."
+            )
+        open_ended = [one for one in outcomes if one.readings and without_window(survey, one.key)]
+        if open_ended and len(survey.wave_order) > 1:
+            told += (
+                f" Waves are not compared in {names_of(open_ended)}: who was asked earlier was watched for longer. A window "
+                "(window_days in survey.yml) makes them alike."
             )
         rows.append(("What customers did", told))
     unasked = [one for one in numbers.shown if one.unasked]

@@ -81,7 +81,7 @@ class Page:
     lists: dict[str, tuple[str, ...]]
     rows: pd.DataFrame
     answered: pd.DataFrame
-    latest: pd.DataFrame
+    first: pd.DataFrame
     chances: dict[str, np.ndarray]
     areas: dict[str, float]
 
@@ -102,7 +102,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Page:
     parts = same.drop_duplicates().rename(columns={"value": "worth"})
     raw = raw.merge(parts, on=["use", "worth", "wave"], validate="one_to_one")
     answered = raw[raw["nps"].notna()].reset_index(drop=True)
-    latest = answered.sort_values("wave", kind="stable").drop_duplicates("id", keep="last")
+    first = answered.sort_values("wave", kind="stable").drop_duplicates("id", keep="first")
     chances, areas = cross_fitted(answered)
     names = ("race", "rates", "robust", "silence", "cuts", "time", "decision")
     text = {name: " ".join(part.to_text() for part in study.section(name).parts) for name in names}
@@ -112,7 +112,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Page:
     }
     text = {name: re.sub("[\xa0\u202f]", " ", words) for name, words in text.items()}
     lists = next(part for part in study.section("decision").parts if isinstance(part, Table))
-    return Page(text, {row[0]: row[1:] for row in lists.rows}, raw, answered, latest, chances, areas)
+    return Page(text, {row[0]: row[1:] for row in lists.rows}, raw, answered, first, chances, areas)
 
 
 def natural_spline(x: np.ndarray) -> np.ndarray:
@@ -187,11 +187,11 @@ def test_the_verdict_follows_from_the_interval_it_names(page: Page) -> None:
 
 
 def test_rates_of_low_and_high_answers(page: Page) -> None:
-    low, high = (page.latest[page.latest["nps"].between(*ends)]["left"] for ends in ((0, 6), (9, 10)))
+    low, high = (page.first[page.first["nps"].between(*ends)]["left"] for ends in ((0, 6), (9, 10)))
     words = page.text["main_points"] + page.text["rates"]
     assert f"{percent(low.mean())} → {percent(high.mean())}" in words
     assert (
-        f"Of all who answered NPS it is {percent(page.latest['left'].mean())}, each customer counted once"
+        f"Of all who answered NPS it is {percent(page.first['left'].mean())}, each customer counted once"
         in words
     )
     counts = low.sum(), len(low), high.sum(), len(high)
@@ -202,8 +202,8 @@ def test_rates_of_low_and_high_answers(page: Page) -> None:
 
 
 def test_one_more_on_the_scale(page: Page) -> None:
-    latest = page.latest
-    fit = sm.Logit(latest["left"].astype(float), sm.add_constant(latest[["nps"]])).fit(disp=0)
+    first = page.first
+    fit = sm.Logit(first["left"].astype(float), sm.add_constant(first[["nps"]])).fit(disp=0)
     odds, (low, high) = np.exp(fit.params["nps"]), np.exp(fit.conf_int().loc["nps"])
     assert f"odds × {odds:.2f} ({low:.2f} to {high:.2f})" in page.text["rates"]
     effect = fit.get_margeff()
@@ -213,9 +213,9 @@ def test_one_more_on_the_scale(page: Page) -> None:
 
 
 def test_asymmetry_of_low_and_high_answers(page: Page) -> None:
-    latest = page.latest
-    groups = pd.DataFrame({"low": latest["nps"] <= 6, "high": latest["nps"] >= 9}).astype(float)
-    fit = sm.Logit(latest["left"].astype(float), sm.add_constant(groups)).fit(disp=0)
+    first = page.first
+    groups = pd.DataFrame({"low": first["nps"] <= 6, "high": first["nps"] >= 9}).astype(float)
+    fit = sm.Logit(first["left"].astype(float), sm.add_constant(groups)).fit(disp=0)
     low, high = (
         f"{signed(fit.params[name], 2)} ({signed(ends[0], 2)} to {signed(ends[1], 2)})"
         for name, ends in fit.conf_int().drop(index="const").iterrows()
@@ -224,9 +224,9 @@ def test_asymmetry_of_low_and_high_answers(page: Page) -> None:
 
 
 def test_each_score_alone(page: Page) -> None:
-    case = page.latest["left"].to_numpy()
+    case = page.first["left"].to_numpy()
     for name in ("nps", "ces"):
-        score = page.latest[name].to_numpy()
+        score = page.first[name].to_numpy()
         area = mannwhitneyu(score[~case], score[case]).statistic / (case.sum() * (~case).sum())
         assert f"{name.upper()} alone {area:.3f}" in page.text["race"]
 
@@ -252,9 +252,10 @@ def test_who_has_no_weight(weightless: int, repeated: bool, said: str | None) ->
 
 
 def test_silence(page: Page) -> None:
-    last = page.rows.sort_values("wave", kind="stable").drop_duplicates("id", keep="last")
-    quiet = last["nps"].isna()
-    silent, told = last["left"][quiet], last["left"][~quiet]
+    # every answer came on the third day, and nobody had left by then
+    first = page.rows.sort_values("wave", kind="stable").drop_duplicates("id", keep="first")
+    quiet = first["nps"].isna()
+    silent, told = first["left"][quiet], first["left"][~quiet]
     words = page.text["main_points"] + page.text["silence"]
     assert f"Answered {percent(told.mean())}; Did not answer {percent(silent.mean())}" in words
     low, high = confint_proportions_2indep(silent.sum(), len(silent), told.sum(), len(told), method="newcomb")
@@ -264,11 +265,11 @@ def test_silence(page: Page) -> None:
 
 def test_what_the_usual_cuts_keep(page: Page) -> None:
     def likelihood(of: np.ndarray) -> float:
-        table = pd.crosstab(of, page.latest["left"]).to_numpy(dtype=float)
+        table = pd.crosstab(of, page.first["left"]).to_numpy(dtype=float)
         rate = table / table.sum(axis=1, keepdims=True)
         return float(np.sum(table * np.log(np.where(table > 0, rate, 1))))
 
-    nps = page.latest["nps"].to_numpy()
+    nps = page.first["nps"].to_numpy()
     nothing, everything = likelihood(np.zeros(len(nps))), likelihood(nps)
     chance = (len(np.unique(nps)) - 1) / 2
     kept = {
@@ -355,5 +356,5 @@ def test_how_steady_answers_are(page: Page) -> None:
 def test_the_share_who_left_by_group_of_answers(page: Page) -> None:
     # everybody was watched for 300 days, so that the curves end at plain shares
     for low, high in ((0, 6), (7, 8), (9, 10)):
-        share = page.latest[page.latest["nps"].between(low, high)]["left"].mean()
+        share = page.first[page.first["nps"].between(low, high)]["left"].mean()
         assert f"{low} to {high}: {percent(share)}" in page.text["time"]

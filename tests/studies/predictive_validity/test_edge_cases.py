@@ -388,3 +388,161 @@ def test_negative_behaviour_is_a_number_like_others(make) -> None:
     columns = customers()
     columns["use"] = columns["use"] - 20
     assert numbers_of(make(columns)).race.n == 400
+
+
+# ------------------------------------------------------------- what happened first, from companies whose truth is known
+
+
+def tracked(n: int = 2000, waves: int = 4, *, seed: int = 5) -> pd.DataFrame:
+    """Customers asked every quarter while they are there; 8 % of those who give 0 to 6 leave by the next, 3 % of others."""
+    rng, asked = np.random.default_rng(seed), []
+    there, liking = np.ones(n, dtype=bool), rng.normal(7, 1.5, n)
+    for wave in range(waves):
+        ltr = np.clip(np.rint(liking + rng.normal(0, 1.5, n)), 0, 10).astype(int)
+        leaves = rng.random(n) < np.where(ltr <= 6, 0.08, 0.03)
+        sent = pd.Timestamp("2024-01-10") + pd.Timedelta(days=91 * wave)
+        gone = sent + pd.to_timedelta(rng.integers(1, 91, n), "D")
+        rows = pd.DataFrame(
+            {
+                "id": np.arange(n), "wave": f"w{wave}", "ltr": ltr, "sent": str(sent.date()), "answered": str(sent.date()),
+                "kind": rng.choice(["a", "b"], n), "use": rng.integers(0, 30, n), "left": leaves.astype(int),
+                "gone": np.where(leaves, day(gone), ""),
+            }
+        )  # fmt: skip
+        asked.append(rows[there])
+        there = there & ~leaves
+    return pd.concat(asked, ignore_index=True)
+
+
+def test_rates_of_a_tracker_are_not_those_of_customers_who_could_not_answer_again(make) -> None:
+    rows = tracked()
+    survey = make(rows, outcome=DATED, more=DATES.replace("2025-06-30", "2025-12-31") + "\nwave: wave")
+    best = numbers_of(survey).contenders[0].association
+    first = rows.drop_duplicates("id", keep="first")
+    assert best.n == len(first)
+    assert best.events == first["left"].sum()
+    latest = rows.drop_duplicates("id", keep="last")
+    low, high = best.effects.low_rate, best.effects.high_rate
+    assert low == pytest.approx(0.08, abs=0.03)
+    assert high == pytest.approx(0.03, abs=0.02)
+    # what the latest answers would say
+    assert latest.loc[latest["ltr"] <= 6, "left"].mean() > 0.15
+
+
+def test_answers_after_the_event_do_not_foretell_it(make) -> None:
+    columns = with_dates(1500)
+    late = (columns["left"] == 1) & (np.arange(1500) % 2 == 0)
+    after = day(pd.DatetimeIndex(np.where(late, columns["gone"], "2025-01-01")) + pd.Timedelta(days=1))
+    columns["answered"] = np.where(late, after, columns["answered"])
+    # who answered after leaving is angry
+    columns["ltr"] = np.where(late, columns["ltr"] % 3, columns["ltr"])
+    numbers = numbers_of(make(columns, outcome=DATED, more=DATES))
+    assert numbers.base.before_answer == late.sum()
+    in_time = ~late & (columns["left"] == 1)
+    within = (pd.to_datetime(columns["gone"][in_time]) - pd.to_datetime(columns["sent"][in_time])).days <= 90
+    assert numbers.base.respondent_events == numbers.race.events == within.sum()
+    assert numbers.contenders[0].verdict is not Verdict.MATERIAL
+    assert numbers.contenders[0].low < 0
+
+
+def drifting(days: tuple[int, int], n: int = 3000) -> Columns:
+    """Answers rose from the first wave to the second and have nothing to do with leaving; each was watched so many days."""
+    rng = np.random.default_rng(6)
+    wave = np.arange(n) % 2
+    gone = np.ceil(rng.exponential(700, n)).astype(int)
+    sent = pd.Timestamp("2025-06-30") - pd.to_timedelta(np.asarray(days)[wave], "D")
+    left = gone <= np.asarray(days)[wave]
+    return {
+        "id": np.arange(n), "wave": np.where(wave == 0, "old", "new"), "sent": day(sent), "answered": day(sent),
+        "ltr": rng.integers(0, 9, n) + 2 * wave, "use": rng.integers(0, 30, n), "kind": rng.choice(["a", "b"], n),
+        "left": left.astype(int), "gone": np.where(left, day(sent + pd.to_timedelta(gone, "D")), ""),
+    }  # fmt: skip
+
+
+UNTIL = 'left: {column: left, event: "1", on: gone}'
+
+
+def test_without_a_window_everybody_is_watched_for_the_same_time(make) -> None:
+    survey = make(
+        drifting((600, 120)), outcome=UNTIL, more=DATES + "\nwave: {column: wave, order: [old, new]}"
+    )
+    study = cx.predictive_validity(survey)
+    numbers = study.numbers
+    assert numbers.settings.window_days == numbers.window_days == 120
+    assert "the longest for which everybody was watched" in study.need_to_know.to_text()
+    assert numbers.contenders[0].verdict is not Verdict.MATERIAL
+    assert numbers.contenders[0].low < 0
+    warning = numbers.timing.warning.iloc[0]
+    assert warning["warning_low"] < 0.5 < warning["warning_high"]
+
+
+def test_a_window_must_be_declared_where_some_were_hardly_watched(make) -> None:
+    survey = make(
+        drifting((600, 20)), outcome=UNTIL, more=DATES + "\nwave: {column: wave, order: [old, new]}"
+    )
+    study = cx.predictive_validity(survey)
+    assert "watched for 20 to 600 days" in not_said(study)
+    assert "window_days" in study.findings[0].needed
+    settled = cx.predictive_validity(survey, window_days=180).numbers
+    assert settled.race is not None
+    assert settled.base.known == 1500
+
+
+def test_who_left_before_they_could_answer_do_not_make_silence_a_sign(make) -> None:
+    rng, n = np.random.default_rng(2), 6000
+    gone, days = np.ceil(rng.exponential(500, n)), rng.integers(1, 31, n)
+    answers = (rng.random(n) < 0.5) & (gone > days)  # but for leaving, answering has nothing to do with it
+    sent = pd.Timestamp("2025-01-01")
+    columns = {
+        "id": np.arange(n), "sent": f"{sent:%Y-%m-%d}", "use": rng.integers(0, 30, n), "kind": rng.choice(["a", "b"], n),
+        "answered": np.where(answers, day(sent + pd.to_timedelta(days, "D")), ""),
+        "ltr": np.where(answers, rng.integers(0, 11, n).astype(str), ""),
+        "left": (gone <= 90).astype(int), "gone": np.where(gone <= 90, day(sent + pd.to_timedelta(gone, "D")), ""),
+    }  # fmt: skip
+    silence = numbers_of(make(columns, outcome=DATED, more=DATES)).silence
+    assert 27 <= silence.since <= 30
+    assert silence.difference[1] < 0 < silence.difference[2]
+    # counted from the invitation it would be a sign
+    left, quiet = gone <= 90, ~answers
+    assert left[quiet].mean() - left[~quiet].mean() > 0.03
+    later = gone > silence.since
+    assert silence.n == later.sum()
+
+
+def test_a_score_that_one_wave_did_not_ask(make) -> None:
+    rows = tracked(1200, 2)
+    rows["effort"] = np.where(
+        rows["wave"] == "w0", (rows["ltr"] * 6 / 10 + 1).round().astype(int).astype(str), ""
+    )
+    survey = make(
+        rows,
+        scores="nps: {column: ltr, scale: 0-10}, ces: {column: effort, scale: 1-7, high_is: easy}",
+        outcome=DATED,
+        more=DATES + "\nwave: wave",
+    )
+    study = cx.predictive_validity(survey)
+    found = {c.metric.key: c.association for c in study.numbers.contenders}
+    assert found["nps"].n == rows["id"].nunique()
+    assert found["ces"].n == (rows["wave"] == "w0").sum()
+
+
+def test_a_group_in_which_nobody_left_stands_in_the_curves(make) -> None:
+    columns = with_dates(800)
+    columns["left"] = np.where(columns["ltr"] >= 9, 0, columns["left"])
+    columns["gone"] = np.where(columns["left"] == 1, columns["gone"], "")
+    study = cx.predictive_validity(make(columns, outcome=DATED, more=DATES))
+    table = next(part for part in study.section("time").parts if hasattr(part, "table")).table
+    row = next(row for row in table.rows if row[0] == "9 to 10")
+    promoters = (columns["ltr"] >= 9).sum()
+    assert row[1].startswith("0")
+    assert f"{100 * (1 - 0.025 ** (1 / promoters)):.1f}" in row[2]
+
+
+def test_customers_who_were_asked_again_because_they_had_stayed(make) -> None:
+    rows = tracked(1500, 2)
+    first = rows["wave"] == "w0"
+    stayed = rows.groupby("id")["left"].transform("size") == 2
+    rows = rows[stayed]  # the list of the first wave was kept of those only who were there for the second
+    survey = make(rows, outcome=DATED, more=DATES + "\nwave: wave")
+    assert rows.loc[first[stayed], "left"].sum() == 0
+    assert "first answer" in not_said(cx.predictive_validity(survey), Verdict.INCONCLUSIVE)

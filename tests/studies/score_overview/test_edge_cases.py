@@ -182,3 +182,35 @@ def test_an_earlier_wave_is_reported_as_if_it_were_the_latest(tmp_path: Path) ->
     study = cx.score_overview(survey_of(tmp_path, answers(60, waves="abc"), WAVE), wave="b")
     assert [r.label for r in study.numbers.of("nps").readings] == ["a", "b"]
     assert study.header.period_text == "b"
+
+
+@pytest.mark.parametrize("window", [None, 30])
+def test_waves_watched_for_different_times_are_not_compared(tmp_path: Path, window: int | None) -> None:
+    """Every customer leaves as easily on every day; the first wave was watched for 90 days, the second for 31."""
+    import numpy as np
+    import pandas as pd
+
+    n, rng = 3000, np.random.default_rng(1)
+    wave = np.arange(n) % 2
+    sent = pd.to_datetime(np.array(["2025-01-01", "2025-03-01"]))[wave]
+    gone = sent + pd.to_timedelta(np.ceil(rng.exponential(200, n)), "D")
+    table = pd.DataFrame(
+        {"id": range(n), "wave": wave, "sent": sent.strftime("%Y-%m-%d"), "nps": rng.integers(0, 11, n)}
+    )
+    table["gone"] = np.where(gone <= pd.Timestamp("2025-04-01"), gone.strftime("%Y-%m-%d"), "")
+    table.to_csv(tmp_path / "answers.csv", index=False)
+    days = "" if window is None else f", window_days: {window}"
+    (tmp_path / "survey.yml").write_text(
+        "title: Watched\ndata_as_of: 2025-04-01\nresponses: {file: answers.csv}\ncustomer: id\nwave: wave\ninvited: sent\n"
+        f"scores: {{nps: {{column: nps, scale: 0-10}}}}\noutcomes: {{churned: {{on: gone{days}}}}}\n"
+    )
+    study = cx.score_overview(cx.open_survey(tmp_path / "survey.yml"))
+    churned = next(m for m in study.numbers.measures if m.key == "churned")
+    assert churned.readings[-1].label == "1"
+    said = "was watched for longer" in shown(study)
+    if window is None:
+        assert churned.change is None
+        assert said
+    else:
+        assert abs(churned.change.value) < 6
+        assert not said

@@ -318,6 +318,38 @@ def test_intervals_hold_the_truth(n: int, intercept: float, scale: float) -> Non
 
 
 @pytest.mark.simulation
+@pytest.mark.parametrize(
+    ("n", "intercept", "scale"), [(500, -0.8, 0.3), (2000, 0.4, 1.0), (20_000, -1.4, 1.0)]
+)
+def test_limits_of_partial_indicators_hold_the_truth(n: int, intercept: float, scale: float) -> None:
+    """Adjusted value ± 1.96 standard errors, not below 0: wider than needed only where a spread is next to its noise."""
+    rng, runs = np.random.default_rng(5), 150
+    invited = np.round(SHARE * n).astype(int)
+    rho = expit(intercept + scale * sum(GRID[c].map(EFFECT) for c in "xyz").to_numpy(float))
+    cells = GRID.assign(w=invited, wr=invited * rho)
+    truth = {}
+    for v in "xyz":
+        means = cells.groupby(v)[["w", "wr"]].sum()
+        alike = cells.groupby([c for c in "xyz" if c != v])[["w", "wr"]].transform("sum")
+        own = (means["wr"] / means["w"] - cells["wr"].sum() / cells["w"].sum()) ** 2 @ means["w"]
+        within = invited @ (rho - alike["wr"] / alike["w"]) ** 2
+        truth[v] = np.sqrt(np.array([own, within]) / invited.sum())
+    held = np.zeros((3, 2))
+    for _ in range(runs):
+        answered = rng.binomial(invited, rho)
+        frame = pd.concat(
+            [GRID.assign(responded=True, n=answered), GRID.assign(responded=False, n=invited - answered)]
+        )
+        table = representativity(frame.reset_index(drop=True), ["x", "y", "z"]).partial
+        whole = table[table["category"].isna()].set_index("variable")
+        for i, v in enumerate("xyz"):
+            for j, kind in enumerate(("unconditional", "conditional")):
+                value, half = whole.loc[v, f"{kind}_adjusted"], 1.96 * whole.loc[v, f"{kind}_se"]
+                held[i, j] += max(value - half, 0) <= truth[v][j] <= value + half
+    assert (held / runs).min() >= 0.95 - 2 * np.sqrt(0.95 * 0.05 / runs)
+
+
+@pytest.mark.simulation
 def test_customers_invited_twice_need_their_matrix_or_parts() -> None:
     """A thousand customers, all as ready to answer, each invited twice; six in ten repeat what they did the first time."""
     rng = np.random.default_rng(3)

@@ -13,6 +13,7 @@ from cxstats.methods.balance import balance, data_defect
 from cxstats.methods.calibration import Calibration, calibrate, margins_of, weighted_estimate
 from cxstats.methods.doubly_robust import doubly_robust
 from cxstats.methods.intervals import Estimate, estimate
+from cxstats.methods.limits import critical_value
 from cxstats.methods.replicates import merged_part_jackknife, part_jackknife
 from cxstats.methods.representativity import representativity
 from cxstats.methods.weighting import held_out
@@ -89,8 +90,11 @@ def who_answers(
             Category(str(r.category), float(r.unconditional), float(r.conditional))
             for r in rows[rows["category"].notna()].itertuples()
         )
-        adjusted = (float(whole["unconditional_adjusted"]), float(whole["conditional_adjusted"]))
-        partials.append(Partial(frame.titles[name], *adjusted, categories))
+        kinds = ("unconditional", "conditional")
+        adjusted = tuple(float(whole[f"{kind}_adjusted"]) for kind in kinds)
+        half = tuple(critical_value(chosen.level) * float(whole[f"{kind}_se"]) for kind in kinds)
+        limits = tuple((max(0.0, v - h), v + h) for v, h in zip(adjusted, half, strict=True))
+        partials.append(Partial(frame.titles[name], *adjusted, *limits, categories))
     propensity = found.propensity
     return {
         "reach": Reach(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from cxstats.findings import Finding, MainPoint
+from cxstats.studies.response_rate_bias.headlines import strongest_facts
 from cxstats.studies.response_rate_bias.numbers import BalanceRow, Numbers
 from cxstats.studies.response_rate_bias.phrases import HARMLESS, least_answering
 from cxstats.studies.speech import in_sentence
@@ -98,12 +99,11 @@ def flag_points(numbers: Numbers) -> tuple[MainPoint, ...]:
             )
         )
     if numbers.reach is not None:
-        strongest = max(numbers.reach.partials, key=lambda p: p.conditional)
         points.append(
             MainPoint(
                 number=number(numbers.reach.r, 2),
                 interval=f"R-indicator, {number(numbers.reach.r_low, 2)} to {number(numbers.reach.r_high, 2)}",
-                headline=f"{strongest.title} goes most with who answers",
+                headline=strongest_facts(numbers.reach),
                 sentence="The R-indicator is 1 where everyone is equally likely to answer, and lower the more that depends "
                 "on what is known of them.",
                 figure="partials",

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from cxstats.findings import Verdict
 from cxstats.metrics import Metric
-from cxstats.studies.response_rate_bias.numbers import Check, Instrument, Numbers
+from cxstats.studies.response_rate_bias.numbers import Check, Instrument, Numbers, Reach
 from cxstats.studies.response_rate_bias.phrases import (
     HARMLESS,
     conditions_text,
@@ -99,11 +99,23 @@ def rates_headline(numbers: Numbers) -> str:
 def partials_headline(numbers: Numbers) -> str:
     """Which fact decides most who answers."""
     reach, say = numbers.reach, Speech(numbers.metric)
-    strongest = max(reach.partials, key=lambda p: p.conditional)
-    first = f"{strongest.title} goes most with who answers"
+    first = strongest_facts(reach)
     if not reach.largest > 0:
         return first
     return f"{first}; what the list shows could move a score by up to {say.rough_gap(reach.largest)}"
+
+
+def strongest_facts(reach: Reach) -> str:
+    """The facts that go most with who answers: those whose interval is not wholly below that of the strongest."""
+    ordered = sorted(reach.partials, key=lambda p: -p.conditional)
+    least = ordered[0].conditional_limits[0]
+    if not least > 0:
+        return "No fact of the list surely goes with who answers"
+    level = [p.title for p in ordered if p.conditional_limits[1] >= least]
+    if len(level) > 3:
+        return "Several facts of the list go with who answers, none surely most"
+    names = join_words([level[0], *(in_sentence(title) for title in level[1:])])
+    return f"{names} {'goes' if len(level) == 1 else 'go'} most with who answers"
 
 
 def balance_headline(numbers: Numbers) -> str:

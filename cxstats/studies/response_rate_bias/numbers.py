@@ -101,11 +101,13 @@ class Category:
 
 @dataclass(frozen=True, slots=True)
 class Partial:
-    """A variable's partial R-indicators."""
+    """A variable's partial R-indicators, with their limits, which cannot be below 0."""
 
     title: str
     unconditional: float
     conditional: float
+    unconditional_limits: tuple[float, float]
+    conditional_limits: tuple[float, float]
     categories: tuple[Category, ...]
 
 

@@ -187,25 +187,32 @@ def partials_figure(numbers: Numbers, source: Source) -> Figure:
         plots.Row(
             partial.title,
             (
-                plots.Line(
-                    (
-                        plots.Mark("observed", 100 * partial.unconditional, hollow=True),
-                        plots.Mark("adjusted", 100 * partial.conditional),
-                    ),
-                    values=(number(100 * partial.unconditional, 1), number(100 * partial.conditional, 1)),
-                ),
+                _spread_line("observed", partial.unconditional, partial.unconditional_limits),
+                _spread_line("adjusted", partial.conditional, partial.conditional_limits),
             ),
         )
         for partial in ordered
     ]
-    most = 100 * max(max(p.unconditional, p.conditional) for p in ordered)
+    most = 100 * max(max(p.unconditional_limits[1], p.conditional_limits[1]) for p in ordered)
     rows = []
     for partial in ordered:
         rows.append(
-            (partial.title, number(100 * partial.unconditional, 2), number(100 * partial.conditional, 2))
+            (
+                partial.title,
+                number(100 * partial.unconditional, 2),
+                _percent_points(partial.unconditional_limits, 2),
+                number(100 * partial.conditional, 2),
+                _percent_points(partial.conditional_limits, 2),
+            )
         )
         rows += [
-            (f"{partial.title}: {c.label}", signed(100 * c.unconditional, 2), number(100 * c.conditional, 2))
+            (
+                f"{partial.title}: {c.label}",
+                signed(100 * c.unconditional, 2),
+                "",
+                number(100 * c.conditional, 2),
+                "",
+            )
             for c in partial.categories
         ]
     # answers that are all alike have no spread for a bias to come of
@@ -219,7 +226,8 @@ def partials_figure(numbers: Numbers, source: Source) -> Figure:
         key="partials",
         headline=headlines.partials_headline(numbers),
         subtitle="How far each fact of the customer list spreads the probability of an answer: alone, and with "
-        "the other facts held equal (partial R-indicators, in percentage points of the response rate)",
+        f"the other facts held equal, with {level_of(numbers)} intervals (partial R-indicators, in percentage points of the "
+        "response rate)",
         alt=alt_text(
             "Spread of response by each fact, alone and with the others held equal",
             [
@@ -232,13 +240,18 @@ def partials_figure(numbers: Numbers, source: Source) -> Figure:
             drawn,
             axis_label="Spread of the response rate, percentage points",
             limits=(0, 1.08 * max(most, 0.1)),
-            columns=("alone", "others\nheld equal"),
-            connect=True,
+            columns=("spread", f"{level_of(numbers)} interval"),
             ruled=False,
         ),
         table=Table(
             "Partial R-indicators, in percentage points",
-            ("Fact", "Alone", "Others held equal"),
+            (
+                "Fact",
+                "Alone",
+                f"{level_of(numbers)} interval",
+                "Others held equal",
+                f"{level_of(numbers)} interval",
+            ),
             tuple(rows),
             notes=f"R-indicator {number(reach.r, 3)} ({number(reach.r_low, 3)} to {number(reach.r_high, 3)}; 1: "
             f"everyone equally likely to answer). Coefficient of variation {number(reach.cv, 3)} "
@@ -246,5 +259,17 @@ def partials_figure(numbers: Numbers, source: Source) -> Figure:
             f"{number(reach.auc, 3)}. A category’s sign says whether it answers more (+) or less (−).",
         ),
         source=source.line(answers_of(numbers)),
-        key_marks=(("observed_hollow", "alone"), ("adjusted", "with the other facts held equal")),
+        key_marks=(
+            ("observed", f"alone, with {level_of(numbers)} interval"),
+            ("adjusted", "with the other facts held equal"),
+        ),
     )
+
+
+def _spread_line(role: plots.Role, value: float, limits: tuple[float, float]) -> plots.Line:
+    mark = plots.Mark(role, 100 * value, 100 * limits[0], 100 * limits[1])
+    return plots.Line((mark,), values=(number(100 * value, 1), _percent_points(limits, 1)))
+
+
+def _percent_points(limits: tuple[float, float], digits: int) -> str:
+    return f"{number(100 * limits[0], digits)} to {number(100 * limits[1], digits)}"

@@ -308,12 +308,20 @@ def _rates(numbers: Numbers, source: Source, best: Contender | GivenAway) -> Fig
         draw=draw,
         table=Table(
             f"Outcome by {best.metric.short}",
-            ("Answer", "Customers", "Rate", f"{level_of(numbers)} interval", "Rate that only rises or falls"),
+            (
+                "Answer",
+                "Answers" if numbers.nameless else "Customers",
+                "Rate",
+                f"{level_of(numbers)} interval",
+                "Rate that only rises or falls",
+            ),
             rows,
             notes=note,
         ),
         alt=alt_text("Rate of the event at each answer", [f"answer {r[0]} {r[2]} ({r[3]})" for r in rows]),
-        source=source.line(f"{plural(found.n, 'customer')}, {count(found.events)} with the event"),
+        source=source.line(
+            f"{plural(found.n, 'answer' if numbers.nameless else 'customer')}, {count(found.events)} with the event"
+        ),
         key_marks=(("observed", f"as seen, with {level_of(numbers)} interval"),),
     )
 

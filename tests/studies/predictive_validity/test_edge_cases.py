@@ -252,6 +252,25 @@ def test_two_answers_of_a_customer_at_one_time_are_refused(make) -> None:
         make(columns)
 
 
+def test_customers_who_cannot_be_recognised_are_answers(make, tmp_path: Path) -> None:
+    columns = customers(300, rate=0.4)
+    rows = pd.concat([pd.DataFrame(columns).assign(wave=w) for w in ("2024", "2025")])
+    survey = make(rows, more="wave: {column: wave, order: ['2024', '2025']}")
+    known = cx.predictive_validity(survey)
+    described = (tmp_path / "survey.yml").read_text(encoding="utf-8")
+    (tmp_path / "survey.yml").write_text(described.replace("customer: id\n", ""), encoding="utf-8")
+    nameless = cx.open_survey(tmp_path / "survey.yml")
+    study = cx.predictive_validity(nameless)
+    assert "on 600 answers to it" in study.need_to_know.to_text()
+    assert "same 600 customers" not in study.need_to_know.to_text()
+    assert "could not be recognised" in study.limits.to_text()
+    assert "intervals may be too narrow" in study.limits.to_text()
+    assert "600 answers" in study.figures["rates"].source
+    assert "could not be recognised" not in known.limits.to_text()
+    # one wave has every customer once
+    assert not cx.predictive_validity(nameless, wave="2025").numbers.nameless
+
+
 def test_repeated_customers_are_no_more_certain_than_single_ones(make) -> None:
     columns = customers(300, rate=0.4)
     rows = pd.concat([pd.DataFrame(columns).assign(wave=w) for w in ("2024", "2025")])
@@ -310,6 +329,19 @@ def test_behaviour_that_is_mostly_missing_still_takes_part(make) -> None:
 
 
 # ------------------------------------------------------------------------------------- dates and windows
+
+
+def test_an_order_of_answer_and_event_that_nothing_dates_is_said_to_be_unchecked(make) -> None:
+    columns = with_dates(rate=0.4)
+    for outcome, more, said in (
+        ('left: {column: left, event: "1"}', "", "taken from survey.yml and not checked"),
+        (DATED, DATES.replace("responded: answered\n", ""), "the data has no day of the answer"),
+        (DATED, DATES, None),
+    ):
+        study = cx.predictive_validity(make(columns, outcome=outcome, more=more))
+        for words in (study.need_to_know.to_text(), study.limits.to_text()):
+            assert ("not checked" in words) is (said is not None)
+            assert said is None or said in words
 
 
 def test_facts_that_tell_nothing_are_named_as_taking_no_part(make) -> None:

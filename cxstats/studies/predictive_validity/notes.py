@@ -336,6 +336,11 @@ def _hazard_note(numbers: Numbers) -> str:
     row = (timing.beside or timing.alone).table.loc["score"]
     beside = "beside what was known" if timing.beside is not None else "alone"
     p = row["proportional_p"]
+    unfitted = (
+        " Beside what was known no ratio could be fitted: there are too few events for so many facts, or a group has none."
+        if timing.beside is None
+        else ""
+    )
     sampled = (
         f" Fitted to {count(timing.sampled)} of these customers, drawn at random: with so many events it would take long, "
         "and tell no more."
@@ -350,6 +355,7 @@ def _hazard_note(numbers: Numbers) -> str:
             if p > 0.05
             else f"It changes as days pass (p {p_text(p)}): this is an average over them."
         )
+        + unfitted
         + sampled
     )
 

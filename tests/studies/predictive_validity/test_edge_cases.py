@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -374,6 +375,22 @@ def test_many_events_are_fitted_in_a_sample_that_is_said(make, monkeypatch: pyte
     one, other = (t.alone.table.loc["score"] for t in (whole.numbers.timing, timing))
     assert other["low"] < one["hazard_ratio"] < other["high"]
     assert np.log(other["high"] / other["low"]) > 1.2 * np.log(one["high"] / one["low"])
+
+
+def test_a_category_without_events_leaves_no_ratio_beside_what_was_known(make) -> None:
+    columns = with_dates(800, rate=0.4)
+    never = np.arange(800) % 4 == 0
+    columns["left"] = np.where(never, 0, columns["left"])
+    columns["gone"] = np.where(never, "", columns["gone"])
+    columns["kind"] = np.where(never, "bound by contract", columns["kind"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)  # none of the fit's may reach who asked
+        study = cx.predictive_validity(make(columns, outcome=DATED, more=DATES))
+    timing = study.numbers.timing
+    assert timing.alone is not None
+    assert timing.beside is None
+    words = " ".join(part.to_text() for part in study.section("time").parts)
+    assert "Beside what was known no ratio could be fitted" in words
 
 
 def test_a_date_that_is_text_is_quoted_with_its_row(make) -> None:

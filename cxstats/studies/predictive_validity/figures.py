@@ -219,7 +219,8 @@ def _race_table(numbers: Numbers) -> Table:
         "each customer judged by one that was trained on others. Intervals of the scores' gains hold together; that of all "
         "together is as wide, but stands outside that set, and is no part of the headline. Came first: share of resamples "
         "of customers. Place: places it can hold in the ranking of gains. Gain as trained: in the customers that the rules "
-        "were trained on; less optimism: what is left of it when the flattery of one's own customers is taken off (bootstrap).",
+        "were trained on; less optimism: what is left of it when the flattery of one's own customers is taken off "
+        "(bootstrap).",
     )
 
 

@@ -131,7 +131,10 @@ def need_to_know(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...
 def _unordered(numbers: Numbers, survey: Survey) -> str:
     """What the data has no dates for: whether the answer came before the event."""
     if f"{numbers.settings.outcome}_days" not in survey.columns:
-        return "That the event came after the answer is taken from survey.yml and not checked: the data has no day of it."
+        return (
+            "That the event came after the answer is taken from survey.yml and not checked: the data has no day of the "
+            "event."
+        )
     if survey.description.invited is not None and "days_to_answer" not in survey.columns:
         return (
             "The event came after the invitation; that it came after the answer is not checked: the data has no day of the "

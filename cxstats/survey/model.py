@@ -340,6 +340,19 @@ class Only(_Part):
     values: Texts
 
 
+class Period(_Part):
+    """The days the survey covers, both included."""
+
+    start: dt.date | None = Field(None, alias="from")
+    end: dt.date | None = Field(None, alias="to")
+
+    @model_validator(mode="after")
+    def _forward(self) -> Period:
+        if self.start and self.end and self.start > self.end:
+            raise ValueError(f"starts on {self.start} but ends before, on {self.end}")
+        return self
+
+
 class UnitFact(_Part):
     """A fact about units, from their own file or another one, as a number or a category."""
 
@@ -349,6 +362,7 @@ class UnitFact(_Part):
     source: Source | None = Field(None, alias="from")
     only: Only | None = None
     label: Text | None = None
+    period: Period | None = None
 
     @model_validator(mode="after")
     def _keyed(self) -> UnitFact:
@@ -420,19 +434,6 @@ class GroupFacts(Source):
             raise ValueError(f"{', '.join(name + ':' for name in odd)} has no meaning for facts about groups")
         if not self.columns:
             raise ValueError("names no column under columns:, such as {individualism: idv}")
-        return self
-
-
-class Period(_Part):
-    """The days the survey covers, both included."""
-
-    start: dt.date | None = Field(None, alias="from")
-    end: dt.date | None = Field(None, alias="to")
-
-    @model_validator(mode="after")
-    def _forward(self) -> Period:
-        if self.start and self.end and self.start > self.end:
-            raise ValueError(f"starts on {self.start} but ends before, on {self.end}")
         return self
 
 

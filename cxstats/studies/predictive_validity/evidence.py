@@ -54,6 +54,7 @@ __all__ = [
     "silence",
     "steadiness",
     "timing",
+    "undeclared",
     "unwanted",
     "wanted",
     "weighted",
@@ -365,21 +366,28 @@ def _bands(metric: Metric, answers: pd.Series) -> np.ndarray:
 # ------------------------------------------------------------------------------------------------ money
 
 
-def worth(rows: pd.DataFrame, chosen: Settings) -> tuple[float, bool]:
-    """Value of one customer kept, and whether it was measured."""
+def worth(rows: pd.DataFrame, chosen: Settings, kept: bool) -> tuple[float, bool]:
+    """Value of one customer kept, and whether it was measured.
+
+    ``kept``: the event is about losing or keeping a customer. What one more purchase brings is not what a customer is worth.
+    """
     if chosen.value_saved is not None:
         return chosen.value_saved, False
-    if VALUE in rows.columns and rows[VALUE].notna().any():
+    if kept and VALUE in rows.columns and rows[VALUE].notna().any():
         return float(rows[VALUE].astype(float).mean()), True
     return float("nan"), False
 
 
 def wanted(survey: Survey, chosen: Settings, contenders: Sequence[Contender]) -> bool:
     """Whether the event is one to be hoped for: by its kind, or else because it goes with high answers."""
-    kind = survey.description.outcomes[chosen.outcome].kind_for(chosen.outcome)
-    if kind != "event":
-        return kind == "retention"
+    if not undeclared(survey, chosen):
+        return survey.description.outcomes[chosen.outcome].kind_for(chosen.outcome) == "retention"
     return sum(c.association.trend_z * (-1 if c.metric.high_is == "effort" else 1) for c in contenders) > 0
+
+
+def undeclared(survey: Survey, chosen: Settings) -> bool:
+    """Whether neither ``kind:`` nor the name of the outcome says what kind of event it is."""
+    return survey.description.outcomes[chosen.outcome].kind_for(chosen.outcome) == "event"
 
 
 def unwanted(predictions: pd.DataFrame) -> pd.DataFrame:

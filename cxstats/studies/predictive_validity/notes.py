@@ -47,7 +47,12 @@ def need_to_know(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...
             f"{('invitations' if base.invited else 'answers') if numbers.of_answers else 'customers'} whose outcome is "
             f"known {share(base.rate, 1)} had it."
             + (
-                f" For {count(base.unknown)} it is not known yet or not recorded; they take no part."
+                f" For {count(base.unknown)} it is not known yet or not recorded; they take no part"
+                + (
+                    ", but in when it happens, as long as they were watched."
+                    if numbers.timing is not None
+                    else "."
+                )
                 if base.unknown
                 else ""
             )
@@ -121,8 +126,8 @@ def need_to_know(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...
         ("Calls after the survey", called),
         (
             "What “AUC” means",
-            "Of 100 pairs of one customer with the event and one without, how many a rule puts in the right order. 0.5 is "
-            "guessing, 1 is knowing.",
+            "The share of pairs, of one customer with the event and one without, that a rule puts in the right order. 0.5 "
+            "is guessing, 1 is knowing.",
         ),
     ]
     return tuple(items)
@@ -226,9 +231,19 @@ def section_notes(numbers: Numbers) -> dict[str, str]:
         notes["time"] = hazard
     if numbers.wanted:
         notes["decision"] = (
-            f"**Whom to contact.** “{numbers.outcome_label}” is taken to be hoped for, as it goes with good answers "
-            "or its kind says so (`kind:` in survey.yml): a contact is for those in whom it would not happen, and "
-            "chances here are of that."
+            f"**Whom to contact.** “{numbers.outcome_label}” is taken to be hoped for, "
+            + (
+                "as customers who are better pleased have it more often here, surely or not (say `kind:` in survey.yml to "
+                "settle it)"
+                if numbers.inferred
+                else "as its kind says"
+            )
+            + ": a contact is for those in whom it would not happen, and chances here are of that."
+            + (
+                " What one more of it is worth is not in the data, so that no profit is shown: say `value_saved`."
+                if numbers.inferred and numbers.settings.value_saved is None
+                else ""
+            )
         )
     return notes
 
@@ -255,7 +270,8 @@ def _rates_note(numbers: Numbers) -> str:
     best = numbers.best
     effects = best.association.effects
     said = []
-    if effects.odds_ratio is not None and effects.marginal_effect is not None:
+    # with two answers a step on the scale is the difference between them, which stands above
+    if effects.odds_ratio is not None and effects.marginal_effect is not None and best.metric.scale.size > 2:
         ratio, change = effects.odds_ratio, effects.marginal_effect
         said.append(
             f"**One more on the scale** goes with odds × {number(ratio[0], 2)} ({interval(*ratio[1:], digits=2)}) of the "
@@ -366,7 +382,7 @@ def _hazard_note(numbers: Numbers) -> str:
 def limits(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...]:
     """(bold lead, text) of what the report cannot tell."""
     if numbers.units is not None:
-        return unit_sentences.limits(numbers)
+        return unit_sentences.limits(numbers, survey)
     base = numbers.base
     called = (
         f"{share(base.called_back)} of those who answered were called back. Where calls keep customers, their low answers "

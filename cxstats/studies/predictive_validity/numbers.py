@@ -16,6 +16,7 @@ from cxstats.methods.ranks import RankSets
 from cxstats.methods.reliability import Disattenuated, Reliability
 from cxstats.methods.survival import CoxFit, IncidenceCurves, SurvivalCurves
 from cxstats.metrics import Metric
+from cxstats.survey.model import Period
 
 __all__ = [
     "Base",
@@ -289,6 +290,7 @@ class Units:
     Attributes
     ----------
     noun : what readers call them. n : with score and outcome. without : left out, the outcome not known.
+    answers : of these ``n``; 0 where not recorded. period : of which the outcome is; None where not stated.
     slope : change of the outcome per ``step`` points of score, adjusted; plain : without adjustment.
     rank : Spearman's correlation of score and outcome.
     known : share of the outcome's variance that what is known of the units predicts in units not trained on;
@@ -302,6 +304,8 @@ class Units:
     metric: Metric
     n: int
     without: int
+    answers: int
+    period: Period | None
     left_out: tuple[tuple[str, int], ...]
     step: float
     slope: Triple
@@ -324,7 +328,8 @@ class Numbers:
     those that do not race. ``pooled``: several waves race together; ``nameless``: they
     do, and no customer ids tell who answered in several. ``n_for_margin`` customers tell a gain of nothing from
     the margin in 80 of 100 surveys, ``n_for_gap`` the best gain, as seen, from the margin; both None where
-    ``known_hardly_tells``. ``wanted``: the event is to be hoped for, so that those in whom
+    ``known_hardly_tells``. ``wanted``: the event is to be hoped for (``inferred``: for want of a
+    declaration, from the answers it goes with), so that those in whom
     it is *not* to be expected are contacted; ``lists``, ``decision``, ``lead`` and
     ``money`` are of them. ``lists`` says how good a list in the order of each rule is.
     """
@@ -362,6 +367,7 @@ class Numbers:
     pooled: bool
     nameless: bool
     wanted: bool
+    inferred: bool
     left_out_metrics: dict[str, str]
     missing: dict[str, str]
 

@@ -125,19 +125,21 @@ def _needed(numbers: Numbers, margin: str) -> str:
             "intervals of gains are too wide to reckon from."
         )
     n, least, gap = numbers.race.n, numbers.n_for_margin, numbers.n_for_gap
-    if least is None:
-        return f"More than a hundred times as many customers with an answer as the {count(n)} here."
-    if least > n:
-        return (
-            f"About {about(least)} customers with an answer, {number(least / n, 1)} times as many, would tell a gain of "
-            f"nothing from {margin} in 80 of 100 surveys."
-        )
+    times = f"times the {count(n)} that raced here"
+    if numbers.best.low <= 0:  # else that it adds nothing is settled, and the margin is what is not
+        if least is None:
+            return f"More than a hundred {times}."
+        if least > n:
+            return (
+                f"About {about(least)} customers with an answer, {number(least / n, 1)} {times}, would tell a gain of "
+                f"nothing from {margin} in 80 of 100 surveys."
+            )
     best = f"{numbers.best.metric.short}'s gain, if it is {gain_text(numbers.best.gain)},"
     if gap is None or gap <= n:
         return f"{best} is too close to {margin} for any number of answers in reach."
     return (
-        f"About {about(gap)} customers with an answer, {number(gap / n, 1)} times as many, would tell {best} from {margin} "
-        "in 80 of 100 surveys."
+        f"About {about(gap)} customers with an answer, {number(gap / n, 1)} {times}, would tell {best} from {margin} in 80 "
+        "of 100 surveys."
     )
 
 
@@ -292,8 +294,10 @@ def _stopped(numbers: Numbers) -> tuple[MainPoint, ...]:
 def _race_point(numbers: Numbers) -> MainPoint:
     best = numbers.best
     place = ""
+    most = max(numbers.contenders, key=lambda c: c.first)
     if len(numbers.contenders) > 1:
-        place = f"It comes first in {share(best.first)} of resamples of customers. "
+        place = f"It comes first in {share(best.first)} of resamples of customers"
+        place += f", {most.metric.short} in {share(most.first)}. " if most.first > best.first else ". "
     others = [c for c in numbers.contenders if c is not best]
     rest = "; ".join(f"{c.metric.short} {gain_text(c.gain)} ({span_text(c.low, c.high)})" for c in others)
     event, alone = event_text(numbers), not others
@@ -436,6 +440,10 @@ def _money_point(numbers: Numbers) -> MainPoint | None:
     if money is None or not money.more or (numbers.lead is not None and numbers.lead.same):
         return None
     best = "all" if len(numbers.contenders) > 1 else numbers.contenders[0].metric.key
+    # the score that won the race, which its profit had no part in
+    alone = numbers.best.metric.key
+    if money.more[best][1] <= 0 <= money.more[best][2] and money.more.get(alone, (0.0, 0.0, 0.0))[1] > 0:
+        best = alone
     value, low, high = money.more[best]
     names = {c.metric.key: c.metric.short for c in numbers.contenders} | {"all": "all scores"}
     fails = "that it does not happen " if numbers.wanted else ""
@@ -448,6 +456,7 @@ def _money_point(numbers: Numbers) -> MainPoint | None:
         if low > 0 or high < 0
         else f"At {cost} a contact, whether acting on {names[best]} earns more {than} is not sure",
         sentence=f"Contacting pays where the chance {fails}is {share(money.threshold, 1)} or more. What asking costs "
-        f"is not in it.",
+        f"is not in it. That a contact costs {cost} and wins over {share(numbers.settings.success)} is assumed, not from "
+        "this data: put in your own (`contact_cost`, `success`).",
         figure="profit",
     )

@@ -258,7 +258,8 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
     wanted = evidence.wanted(survey, chosen, contenders)
     # a contact is for those who are about to be lost: of an event to be hoped for, those in whom it does not happen
     lost = evidence.unwanted(predictions) if wanted else predictions
-    money = evidence.money(lost, chosen, evidence.worth(rows, chosen))
+    inferred = wanted and evidence.undeclared(survey, chosen)
+    money = evidence.money(lost, chosen, evidence.worth(rows, chosen, kept=not inferred))
     threshold = float(lost["event"].mean()) if money is None else money.threshold
     curve = evidence.curve(lost, everything, threshold)
     richest = "all" if len(racing) > 1 else racing[0]
@@ -278,6 +279,7 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
         calibration=_calibration(predictions, chosen.level, shared["repeated"]),
         brier=brier_score(predictions["all"], predictions["event"]),
         wanted=wanted,
+        inferred=inferred,
         lists=evidence.lists(answered, lost, everything, chosen),
         decision=curve,
         lead=evidence.lead(lost, richest, curve, threshold, chosen.level),
@@ -305,7 +307,8 @@ def _nothing(
          "decision", "lead", "money", "timing", "n_for_margin", "n_for_gap")
     )  # fmt: skip
     return Numbers(
-        **shared, **empty, verdict=stop.verdict, wanted=False, contenders=(), pairs=(), rules={}, lists={}, steadiness=(),
+        **shared, **empty, verdict=stop.verdict, wanted=False, inferred=False, contenders=(), pairs=(),
+        rules={}, lists={}, steadiness=(),
         units=units, given_away=leak, left_out_metrics=left_out, missing={"all": stop.why, "needed": stop.needed},
     )  # fmt: skip
 
@@ -344,6 +347,7 @@ def _of_units(survey: Survey, chosen: Settings) -> Numbers:
         found = measure_units(survey, chosen)
     except ValueError as error:
         return _nothing(shared, {}, stops.Stop(str(error), UNITS_NEEDED))
+    shared["base"] = replace(shared["base"], answered=found.answers)
     why = f"there is one row for each of the {noun}, and none for a customer"
     return _nothing(shared, {}, stops.Stop(why, UNITS_NEEDED), found)
 

@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING
 from cxstats.findings import Finding, MainPoint, Verdict
 from cxstats.studies.predictive_validity.numbers import Numbers, Units
 from cxstats.studies.speech import enough_digits, in_sentence
-from cxstats.words import capitalised, count, interval, join_words, number, percent, plural, share, signed
+from cxstats.words import (
+    capitalised,
+    count,
+    date_text,
+    interval,
+    join_words,
+    number,
+    percent,
+    plural,
+    share,
+    signed,
+)
 
 if TYPE_CHECKING:
     from cxstats.survey import Survey
@@ -49,8 +60,8 @@ def answer(numbers: Numbers) -> Finding:
     """The finding: what units show, and that it is not about customers."""
     u = numbers.units
     question = (
-        f"Does a customer's {u.metric.short} tell anything about “{in_sentence(numbers.outcome_label)}”, beyond what was "
-        "known without asking?"
+        f"Does {u.metric.short} tell anything about the customers behind “{in_sentence(numbers.outcome_label)}”, beyond "
+        "what was known without asking?"
     )
     return Finding(
         question=question,
@@ -70,7 +81,7 @@ def facts(numbers: Numbers) -> tuple[tuple[str, str, str], ...]:
     u = numbers.units
     rows = [(capitalised(u.noun), count(u.n), "with score and outcome")]
     if numbers.base.answered:
-        rows.append(("Answers", count(numbers.base.answered), "of all units in use"))
+        rows.append(("Answers", count(numbers.base.answered), f"of these {u.noun}"))
     return tuple(rows)
 
 
@@ -93,13 +104,12 @@ def main_points(numbers: Numbers) -> tuple[MainPoint, ...]:
         MainPoint(
             number=percent(100 * gain, 1) if gain > 0 else signed(100 * gain, 1) + " %",
             interval=f"{interval(100 * low, 100 * high, digits=1, sign=True)} percentage points of the variance",
-            headline=f"The score adds {'little' if high < 0.05 else 'something'} to what predicts “{outcome}” in other "
+            headline=f"The score adds {'little' if high < 0.05 else 'something'} to what tells “{outcome}” of other "
             f"{u.noun}"
             if low > 0
-            else f"That the score helps to predict “{outcome}” in other {u.noun} is not shown",
-            sentence=f"What is known of {u.noun} without asking explains {share(max(u.known, 0), 1)} of the variance "
-            "between them.",
-            figure="units",
+            else f"That the score helps to tell “{outcome}” of other {u.noun} is not shown",
+            sentence=f"Share of the variance between {u.noun} that rules explain in those they were not trained on. What is "
+            f"known without asking explains {share(max(u.known, 0), 1)} of it.",
         ),
         MainPoint(
             number=signed(u.rank[0], 2),
@@ -109,14 +119,15 @@ def main_points(numbers: Numbers) -> tuple[MainPoint, ...]:
             figure="others" if len(u.others) > 1 else "units",
         ),
     ]
-    left = sum(n for _, n in u.left_out)
+    aside = (*u.left_out, *([("the outcome is not known", u.without)] if u.without else []))
+    left = sum(n for _, n in aside)
     if left:
         points.append(
             MainPoint(
                 number=count(left),
                 interval=f"{u.noun} not used",
                 headline=f"{count(left)} {u.noun} are left out, each for a stated reason",
-                sentence=capitalised("; ".join(f"{why}: {count(n)}" for why, n in u.left_out)) + ".",
+                sentence=capitalised("; ".join(f"{why}: {count(n)}" for why, n in aside)) + ".",
             )
         )
     return tuple(points)
@@ -153,7 +164,24 @@ def need_to_know(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...
     )
 
 
-def limits(numbers: Numbers) -> tuple[tuple[str, str], ...]:
+def _order_in_time(u: Units, survey: Survey) -> str:
+    """Whether the outcome came after the answers, as far as the periods of both are stated."""
+    when, (first, last) = u.period, survey.period
+    if when is None or when.start is None or first is None or last is None:
+        return (
+            f"The rows of {u.noun} carry no dates: that the outcome came after the answers cannot be checked here "
+            "(`period:` of the outcome, in survey.yml, would tell)."
+        )
+    until = f" to {date_text(when.end)}" if when.end is not None else " on"
+    told = f"The outcome is of {date_text(when.start)}{until}, the answers of {survey.period_text}: "
+    if when.start > last:
+        return told + "it came after."
+    if when.end is not None and when.end < first:
+        return told + "it came first. What goes together here is no prediction."
+    return told + "part of it came before them. What goes together here is no prediction."
+
+
+def limits(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...]:
     """(bold lead, text) of what the report cannot tell."""
     u = numbers.units
     return (
@@ -164,7 +192,7 @@ def limits(numbers: Numbers) -> tuple[tuple[str, str], ...]:
         ),
         (
             "What comes first.",
-            f"The rows of {u.noun} carry no dates: that the outcome came after the answers cannot be checked here.",
+            _order_in_time(u, survey),
         ),
         (
             "Cause.",

@@ -66,6 +66,8 @@ def measure_units(survey: Survey, chosen: Settings) -> Units:
         metric=metric,
         n=len(known),
         without=len(table) - len(known),
+        answers=_answers(known),
+        period=survey.description.units.outcomes[chosen.outcome].period,
         left_out=left_out,
         step=STEP,
         slope=slope,
@@ -77,6 +79,13 @@ def measure_units(survey: Survey, chosen: Settings) -> Units:
         fifths=_fifths(score, outcome, design, level),
         others=pd.DataFrame(others, columns=["label", "n", "rank", "low", "high"]),
     )
+
+
+def _answers(known: pd.DataFrame) -> int:
+    """Answers of these units; 0 where their numbers are not there."""
+    if "completed" not in known.columns:
+        return 0
+    return int(known["completed"].astype(float).sum())
 
 
 def _known(survey: Survey, table: pd.DataFrame, chosen: Settings) -> tuple[np.ndarray, tuple[str, ...]]:

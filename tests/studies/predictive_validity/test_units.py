@@ -127,3 +127,24 @@ def test_the_interval_of_what_is_explained_covers() -> None:
     truth = np.mean([gain for gain, _, _ in found])
     covered = np.mean([low <= truth <= high for _, low, high in found])
     assert covered > 0.95 - 2 * np.sqrt(0.95 * 0.05 / 900)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "said"),
+    [
+        (None, None, "cannot be checked here"),
+        ("2014-07-01", "2017-06-30", "part of it came before them"),
+        ("2014-07-01", "2015-06-30", "it came first"),
+        ("2018-01-01", "2018-06-30", "it came after"),
+    ],
+)
+def test_whether_the_outcome_came_after_the_answers(first: str | None, last: str | None, said: str) -> None:
+    from datetime import date
+    from types import SimpleNamespace
+
+    from cxstats.studies.predictive_validity.unit_sentences import _order_in_time
+
+    day = lambda text: None if text is None else date.fromisoformat(text)  # noqa: E731
+    survey = SimpleNamespace(period=(date(2016, 10, 1), date(2017, 9, 30)), period_text="2016 to 2017")
+    when = None if first is None else SimpleNamespace(start=day(first), end=day(last))
+    assert said in _order_in_time(SimpleNamespace(period=when, noun="hospitals"), survey)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from cxstats.display import plots
 from cxstats.display.parts import Figure, Table
 from cxstats.findings import Verdict
-from cxstats.methods.association import has_usual_groups
 from cxstats.studies.pictures import Source, alt_text, level_of
 from cxstats.studies.predictive_validity.decision_figures import decision, lists_table, profit
 from cxstats.studies.predictive_validity.notes import weight_notes
@@ -566,7 +565,7 @@ def partitions_table(numbers: Numbers) -> Table | None:
         return None
     c = max(named, key=lambda c: len(c.cuts.table))
     scale = c.metric.scale
-    mine = " (usual)" if has_usual_groups(c.metric) else " (shown here)"
+    mine = " (usual)" if c.usual_groups else " (shown here)"
     ranked = c.cuts.table.reset_index(drop=True)
     shown = ranked[(ranked.index < 8) | ranked["official"]]
     return Table(
@@ -588,7 +587,7 @@ def partitions_table(numbers: Numbers) -> Table | None:
 
 def _cuts(numbers: Numbers, source: Source) -> Figure:
     judged = [c for c in numbers.contenders if c.cuts_judged]
-    usual = all(has_usual_groups(c.metric) for c in judged)
+    usual = all(c.usual_groups for c in judged)
     which = "usual groups" if usual else "groups shown here"
     rows, drawn, worse = [], [], []
     for c in judged:
@@ -598,7 +597,7 @@ def _cuts(numbers: Numbers, source: Source) -> Figure:
         kept = 1 - cuts.information_lost[0]
         span = (1 - cuts.information_lost[2], 1 - cuts.information_lost[1])
         top = float(cuts.table["information"].iloc[0])
-        named = "as usual" if has_usual_groups(c.metric) else "as shown here"
+        named = "as usual" if c.usual_groups else "as shown here"
         if cuts.p_better < 0.05:
             worse.append(c.metric.short)
         rows.append(
@@ -641,7 +640,7 @@ def _cuts(numbers: Numbers, source: Source) -> Figure:
         if any(c.cuts.best != c.cuts.official for c in judged)
         else f"The {which} forget least"
     )
-    means = [c.metric.short for c in numbers.contenders if not has_usual_groups(c.metric) and c.cuts]
+    means = [c.metric.short for c in numbers.contenders if not c.usual_groups and c.cuts]
 
     def draw(canvas):
         return plots.interval_rows(

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import pandas as pd
 
 from cxstats.findings import Verdict
-from cxstats.methods.association import Association
+from cxstats.methods.association import Association, has_usual_groups
 from cxstats.methods.cutpoints import Cutpoints
 from cxstats.methods.discrimination import AucComparison
-from cxstats.methods.incremental import NestedTest, Race
+from cxstats.methods.incremental import FEWEST_EVENTS, NestedTest, Race
 from cxstats.methods.performance import BrierScore, Calibration, DecisionCurve, Ranking
 from cxstats.methods.ranks import RankSets
 from cxstats.methods.reliability import Disattenuated, Reliability
@@ -19,6 +19,7 @@ from cxstats.metrics import Metric
 from cxstats.survey.model import Period
 
 __all__ = [
+    "FEWEST_EVENTS",
     "Base",
     "Contender",
     "GivenAway",
@@ -125,6 +126,11 @@ class Contender:
     nested: NestedTest | None
     answered: float
     hidden: frozenset[int]
+
+    @property
+    def usual_groups(self) -> bool:
+        """Whether the metric puts answers into groups of its own, as NPS does; a mean does not."""
+        return has_usual_groups(self.metric)
 
     @property
     def cuts_judged(self) -> bool:

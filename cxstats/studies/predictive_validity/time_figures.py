@@ -6,9 +6,8 @@ import numpy as np
 
 from cxstats.display import plots
 from cxstats.display.parts import Figure, Table
-from cxstats.methods.incremental import FEWEST_EVENTS
 from cxstats.studies.pictures import Source, alt_text, level_of
-from cxstats.studies.predictive_validity.numbers import Numbers
+from cxstats.studies.predictive_validity.numbers import FEWEST_EVENTS, Numbers
 from cxstats.studies.predictive_validity.phrases import (
     event_name,
     event_text,

@@ -59,7 +59,7 @@ def forms_table(numbers: Numbers) -> Table | None:
                 "" if last else count(full["parameters"] - form.parameters),
                 ""
                 if form.lack_of_fit_p != form.lack_of_fit_p
-                else p_text(form.lack_of_fit_p).removeprefix("= "),
+                else p_text(form.lack_of_fit_p).removeprefix("= ").replace(" ", "\u00a0"),
             )
         )
     return Table(

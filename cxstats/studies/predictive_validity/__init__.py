@@ -90,7 +90,7 @@ def predictive_validity(
     >>> study = cx.predictive_validity(cx.open_survey("demo"), outcome="churned")      # doctest: +SKIP
     >>> study.findings[0].verdict.words                                               # doctest: +SKIP
     """
-    from cxstats.studies.predictive_validity import figures, sentences
+    from cxstats.studies.predictive_validity import figures, sentences, tables
 
     chosen = settings(
         survey,
@@ -121,15 +121,16 @@ def predictive_validity(
         numbers = measure(survey, chosen)
     source = Source(survey.title, sentences.period(numbers, survey), survey.simulated)
     more: dict[str, list[Any]] = {name: [note] for name, note in sentences.section_notes(numbers).items()}
-    tables = {
-        "race": figures.pairs_table(numbers),
-        "cuts": figures.partitions_table(numbers),
-        "time": figures.hazard_table(numbers),
-        "decision": figures.lists_table(numbers),
+    further = {
+        "race": (figures.pairs_table(numbers), tables.shares_table(numbers)),
+        "rates": (tables.forms_table(numbers),),
+        "cuts": (figures.partitions_table(numbers),),
+        "time": (figures.hazard_table(numbers),),
+        "decision": (figures.lists_table(numbers), tables.brier_table(numbers)),
     }
-    for name, table in tables.items():
-        if table is not None:
-            more.setdefault(name, []).append(table)
+    for name, made in further.items():
+        if any(table is not None for table in made):
+            more.setdefault(name, []).extend(table for table in made if table is not None)
     return compose(
         PredictiveValidityStudy,
         survey,

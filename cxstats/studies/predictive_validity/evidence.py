@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -324,10 +325,16 @@ def _hazard(
     # ten events for each column, as for every rule
     if int(frame["event"].sum()) < 10 * len(columns):
         return None
+    from statsmodels.tools.sm_exceptions import ConvergenceWarning, HessianInversionWarning
+
     table = pd.DataFrame(columns, index=frame.index).assign(day=frame["day"], event=frame["event"])
     try:
-        return cox(table, day="day", event="event", columns=list(columns), level=chosen.level)
-    except (ValueError, np.linalg.LinAlgError):
+        with warnings.catch_warnings():
+            # a category in which nobody had the event has a ratio of 0, which no step reaches
+            warnings.simplefilter("error", ConvergenceWarning)
+            warnings.simplefilter("error", HessianInversionWarning)
+            return cox(table, day="day", event="event", columns=list(columns), level=chosen.level)
+    except (ValueError, np.linalg.LinAlgError, ConvergenceWarning, HessianInversionWarning):
         return None
 
 

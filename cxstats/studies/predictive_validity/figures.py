@@ -166,7 +166,6 @@ def _race(numbers: Numbers, source: Source) -> Figure:
 
 def _race_table(numbers: Numbers) -> Table:
     race, margin = numbers.race, numbers.settings.margin
-    shapley = race.shapley["value"]
 
     def line(key, name, auc, gain, first="", place="", verdict="") -> tuple[str, ...]:
         row = race.gains.loc[key] if key in race.gains.index else None
@@ -179,7 +178,6 @@ def _race_table(numbers: Numbers) -> Table:
             verdict,
             first,
             place,
-            number(shapley[key], 3) if key in shapley.index else "",
             gain_text(row["apparent"]) if row is not None else "",
             gain_text(row["optimism_corrected"]) if row is not None else "",
         )
@@ -213,7 +211,6 @@ def _race_table(numbers: Numbers) -> Table:
             "Verdict",
             "Came first",
             "Place",
-            "Shapley share",
             "Gain as trained",
             "Less optimism",
         ),
@@ -221,9 +218,9 @@ def _race_table(numbers: Numbers) -> Table:
         notes="A score alone is taken as it is, with DeLong's interval; what was known, and all scores together, are rules, "
         "each customer judged by one that was trained on others. Intervals of the scores' gains hold together; that of all "
         "together is as wide, but stands outside that set, and is no part of the headline. Came first: share of resamples "
-        "of customers. Place: places it can hold in the ranking of gains. Shapley shares divide the AUC above 0.5 of the "
-        "rule of everything, whose scores overlap. Gain as trained: in the customers that the rules were trained on; less "
-        "optimism: what is left of it when the flattery of one's own customers is taken off (bootstrap).",
+        "of customers. Place: places it can hold in the ranking of gains. Gain as trained: in the customers that the rules "
+        "were trained on; less optimism: what is left of it when the flattery of one's own customers is taken off "
+        "(bootstrap).",
     )
 
 
@@ -308,12 +305,20 @@ def _rates(numbers: Numbers, source: Source, best: Contender | GivenAway) -> Fig
         draw=draw,
         table=Table(
             f"Outcome by {best.metric.short}",
-            ("Answer", "Customers", "Rate", f"{level_of(numbers)} interval", "Rate that only rises or falls"),
+            (
+                "Answer",
+                "Answers" if numbers.nameless else "Customers",
+                "Rate",
+                f"{level_of(numbers)} interval",
+                "Rate that only rises or falls",
+            ),
             rows,
             notes=note,
         ),
         alt=alt_text("Rate of the event at each answer", [f"answer {r[0]} {r[2]} ({r[3]})" for r in rows]),
-        source=source.line(f"{plural(found.n, 'customer')}, {count(found.events)} with the event"),
+        source=source.line(
+            f"{plural(found.n, 'answer' if numbers.nameless else 'customer')}, {count(found.events)} with the event"
+        ),
         key_marks=(("observed", f"as seen, with {level_of(numbers)} interval"),),
     )
 

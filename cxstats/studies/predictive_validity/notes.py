@@ -44,8 +44,8 @@ def need_to_know(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...
         (
             "What counts as the event",
             f"“{numbers.outcome_label}”, an event{window}. Of {count(base.known)} "
-            f"{('invitations' if base.invited else 'answers') if numbers.repeated else 'customers'} whose outcome is known "
-            f"{share(base.rate, 1)} had it."
+            f"{('invitations' if base.invited else 'answers') if numbers.of_answers else 'customers'} whose outcome is "
+            f"known {share(base.rate, 1)} had it."
             + (
                 f" For {count(base.unknown)} it is not known yet or not recorded; they take no part."
                 if base.unknown
@@ -60,7 +60,8 @@ def need_to_know(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...
                 " The survey states no window: it is the longest for which everybody was watched."
                 if chosen.common_window
                 else ""
-            ),
+            )
+            + (f" {_unordered(numbers, survey)}" if _unordered(numbers, survey) else ""),
         ),
         (
             "What was known without asking",
@@ -81,12 +82,17 @@ def need_to_know(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...
                 f"{raced_names(numbers)}, on "
                 + (
                     f"{count(numbers.race.n)} answers to "
-                    if numbers.repeated
+                    if numbers.of_answers
                     else f"the same {count(numbers.race.n)} customers who answered "
                 )
                 + ("all of them" if len(numbers.contenders) > 1 else "it")
                 + (f", of the {count(base.drawn)} rows drawn by lot." if base.drawn is not None else ".")
                 + (" Some customers answered more than once." if numbers.repeated else "")
+                + (
+                    " Which of them are of the same customer is not known: the data has no customer ids."
+                    if numbers.nameless
+                    else ""
+                )
                 + "".join(f" {text}." for text in numbers.left_out_metrics.values()),
             )
         )
@@ -120,6 +126,21 @@ def need_to_know(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...
         ),
     ]
     return tuple(items)
+
+
+def _unordered(numbers: Numbers, survey: Survey) -> str:
+    """What the data has no dates for: whether the answer came before the event."""
+    if f"{numbers.settings.outcome}_days" not in survey.columns:
+        return (
+            "That the event came after the answer is taken from survey.yml and not checked: the data has no day of the "
+            "event."
+        )
+    if survey.description.invited is not None and "days_to_answer" not in survey.columns:
+        return (
+            "The event came after the invitation; that it came after the answer is not checked: the data has no day of the "
+            "answer."
+        )
+    return ""
 
 
 def _listed(labels: list[str]) -> str:
@@ -318,6 +339,11 @@ def _hazard_note(numbers: Numbers) -> str:
     row = (timing.beside or timing.alone).table.loc["score"]
     beside = "beside what was known" if timing.beside is not None else "alone"
     p = row["proportional_p"]
+    unfitted = (
+        " Beside what was known no ratio could be fitted: there are too few events for so many facts, or a group has none."
+        if timing.beside is None
+        else ""
+    )
     sampled = (
         f" Fitted to {count(timing.sampled)} of these customers, drawn at random: with so many events it would take long, "
         "and tell no more."
@@ -332,6 +358,7 @@ def _hazard_note(numbers: Numbers) -> str:
             if p > 0.05
             else f"It changes as days pass (p {p_text(p)}): this is an average over them."
         )
+        + unfitted
         + sampled
     )
 
@@ -384,11 +411,27 @@ def limits(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...]:
         ),
         ("Calls after the survey.", called),
     ]
+    if _unordered(numbers, survey):
+        said.append(
+            (
+                "Answer first, event after.",
+                f"{_unordered(numbers, survey)} An answer given after the event may follow from it, and would make the "
+                "score look better than it is.",
+            )
+        )
     if survey.weighted:
         said.append(
             (
                 "Weights of the survey.",
                 "The weights that survey.yml names are not used here: every answer counts once, in rates, curves and races.",
+            )
+        )
+    if numbers.nameless:
+        said.append(
+            (
+                "Repeated customers.",
+                "They could not be recognised: survey.yml names no `customer:`, and every row counts as another customer. "
+                "Of those who answered in several waves all answers count, and intervals may be too narrow.",
             )
         )
     if numbers.repeated:

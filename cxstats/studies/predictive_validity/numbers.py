@@ -321,7 +321,8 @@ class Numbers:
     ``pairs`` compares the scores as they are, alone, two by two, best first. ``rules`` has the AUC of the cross-fitted
     rules of what was "known" and of "all" scores by themselves; ``together`` is what all scores add, its limits as wide as
     those of each; its verdict is no part of the headline's. ``asked`` are the names of the metrics asked for, also of
-    those that do not race. ``pooled``: several waves race together. ``n_for_margin`` customers tell a gain of nothing from
+    those that do not race. ``pooled``: several waves race together; ``nameless``: they
+    do, and no customer ids tell who answered in several. ``n_for_margin`` customers tell a gain of nothing from
     the margin in 80 of 100 surveys, ``n_for_gap`` the best gain, as seen, from the margin; both None where
     ``known_hardly_tells``. ``wanted``: the event is to be hoped for, so that those in whom
     it is *not* to be expected are contacted; ``lists``, ``decision``, ``lead`` and
@@ -359,9 +360,15 @@ class Numbers:
     n_for_gap: int | None
     repeated: bool
     pooled: bool
+    nameless: bool
     wanted: bool
     left_out_metrics: dict[str, str]
     missing: dict[str, str]
+
+    @property
+    def of_answers(self) -> bool:
+        """Whether what races are answers, of which one customer may have given several."""
+        return self.repeated or self.nameless
 
     @property
     def known_hardly_tells(self) -> bool:

@@ -49,8 +49,8 @@ def event_name(numbers: Numbers) -> str:
 
 def customers(numbers: Numbers) -> str:
     """Customers raced, or their answers where some answered more than once, for a figure's source line."""
-    n = plural(numbers.race.n, "answer" if numbers.repeated else "customer")
-    return f"{n}, {count(numbers.race.events)} {'followed by' if numbers.repeated else 'with'} the event"
+    n = plural(numbers.race.n, "answer" if numbers.of_answers else "customer")
+    return f"{n}, {count(numbers.race.events)} {'followed by' if numbers.of_answers else 'with'} the event"
 
 
 def margin_text(margin: float) -> str:

@@ -225,7 +225,7 @@ def facts(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str, str], ...]:
                 "Among those who answered",
                 share(base.respondent_rate, 1),
                 f"{count(base.respondent_events)} of {count(base.respondents)} "
-                f"{'answers' if numbers.repeated else 'customers'}",
+                f"{'answers' if numbers.of_answers else 'customers'}",
             )
         )
     if survey.data_as_of:

@@ -202,6 +202,7 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
         rows[chosen.outcome] = _within(rows, chosen)
     base, everyone = _base(survey, rows, chosen), rows
     rows, base = _before_answer(rows, base, chosen)
+    pooled = bool(survey.wave) and len(survey.wave_order) > 1 and chosen.wave is None
     shared: dict[str, Any] = {
         "settings": chosen,
         "asked": tuple(survey.metric(name).short for name in chosen.metrics),
@@ -209,7 +210,8 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
         "window_days": chosen.window_days,
         "base": base,
         "repeated": "customer" in rows.columns and bool(rows["customer"].duplicated().any()),
-        "pooled": bool(survey.wave) and len(survey.wave_order) > 1 and chosen.wave is None,
+        "pooled": pooled,
+        "nameless": pooled and survey.description.customer is None,
         "known_labels": _known_labels(survey, chosen),
     }
     racing, left_out = _racing(survey, rows, chosen)
@@ -335,6 +337,7 @@ def _of_units(survey: Survey, chosen: Settings) -> Numbers:
         "base": Base(None, survey.n_answered(chosen.metrics[0]), 0, 0, 0, 0, 0, None, None, 0),
         "repeated": False,
         "pooled": False,
+        "nameless": False,
         "known_labels": known,
     }
     try:

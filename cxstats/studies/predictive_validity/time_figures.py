@@ -6,6 +6,7 @@ import numpy as np
 
 from cxstats.display import plots
 from cxstats.display.parts import Figure, Table
+from cxstats.methods.incremental import FEWEST_EVENTS
 from cxstats.studies.pictures import Source, alt_text, level_of
 from cxstats.studies.predictive_validity.numbers import Numbers
 from cxstats.studies.predictive_validity.phrases import (
@@ -119,6 +120,12 @@ def warning(numbers: Numbers, source: Source) -> Figure:
             number(r.warning_auc, 3),
             interval(r.warning_low, r.warning_high, digits=3),
             count(r.warning_cases),
+            *(
+                (number(r.auc, 3), interval(r.low, r.high, digits=3))
+                if r.cases >= FEWEST_EVENTS and r.auc == r.auc
+                else ("", "")
+            ),
+            count(r.cases),
         )
         for r in table.itertuples()
     )
@@ -151,8 +158,19 @@ def warning(numbers: Numbers, source: Source) -> Figure:
         draw=draw,
         table=Table(
             "Early warning",
-            ("Lead, days", "AUC", f"{level_of(numbers)} interval", "Events after it"),
+            (
+                "Lead, days",
+                "AUC",
+                f"{level_of(numbers)} interval",
+                "Events after it",
+                "AUC by then",
+                f"{level_of(numbers)} interval",
+                "Events by then",
+            ),
             rows,
+            notes="AUC: of customers still there on that day, those with the event later against those without it. AUC by "
+            "then: those who had the event by that day against those still there after it (Uno et al. 2007); left out "
+            f"with fewer than {FEWEST_EVENTS} events.",
         ),
         alt=alt_text("AUC by lead time", [f"{r[0]} days {r[1]} ({r[2]})" for r in (rows[0], rows[-1])]),
         source=source.line(f"{count(first['warning_cases'])} events"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -252,6 +253,25 @@ def test_two_answers_of_a_customer_at_one_time_are_refused(make) -> None:
         make(columns)
 
 
+def test_customers_who_cannot_be_recognised_are_answers(make, tmp_path: Path) -> None:
+    columns = customers(300, rate=0.4)
+    rows = pd.concat([pd.DataFrame(columns).assign(wave=w) for w in ("2024", "2025")])
+    survey = make(rows, more="wave: {column: wave, order: ['2024', '2025']}")
+    known = cx.predictive_validity(survey)
+    described = (tmp_path / "survey.yml").read_text(encoding="utf-8")
+    (tmp_path / "survey.yml").write_text(described.replace("customer: id\n", ""), encoding="utf-8")
+    nameless = cx.open_survey(tmp_path / "survey.yml")
+    study = cx.predictive_validity(nameless)
+    assert "on 600 answers to it" in study.need_to_know.to_text()
+    assert "same 600 customers" not in study.need_to_know.to_text()
+    assert "could not be recognised" in study.limits.to_text()
+    assert "intervals may be too narrow" in study.limits.to_text()
+    assert "600 answers" in study.figures["rates"].source
+    assert "could not be recognised" not in known.limits.to_text()
+    # one wave has every customer once
+    assert not cx.predictive_validity(nameless, wave="2025").numbers.nameless
+
+
 def test_repeated_customers_are_no_more_certain_than_single_ones(make) -> None:
     columns = customers(300, rate=0.4)
     rows = pd.concat([pd.DataFrame(columns).assign(wave=w) for w in ("2024", "2025")])
@@ -312,6 +332,19 @@ def test_behaviour_that_is_mostly_missing_still_takes_part(make) -> None:
 # ------------------------------------------------------------------------------------- dates and windows
 
 
+def test_an_order_of_answer_and_event_that_nothing_dates_is_said_to_be_unchecked(make) -> None:
+    columns = with_dates(rate=0.4)
+    for outcome, more, said in (
+        ('left: {column: left, event: "1"}', "", "taken from survey.yml and not checked"),
+        (DATED, DATES.replace("responded: answered\n", ""), "the data has no day of the answer"),
+        (DATED, DATES, None),
+    ):
+        study = cx.predictive_validity(make(columns, outcome=outcome, more=more))
+        for words in (study.need_to_know.to_text(), study.limits.to_text()):
+            assert ("not checked" in words) is (said is not None)
+            assert said is None or said in words
+
+
 def test_facts_that_tell_nothing_are_named_as_taking_no_part(make) -> None:
     columns = customers() | {"town": np.char.add("t", (np.arange(400) % 100).astype(str)), "era": "now"}
     known = "groups: {kind: kind, town: town, era: era}\nbehaviour: {use: {column: use}}"
@@ -342,6 +375,22 @@ def test_many_events_are_fitted_in_a_sample_that_is_said(make, monkeypatch: pyte
     one, other = (t.alone.table.loc["score"] for t in (whole.numbers.timing, timing))
     assert other["low"] < one["hazard_ratio"] < other["high"]
     assert np.log(other["high"] / other["low"]) > 1.2 * np.log(one["high"] / one["low"])
+
+
+def test_a_category_without_events_leaves_no_ratio_beside_what_was_known(make) -> None:
+    columns = with_dates(800, rate=0.4)
+    never = np.arange(800) % 4 == 0
+    columns["left"] = np.where(never, 0, columns["left"])
+    columns["gone"] = np.where(never, "", columns["gone"])
+    columns["kind"] = np.where(never, "bound by contract", columns["kind"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)  # none of the fit's may reach who asked
+        study = cx.predictive_validity(make(columns, outcome=DATED, more=DATES))
+    timing = study.numbers.timing
+    assert timing.alone is not None
+    assert timing.beside is None
+    words = " ".join(part.to_text() for part in study.section("time").parts)
+    assert "Beside what was known no ratio could be fitted" in words
 
 
 def test_a_date_that_is_text_is_quoted_with_its_row(make) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,6 +12,7 @@ import pandas as pd
 import pytest
 
 import cxstats as cx
+from cxstats.display.parts import Table
 from cxstats.findings import Verdict, judge
 from cxstats.methods.incremental import race
 from cxstats.studies.pictures import Source
@@ -122,6 +124,55 @@ def test_a_step_on_the_scale_changes_the_hazard_as_the_company_was_made(
         assert row["high"] < 1
         assert row["proportional_p"] > 0.01
     assert timing.beside.table.loc["score", "hazard_ratio"] > timing.alone.table.loc["score", "hazard_ratio"]
+
+
+def table_of(study: cx.PredictiveValidityStudy, section: str, title: str) -> Table:
+    return next(
+        part
+        for part in study.section(section).parts
+        if isinstance(part, Table) and part.caption.startswith(title)
+    )
+
+
+def read(cell: str) -> list[float]:
+    return [float(x.replace("−", "-")) for x in re.findall(r"[+−]?\d[\d.]*", cell)]
+
+
+def test_shapley_shares_add_up_to_the_rule_of_everything(study: cx.PredictiveValidityStudy) -> None:
+    numbers = study.numbers
+    rows = {row[0]: row for row in table_of(study, "race", "What the rule of everything").rows}
+    shares = [read(row[1])[0] for row in rows.values()]
+    everything = numbers.rules["known"][0] + numbers.race.gains.loc["all", "gain"]
+    assert sum(shares) == pytest.approx(everything - 0.5, abs=0.0021)
+    for row in rows.values():
+        low, high = read(row[2])
+        assert low < read(row[1])[0] < high
+        assert (low + high) / 2 == pytest.approx(read(row[1])[0], abs=0.0011)
+    for contender in numbers.contenders:
+        assert read(rows[contender.metric.short][3])[0] == pytest.approx(2 * contender.auc[0] - 1, abs=0.0006)
+
+
+def test_forms_of_the_link_are_tested_against_one_rate_per_answer(study: cx.PredictiveValidityStudy) -> None:
+    from scipy import stats
+
+    found = study.numbers.best.association
+    table = table_of(study, "rates", "Forms of the link")
+    assert [row[0] for row in table.rows] == ["Line", "Groups", "Spline", "One rate per answer"]
+    for row, p in zip(table.rows[:3], found.forms["lack_of_fit_p"], strict=False):
+        again = stats.chi2.sf(read(row[4])[0], int(row[5]))
+        assert again == pytest.approx(p, abs=0.02)
+        assert row[6] == ("< 0.001" if p < 0.001 else f"{p:.3f}")
+    z = f"{found.trend_z:+.2f}".replace("-", "−")
+    assert f"z = {z}, p < 0.001" in re.sub("[\xa0\u202f]", " ", table.notes)
+
+
+def test_parts_of_the_error_add_up_to_the_brier_score(study: cx.PredictiveValidityStudy) -> None:
+    predictions = study.numbers.race.predictions
+    *parts, score = (read(row[1])[0] for row in table_of(study, "decision", "The error of the rule").rows)
+    assert score == pytest.approx(((predictions["event"] - predictions["all"]) ** 2).mean(), abs=6e-6)
+    assert sum(parts) == pytest.approx(score, abs=3e-5)
+    rate = predictions["event"].mean()
+    assert parts[2] == pytest.approx(rate * (1 - rate), abs=6e-6)
 
 
 def test_no_verdict_is_wrong(study: cx.PredictiveValidityStudy) -> None:
@@ -391,6 +442,25 @@ def test_no_cause_of_a_few_customers_is_shown(
     shown = set(leaving.numbers.timing.causes.table["cause"])
     for cause, n in counted.items():
         assert (cause in shown) == (n >= 10)
+
+
+def test_auc_by_a_day_is_of_those_who_left_by_then(
+    leaving: cx.PredictiveValidityStudy, leavers: cx.Survey
+) -> None:
+    from scipy.stats import mannwhitneyu
+
+    rows = leavers.rows(["nps", "left_days"])
+    days = rows["left_days"].astype(float).where(rows["left_days"] <= 180, 999)
+    first, *others = leaving.tables["warning"].rows
+    assert first[4:6] == ("", "")  # nobody had left on the day they were asked
+    for row in others:
+        case = (days <= float(row[0])).to_numpy()
+        score = rows["nps"].astype(float).to_numpy()
+        area = mannwhitneyu(score[~case], score[case]).statistic / (case.sum() * (~case).sum())
+        assert read(row[4])[0] == pytest.approx(area, abs=0.0006)
+        low, high = read(row[5])
+        assert low < area < high
+        assert row[6] == str(case.sum())
 
 
 def test_causes_whose_intervals_overlap_are_not_said_to_differ(leaving: cx.PredictiveValidityStudy) -> None:

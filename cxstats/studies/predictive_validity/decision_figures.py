@@ -28,7 +28,7 @@ def decision(numbers: Numbers, source: Source) -> Figure:
     series = [
         plots.Series(names["all"], at, 1000 * table[rich], role="observed", **band),
         plots.Series(names["known"], at, 1000 * table["known"], role="adjusted"),
-        plots.Series("everybody", at, 1000 * table["everybody"].clip(lower=-1e-3), role="plain"),
+        plots.Series("everybody", at, 1000 * table["everybody"], role="plain"),
     ]
     shown = np.linspace(0, len(table) - 1, 8).astype(int)
     if lead is not None:  # the one that the headline is of
@@ -109,9 +109,9 @@ def _whom(numbers: Numbers) -> str:
 
 def _same_headline(numbers: Numbers) -> str:
     lead = numbers.lead
-    where = "" if numbers.money is not None else "the base rate of "
+    where = "a chance of" if numbers.money is not None else "the base rate of"
     return (
-        f"From a chance of {where}{share(lead.threshold, 1)} on, {'nearly ' if lead.same == 'everybody' else 'next to '}"
+        f"At {where} {share(lead.threshold, 1)} {'nearly ' if lead.same == 'everybody' else 'next to '}"
         f"{lead.same} is contacted with or without the scores: there is nothing for them to change"
     )
 

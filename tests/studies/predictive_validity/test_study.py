@@ -16,7 +16,7 @@ from cxstats.display.parts import Table
 from cxstats.findings import Verdict, judge
 from cxstats.methods.incremental import race
 from cxstats.studies.pictures import Source
-from cxstats.studies.predictive_validity.decision_figures import profit
+from cxstats.studies.predictive_validity.decision_figures import _lead_headline, profit
 from cxstats.studies.predictive_validity.evidence import advantage, curve, lead, unwanted, wanted
 from cxstats.studies.predictive_validity.evidence import money as earned
 from cxstats.studies.predictive_validity.figures import _steady
@@ -330,6 +330,16 @@ def test_whom_to_contact_about_an_event_to_be_hoped_for() -> None:
     found = lead(predictions, "all", curve(predictions, ["known", "all"], 0.05), 0.05, 0.95)
     assert found.same == "everybody"  # nobody's chance is that small: no score changes whom to contact
     assert found.at == pytest.approx((0, 0, 0))
+
+
+@pytest.mark.parametrize(("money", "where"), [(None, "the base rate of"), (object(), "a chance of")])
+def test_where_everybody_is_contacted_is_said_of_one_chance_only(money, where) -> None:
+    numbers = SimpleNamespace(
+        lead=SimpleNamespace(threshold=0.083, same="everybody", at=(0.0, 0.0, 0.0)),
+        money=money,
+        contenders=(1, 2),
+    )
+    assert _lead_headline(numbers).startswith(f"At {where} 8.3\u00a0% nearly everybody is contacted")
 
 
 def test_the_headline_asks_whether_any_adds() -> None:

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 class Series:
     """A line with its label at its end, and a band around it where low and high are given.
 
-    ``role`` "observed" is a solid line, "adjusted" a dashed one, "plain" a thin dotted one.
+    ``role`` "observed" is a solid line, "adjusted" a dashed one, "plain" a thin dotted one. ``line`` tells apart
+    lines of one role, such as groups of customers.
     """
 
     label: str
@@ -43,6 +44,7 @@ class Series:
     low: Sequence[float] | None = None
     high: Sequence[float] | None = None
     role: Literal["observed", "adjusted", "plain"] = "observed"
+    line: Literal["", "solid", "dashed", "dotted"] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ _LINES: dict[str, tuple[str, float, Any]] = {
     "adjusted": (ADJUSTED, 2.0, (0, (5, 1.6))),
     "plain": (WORST, 1.6, (0, (1.5, 1.5))),
 }
+_DASHES: dict[str, Any] = {"solid": "-", "dashed": (0, (5, 1.6)), "dotted": (0, (1.5, 1.5))}
 
 
 def curves(
@@ -287,7 +290,7 @@ def _draw_series(plot: Plot, series: Sequence[Series]) -> None:
             ax=plot.axes,
             color=colour,
             linewidth=line_width,
-            linestyle=style,
+            linestyle=_DASHES.get(s.line, style),
             errorbar=None,
             estimator=None,
             sort=False,

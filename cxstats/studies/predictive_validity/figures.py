@@ -20,6 +20,7 @@ from cxstats.studies.predictive_validity.phrases import (
     gain_text,
     margin_text,
     p_text,
+    percent_tick,
     span_text,
     tick_text,
 )
@@ -294,7 +295,7 @@ def _rates(numbers: Numbers, source: Source, best: Contender | GivenAway) -> Fig
             columns=("rate", f"{level_of(numbers)} interval", "answers"),
             reference=100 * effects.base_rate,
             reference_label=f"base rate {share(effects.base_rate, 1)}",
-            tick_text=lambda v: percent(v),
+            tick_text=percent_tick,
             limits=None,
         )
 
@@ -503,7 +504,7 @@ def _steady(numbers: Numbers, source: Source) -> Figure:
                         plots.Line((plots.Mark("observed", *m.auc),), "as answered", (number(m.auc[0], 3),)),
                         plots.Line(
                             (plots.Mark("adjusted", m.steady.value, m.steady.low, m.steady.high),),
-                            "without noise",
+                            "without noise, at most",
                             (number(m.steady.value, 3),),
                         ),
                     ),
@@ -519,14 +520,14 @@ def _steady(numbers: Numbers, source: Source) -> Figure:
         key="steady",
         headline=f"Asked again, {share(least.retest.same)} give {least.metric.short} the same answer"
         + (
-            f"; without that noise it would tell about {round(100 * least.steady.value)} "
+            f"; without that noise it would tell at most about {round(100 * least.steady.value)} "
             f"({interval(100 * least.steady.low, 100 * least.steady.high, digits=0)}) of 100 pairs apart, not "
             f"{round(100 * least.auc[0])}"
             if least.bounded
             else ""
         ),
-        subtitle="AUC of each score alone, as answered and as it would be if customers gave the same answer when asked "
-        f"again ({first} and {second}). Secondary: decisions use the answers as they are",
+        subtitle="AUC of each score alone, as answered and as it would be at most if customers gave the same answer when "
+        f"asked again ({first} and {second}). Secondary: decisions use the answers as they are",
         draw=draw,
         table=Table(
             "How steady the scores are",
@@ -538,23 +539,24 @@ def _steady(numbers: Numbers, source: Source) -> Figure:
                 "Same answer twice",
                 "Change beyond noise",
                 "AUC",
-                "AUC without noise",
+                "AUC without noise, at most",
                 f"{level} interval",
             ),
             rows,
-            notes="Reliability: intraclass correlation (consistency) of the two answers; a real change of mind between the "
-            "waves counts as noise too. Change beyond noise: in points of the scale, exceeded by noise alone in one "
+            notes="Reliability: intraclass correlation (consistency) of the two answers. A real change of mind between the "
+            "waves counts as noise too: the AUC without noise is an upper bound, reached if nobody changed their mind in "
+            "between. Change beyond noise: in points of the scale, exceeded by noise alone in one "
             "customer of twenty. The correction takes the answers of both groups of customers to be normal around "
             "their means.",
         ),
         alt=alt_text(
-            "AUC as answered and without noise",
-            [f"{r[0]} {r[6]}, without noise {r[7]} ({r[8]})" for r in rows],
+            "AUC as answered and, at most, without noise",
+            [f"{r[0]} {r[6]}, without noise at most {r[7]} ({r[8]})" for r in rows],
         ),
         source=source.line(f"{plural(max(m.retest.n for m in made), 'customer')} who answered twice"),
         key_marks=(
             ("observed", f"as answered, with {level} interval"),
-            ("adjusted", f"without noise, with {level} interval"),
+            ("adjusted", f"without noise, if nobody changed their mind, with {level} interval"),
         ),
     )
 

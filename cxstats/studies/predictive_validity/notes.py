@@ -426,6 +426,14 @@ def limits(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...]:
                 "The weights that survey.yml names are not used here: every answer counts once, in rates, curves and races.",
             )
         )
+    if numbers.steadiness:
+        said.append(
+            (
+                "Noise, or a change of mind.",
+                "Two waves cannot tell them apart: all that changed between them counts as noise. What a score would tell "
+                "without noise is the most it could, if nobody changed their mind in between.",
+            )
+        )
     if numbers.nameless:
         said.append(
             (

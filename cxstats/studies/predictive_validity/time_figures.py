@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
 from cxstats.display import plots
 from cxstats.display.parts import Figure, Table
@@ -13,6 +14,7 @@ from cxstats.studies.predictive_validity.phrases import (
     event_name,
     event_text,
     p_text,
+    percent_tick,
     rate_texts,
     tick_text,
 )
@@ -20,13 +22,19 @@ from cxstats.words import count, interval, number, percent, plural, share
 
 __all__ = ["causes", "hazard_table", "survival", "warning"]
 
-ROLES = {0: "observed", 1: "plain", 2: "adjusted"}
+# Groups are told apart by place, label and dashes, never by colour: colours are roles.
+LINES = ("solid", "dashed", "dotted")
 
 
 def _watched(numbers: Numbers) -> str:
     """Customers whose time is known, as far as they stand in the curves."""
     fit = numbers.timing.alone or numbers.timing.grouped
     return plural(fit.n if fit is not None else numbers.base.respondents, "customer")
+
+
+def _stepped(without: pd.Series) -> np.ndarray:
+    """Percent with the event from 0 on, from the shares without it after each day: corners of steps."""
+    return np.repeat([0.0, *(100 * (1 - without))], 2)
 
 
 def survival(numbers: Numbers, source: Source) -> Figure:
@@ -36,15 +44,17 @@ def survival(numbers: Numbers, source: Source) -> Figure:
     ends = timing.curves.at(last)
     series, rows = [], []
     for i, (group, part) in enumerate(table.groupby("group", sort=False, observed=True)):
-        step = part.iloc[np.unique(np.linspace(0, len(part) - 1, 60).astype(int))]
+        shown = part.iloc[np.unique(np.linspace(0, len(part) - 1, 60).astype(int))]
+        days = np.repeat([0.0, *shown["day"], last], 2)[1:-1]  # steps, the last of them up to the last day
+        share_of = {end: _stepped(shown[end]) for end in ("survival", "low", "high")}
         series.append(
             plots.Series(
                 f"gave {group}",
-                [0.0, *step["day"]],
-                [0.0, *(100 * (1 - step["survival"]))],
-                low=[0.0, *(100 * (1 - step["high"]))],
-                high=[0.0, *(100 * (1 - step["low"]))],
-                role=ROLES.get(i, "plain"),
+                days,
+                share_of["survival"],
+                low=share_of["high"],
+                high=share_of["low"],
+                line=LINES[i % len(LINES)],
             )
         )
         row = ends.loc[group]
@@ -65,7 +75,7 @@ def survival(numbers: Numbers, source: Source) -> Figure:
             series,
             x_label="days since the invitation",
             y_label=f"% who {outcome}",
-            y_text=lambda v: percent(v),
+            y_text=percent_tick,
         )
 
     return Figure(
@@ -208,7 +218,6 @@ def causes(numbers: Numbers, source: Source) -> Figure:
     if None not in ends_apart and ends_apart[0] <= ends_apart[1]:
         seen = f"That any cause differs by {timing.metric.short} is not sure: {seen}"
     rows = tuple((str(cause), *(told(group, cause) for group in groups)) for cause in names)
-    roles = {most: "observed", least: "adjusted"}
 
     def draw(canvas):
         return plots.interval_rows(
@@ -218,7 +227,7 @@ def causes(numbers: Numbers, source: Source) -> Figure:
                     str(cause),
                     tuple(
                         plots.Line(
-                            (plots.Mark(roles[group], *at(group, cause)),),
+                            (plots.Mark("observed", *at(group, cause)),),
                             f"gave {group}",
                             (percent(at(group, cause)[0], 1),),
                         )
@@ -229,7 +238,7 @@ def causes(numbers: Numbers, source: Source) -> Figure:
             ],
             axis_label=f"% who {event_name(numbers)} for this cause by day {count(last)}",
             columns=("share",),
-            tick_text=lambda v: percent(v),
+            tick_text=percent_tick,
         )
 
     merged = (
@@ -259,10 +268,7 @@ def causes(numbers: Numbers, source: Source) -> Figure:
             ],
         ),
         source=source.line(_watched(numbers)),
-        key_marks=(
-            ("observed", f"gave {most}, with {level_of(numbers)} interval"),
-            ("adjusted", f"gave {least}"),
-        ),
+        key_marks=(("observed", f"share, with {level_of(numbers)} interval"),),
     )
 
 

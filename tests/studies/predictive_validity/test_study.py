@@ -12,7 +12,9 @@ import pandas as pd
 import pytest
 
 import cxstats as cx
+from cxstats.display import theme
 from cxstats.display.parts import Table
+from cxstats.display.picture import Canvas
 from cxstats.findings import Verdict, judge
 from cxstats.methods.incremental import race
 from cxstats.studies.pictures import Source
@@ -23,7 +25,7 @@ from cxstats.studies.predictive_validity.figures import _steady
 from cxstats.studies.predictive_validity.phrases import gain_text, span_text
 from cxstats.studies.predictive_validity.sentences import main_points
 from cxstats.studies.predictive_validity.study import overall
-from cxstats.studies.predictive_validity.time_figures import causes, warning
+from cxstats.studies.predictive_validity.time_figures import causes, survival, warning
 from cxstats.words import interval, percent
 
 SOURCE = Source("Test", "2024", simulated=False)
@@ -103,7 +105,10 @@ def test_what_a_score_would_tell_without_noise_has_an_interval_or_is_not_said(
     steady, consistency = least.steady, least.retest.icc.consistency
     span = interval(100 * steady.low, 100 * steady.high, digits=0)
     said = study.figures["steady"].headline
-    assert f"would tell about {round(100 * steady.value)} ({span}) of 100 pairs apart" in said
+    assert f"would tell at most about {round(100 * steady.value)} ({span}) of 100 pairs apart" in said
+    # customers of the demo company do change their mind: what is printed is an upper bound, and is said to be
+    assert "upper bound" in study.figures["steady"].table.notes
+    assert any("if nobody changed their mind" in text for _, text in study.limits.items)
     icc = replace(least.retest.icc, consistency=(consistency[0], -0.01, consistency[2]))
     for made in (
         replace(least, steady=replace(steady, beyond=True)),
@@ -421,6 +426,32 @@ def leavers(tmp_path_factory: pytest.TempPathFactory) -> cx.Survey:
 @pytest.fixture(scope="module")
 def leaving(leavers: cx.Survey) -> cx.PredictiveValidityStudy:
     return cx.predictive_validity(leavers)
+
+
+def test_curves_of_groups_reach_the_last_day_in_one_colour(leaving: cx.PredictiveValidityStudy) -> None:
+    numbers = leaving.numbers
+    table = numbers.timing.curves.table
+    rare = table.assign(**{c: 1 - (1 - table[c]) / 100 for c in ("survival", "low", "high")})
+    first = rare["group"].iloc[0]
+    rare = rare[
+        (rare["group"] != first) | (rare["day"] < 0.6 * rare["day"].max())
+    ]  # one group's events end early
+    curves = replace(numbers.timing.curves, table=rare)
+    figure = survival(replace(numbers, timing=replace(numbers.timing, curves=curves)), SOURCE)
+    with theme.drawing():
+        drawn = figure.draw(Canvas("wide"))
+    (axes,) = drawn.axes
+    lines = [line for line in axes.lines if len(line.get_xdata()) > 2]
+    assert len(lines) == rare["group"].nunique()
+    assert {line.get_xdata()[-1] for line in lines} == {rare["day"].max()}
+    assert len({line.get_color() for line in lines}) == 1
+    assert len({line.get_linestyle() for line in lines} | {str(line._dash_pattern) for line in lines}) > 1
+    ends = {round(float(line.get_ydata()[-1]), 9) for line in lines}
+    last = curves.at(rare["day"].max())["survival"]
+    assert ends == {round(100 * (1 - v), 9) for v in last}
+    ticks = [t.get_text() for t in drawn.texts if t.get_text().endswith("%")]
+    assert len(ticks) == len(set(ticks))
+    assert not any("under" in t for t in ticks)
 
 
 def test_causes_compete(leaving: cx.PredictiveValidityStudy, leavers: cx.Survey) -> None:

@@ -11,7 +11,7 @@ from cxstats.studies.predictive_validity.numbers import Numbers
 from cxstats.studies.predictive_validity.phrases import KNOWN, customers, money_text, money_texts
 from cxstats.words import capitalised, interval, number, percent, share, signed
 
-__all__ = ["decision", "lists_table", "profit"]
+__all__ = ["decides_nothing", "decision", "idle_text", "lists_table", "profit"]
 
 
 def decision(numbers: Numbers, source: Source) -> Figure:
@@ -99,6 +99,25 @@ def decision(numbers: Numbers, source: Source) -> Figure:
             ],
         ),
         source=source.line(customers(numbers)),
+    )
+
+
+def decides_nothing(numbers: Numbers) -> bool:
+    """Whether the scores change net benefit nowhere by as much as can be printed, nor the limits of the lead."""
+    table, lead = numbers.decision.table, numbers.lead
+    apart = [(table[all_key(numbers)] - table["known"]).abs().max()]
+    if lead is not None:
+        apart += [lead.table[end].abs().max() for end in ("low", "high")]
+    return bool(1000 * max(apart) < 0.05)
+
+
+def idle_text(numbers: Numbers) -> str:
+    """Why there is no picture of a decision that no score changes."""
+    at = numbers.decision.table["threshold"]
+    return (
+        "Acting on the scores changes nothing that could be drawn: whatever the chance "
+        f"{'of no event ' if numbers.wanted else ''}from which on customers are contacted, {share(at.iloc[0])} to "
+        f"{share(at.iloc[-1], 1)}, as many are reached with them as without."
     )
 
 

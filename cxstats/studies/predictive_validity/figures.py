@@ -9,7 +9,12 @@ from cxstats.display.parts import Figure, Table
 from cxstats.findings import Verdict
 from cxstats.methods.association import has_usual_groups
 from cxstats.studies.pictures import Source, alt_text, level_of
-from cxstats.studies.predictive_validity.decision_figures import decision, lists_table, profit
+from cxstats.studies.predictive_validity.decision_figures import (
+    decides_nothing,
+    decision,
+    lists_table,
+    profit,
+)
 from cxstats.studies.predictive_validity.notes import weight_notes
 from cxstats.studies.predictive_validity.numbers import Numbers
 from cxstats.studies.predictive_validity.phrases import (
@@ -28,7 +33,6 @@ from cxstats.studies.predictive_validity.sentences import (
     race_headline,
     rates_headline,
     robust_headline,
-    silence_headline,
 )
 from cxstats.studies.predictive_validity.time_figures import causes, hazard_table, survival, warning
 from cxstats.studies.predictive_validity.unit_figures import other_outcomes, units
@@ -69,8 +73,9 @@ def all_figures(numbers: Numbers, source: Source) -> dict[str, Figure]:
     made += [survival(numbers, source)] if timing else []
     made += [causes(numbers, source)] if timing and timing.causes is not None else []
     made += [warning(numbers, source)] if timing and len(timing.warning) > 1 else []
-    made += [decision(numbers, source)]
-    made += [profit(numbers, source)] if numbers.money else []
+    idle = decides_nothing(numbers)
+    made += [] if idle else [decision(numbers, source)]
+    made += [profit(numbers, source)] if numbers.money and not (idle and numbers.lead.same) else []
     return {figure.key: figure for figure in made}
 
 
@@ -393,10 +398,20 @@ def _robust(numbers: Numbers, source: Source) -> Figure:
     )
 
 
+def _silence_gain(numbers: Numbers) -> str:
+    """What the picture shows: the gain. The rates stand in the main point and in the table."""
+    margin = numbers.settings.margin
+    value, low, high = numbers.silence.gain
+    if -margin < low and high < margin:
+        return f"Knowing who did not answer adds {gain_text(value, 4)} in AUC to what was known, too little to matter"
+    if low > margin:
+        return f"Knowing who did not answer adds {gain_text(value, 4)} in AUC to what was known: enough to matter"
+    return f"Whether knowing who did not answer adds enough to matter is not sure: {span_text(low, high, 4)} in AUC"
+
+
 def _silence(numbers: Numbers, source: Source) -> Figure:
     silence = numbers.silence
     value, low, high = silence.difference
-    headline = silence_headline(numbers)
     rows = (
         ("Answered", share(silence.answered_rate, 1), ""),
         ("Did not answer", share(silence.silent_rate, 1), ""),
@@ -439,7 +454,7 @@ def _silence(numbers: Numbers, source: Source) -> Figure:
 
     return Figure(
         key="silence",
-        headline=headline,
+        headline=_silence_gain(numbers),
         subtitle="What knowing who did not answer adds to what was known, beside what an answer adds",
         draw=draw,
         table=Table(

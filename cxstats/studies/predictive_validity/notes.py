@@ -358,6 +358,12 @@ def _hazard_note(numbers: Numbers) -> str:
             if p > 0.05
             else f"It changes as days pass (p {p_text(p)}): this is an average over them."
         )
+        + (
+            " The curve by lead time can fall all the same: it is of the answer alone, among those left on each day, and "
+            "this is beside what was known."
+            if timing.beside is not None and len(timing.warning) > 1
+            else ""
+        )
         + unfitted
         + sampled
     )

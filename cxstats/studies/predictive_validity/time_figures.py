@@ -115,14 +115,16 @@ def warning(numbers: Numbers, source: Source) -> Figure:
     # day by day from the first: beyond one that is not sure, a later one that is may be so by chance
     sure = table.loc[(table["warning_low"] > 0.5).cummin(), "day"]
     keeps = len(sure) == len(table)
+    tells = "tells" if numbers.wanted else "warns"  # nobody is warned of what is hoped for
     headline = (
-        f"{timing.metric.short} still warns {count(last['day'])} days ahead: {round(100 * last['warning_auc'])} of 100 pairs"
+        f"{timing.metric.short} still {tells} {count(last['day'])} days ahead: "
+        f"{round(100 * last['warning_auc'])} of 100 pairs"
         if keeps
-        else f"How far ahead {timing.metric.short} warns is not sure beyond {plural(int(sure.max()), 'day')}"
+        else f"How far ahead {timing.metric.short} {tells} is not sure beyond {plural(int(sure.max()), 'day')}"
         if len(sure) and sure.max() > 0
-        else f"{timing.metric.short} tells who {event_text(numbers)}; whether it warns ahead is not sure"
+        else f"{timing.metric.short} tells who {event_text(numbers)}; whether it {tells} ahead is not sure"
         if len(sure)
-        else f"Whether {timing.metric.short} warns ahead at all is not sure"
+        else f"Whether {timing.metric.short} {tells} ahead at all is not sure"
     )
     rows = tuple(
         (
@@ -167,7 +169,7 @@ def warning(numbers: Numbers, source: Source) -> Figure:
         f"with {level_of(numbers)} interval",
         draw=draw,
         table=Table(
-            "Early warning",
+            "How far ahead it tells" if numbers.wanted else "Early warning",
             (
                 "Lead, days",
                 "AUC",
@@ -178,8 +180,8 @@ def warning(numbers: Numbers, source: Source) -> Figure:
                 "Events by then",
             ),
             rows,
-            notes="AUC: of customers still there on that day, those with the event later against those without it. AUC by "
-            "then: those who had the event by that day against those still there after it (Uno et al. 2007); left out "
+            notes="AUC: of customers without the event up to that day, those with the event later against those without it. "
+            "AUC by then: those who had the event by that day against those without it up to then (Uno et al. 2007); left out "
             f"with fewer than {FEWEST_EVENTS} events.",
         ),
         alt=alt_text("AUC by lead time", [f"{r[0]} days {r[1]} ({r[2]})" for r in (rows[0], rows[-1])]),
@@ -257,8 +259,8 @@ def causes(numbers: Numbers, source: Source) -> Figure:
             f"By cause, day {count(last)}",
             ("Cause", *(f"gave {group}" for group in groups)),
             rows,
-            notes=f"Cumulative incidence (Aalen–Johansen) with {level_of(numbers)} intervals: a customer gone for one "
-            "cause can no longer go for another." + merged,
+            notes=f"Cumulative incidence (Aalen–Johansen) with {level_of(numbers)} intervals: a customer with the "
+            "event for one cause can no longer have it for another." + merged,
         ),
         alt=alt_text(
             "Share with the event by cause and answer",

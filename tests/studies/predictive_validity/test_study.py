@@ -18,12 +18,13 @@ from cxstats.display.picture import Canvas
 from cxstats.findings import Verdict, judge
 from cxstats.methods.incremental import race
 from cxstats.studies.pictures import Source
+from cxstats.studies.predictive_validity import _missing
 from cxstats.studies.predictive_validity.decision_figures import _lead_headline, profit
 from cxstats.studies.predictive_validity.evidence import advantage, curve, lead, unwanted, wanted
 from cxstats.studies.predictive_validity.evidence import money as earned
-from cxstats.studies.predictive_validity.figures import _steady
+from cxstats.studies.predictive_validity.figures import _steady, all_figures
 from cxstats.studies.predictive_validity.phrases import gain_text, span_text
-from cxstats.studies.predictive_validity.sentences import main_points
+from cxstats.studies.predictive_validity.sentences import main_points, robust_headline
 from cxstats.studies.predictive_validity.study import overall
 from cxstats.studies.predictive_validity.time_figures import causes, survival, warning
 from cxstats.words import interval, percent
@@ -454,6 +455,14 @@ def test_curves_of_groups_reach_the_last_day_in_one_colour(leaving: cx.Predictiv
     assert not any("under" in t for t in ticks)
 
 
+def test_nobody_is_warned_of_what_is_hoped_for(leaving: cx.PredictiveValidityStudy) -> None:
+    numbers = leaving.numbers
+    assert "warns" in warning(numbers, SOURCE).headline
+    hoped = warning(replace(numbers, wanted=True), SOURCE)
+    assert "warn" not in hoped.headline + hoped.table.caption + hoped.table.notes
+    assert "still there" not in hoped.table.notes
+
+
 def test_causes_compete(leaving: cx.PredictiveValidityStudy, leavers: cx.Survey) -> None:
     timing = leaving.numbers.timing
     ends = timing.causes.at(180)["incidence"]
@@ -644,6 +653,8 @@ def test_a_score_made_from_the_outcome_is_a_leak(tmp_path: Path) -> None:
     assert "leak" in study.findings[0].answer
     assert list(study.figures) == ["rates"]
     assert study.section("race").parts[0].instead
+    for name in ("silence", "cuts", "time"):  # not for want of dates or ways to cut
+        assert "the answer above says why" in study.section(name).parts[0].text
 
 
 def test_scores_that_point_in_opposite_ways_are_named(tmp_path: Path) -> None:
@@ -723,9 +734,38 @@ def test_a_survey_without_invitations_waves_or_dates(tmp_path: Path) -> None:
     study = cx.predictive_validity(survey_of(tmp_path, 1500, left=left, score=score))
     assert study.numbers.race is not None
     assert study.numbers.silence is None
-    for name in ("silence", "time"):
-        assert study.section(name).parts[0].instead
+    for name, why in (
+        ("silence", "Who was invited and did not answer is not in the data."),
+        ("time", "When the event happened is not in the data."),
+    ):
+        (note,) = study.section(name).parts
+        assert note.instead
+        assert note.text == why
     assert study.findings[0].verdict is Verdict.MATERIAL
+    # scores that change nothing in whom to contact have no picture of it
+    numbers = study.numbers
+    same = numbers.decision.table.assign(nps=numbers.decision.table["known"])
+    ahead = numbers.lead.table.assign(value=0.0, low=0.0, high=0.0)
+    idle = replace(
+        numbers, decision=replace(numbers.decision, table=same), lead=replace(numbers.lead, table=ahead)
+    )
+    assert "decision" in all_figures(numbers, SOURCE)
+    assert "decision" not in all_figures(idle, SOURCE)
+    assert "as many are reached with them as without" in _missing(idle)["decision"]
+
+
+def test_no_score_that_matters_is_said_before_which_is_largest(study: cx.PredictiveValidityStudy) -> None:
+    numbers = study.numbers
+    assert "CES has the largest gain" in robust_headline(numbers)
+    wide = replace(numbers, settings=replace(numbers.settings, margin=0.2))
+    assert robust_headline(wide) == "However it is judged, no score adds enough to matter"
+
+
+def test_the_headline_of_silence_is_of_what_is_drawn(study: cx.PredictiveValidityStudy) -> None:
+    silence = study.numbers.silence
+    assert f"adds {gain_text(silence.gain[0], 4)} in AUC" in study.figures["silence"].headline
+    point = next(p for p in main_points(study.numbers) if p.figure == "silence")
+    assert percent(100 * silence.silent_rate, 1) in point.headline
 
 
 def test_without_outcomes_it_says_what_is_needed(tmp_path: Path) -> None:

@@ -181,8 +181,8 @@ def warning(numbers: Numbers, source: Source) -> Figure:
             ),
             rows,
             notes="AUC: of customers without the event up to that day, those with the event later against those without it. "
-            "AUC by then: those who had the event by that day against those without it up to then (Uno et al. 2007); left out "
-            f"with fewer than {FEWEST_EVENTS} events.",
+            "AUC by then: those who had the event by that day against those without it up to then (Uno et al. 2007); left "
+            f"out with fewer than {FEWEST_EVENTS} events.",
         ),
         alt=alt_text("AUC by lead time", [f"{r[0]} days {r[1]} ({r[2]})" for r in (rows[0], rows[-1])]),
         source=source.line(f"{count(first['warning_cases'])} events"),

@@ -217,6 +217,20 @@ def test_a_series_with_gaps_or_without_a_number_is_drawn_beside_the_others():
         assert "a" in texts(figure)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_line_that_leaves_the_axis_ends_there_and_says_where_it_goes(kind):
+    series = [Series("stays", [0, 10, 40], [50, 20, 5]), Series("falls", [0, 10, 20, 40], [50, 0, -50, -230])]
+    figure = drawn(lambda c: curves(c, series, x_label="x", y_label="y", y_limits=(-5, 55)), kind)
+    goes_on = {"wide": "(−230 at 40)", "narrow": "↓ to −230"}[kind]
+    assert {"falls", goes_on, "stays"} <= set(texts(figure))
+    (axes,) = figure.axes
+    assert axes.get_ylim() == (-5, 55)
+    heads = [line for line in axes.lines if line.get_marker() == "v"]
+    assert [(float(h.get_xdata()[0]), float(h.get_ydata()[0])) for h in heads] == [(11, -5)]
+    drawn_to = [min(line.get_ydata()) for line in axes.lines if len(line.get_ydata()) == 4]
+    assert drawn_to == [-230]  # its own numbers, cut by the axis: none is made up
+
+
 def test_bands_must_add_up():
     with pytest.raises(ValueError, match="add to 1"):
         band_strip(Canvas(), [Band("a", "", 0.5)])

@@ -91,3 +91,24 @@ def test_zero_and_margin_are_seen_however_far_the_marks_are(kind: str) -> None:
 def test_a_race_without_marks_is_refused() -> None:
     with pytest.raises(ValueError, match="marks in both"):
         drawn("wide", [Entrant("A", Mark("observed", 0.6))])
+
+
+@pytest.mark.parametrize("kind", ["wide", "narrow"])
+def test_no_line_and_no_interval_runs_through_the_number_of_a_gain(kind):
+    entrants = [
+        Entrant("Known", Mark("observed", 0.7, 0.65, 0.75), Mark("reference", 0.0), "0.700"),
+        Entrant(
+            "Wide", Mark("observed", 0.6, 0.5, 0.7), Mark("adjusted", 0.0, -0.06, 0.11), "0.600", "+0.0003"
+        ),
+    ]
+    figure = drawn(kind, entrants)
+    figure.draw_without_rendering()
+    (text,) = (t for t in figure.texts if t.get_text() == "+0.0003")
+    box, axes = text.get_window_extent(), figure.axes[-1]
+    for lines in axes.collections:
+        if not hasattr(lines, "get_segments"):
+            continue
+        for segment in lines.get_segments():
+            (x0, y0), (x1, y1) = axes.transData.transform(segment)
+            across = min(x0, x1) < box.x1 and max(x0, x1) > box.x0
+            assert not (across and min(y0, y1) < box.y1 - 2 and max(y0, y1) > box.y0 + 2)

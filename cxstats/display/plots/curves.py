@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from cxstats.display.picture import Canvas
@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 class Series:
     """A line with its label at its end, and a band around it where low and high are given.
 
-    ``role`` "observed" is a solid line, "adjusted" a dashed one, "plain" a thin dotted one.
+    ``role`` "observed" is a solid line, "adjusted" a dashed one, "plain" a thin dotted one. ``line`` tells apart
+    lines of one role, such as groups of customers.
     """
 
     label: str
@@ -43,6 +44,7 @@ class Series:
     low: Sequence[float] | None = None
     high: Sequence[float] | None = None
     role: Literal["observed", "adjusted", "plain"] = "observed"
+    line: Literal["", "solid", "dashed", "dotted"] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +56,13 @@ class Spot:
     label: str
 
 
+_ARROWS = {True: "↓", False: "↑"}
 _LINES: dict[str, tuple[str, float, Any]] = {
     "observed": (OBSERVED, 2.0, "-"),
     "adjusted": (ADJUSTED, 2.0, (0, (5, 1.6))),
     "plain": (WORST, 1.6, (0, (1.5, 1.5))),
 }
+_DASHES: dict[str, Any] = {"solid": "-", "dashed": (0, (5, 1.6)), "dotted": (0, (1.5, 1.5))}
 
 
 def curves(
@@ -84,6 +88,7 @@ def curves(
 
     The axis labels stand level: the vertical one above the axis. ``spots`` are drawn as observed points
     with a thin line down to the axis; ``y_reference`` as an ink line, ``y_band`` as the margin's band.
+    A line that leaves ``y_limits`` for good ends there in an arrowhead, with the number that it goes on to.
 
     Raises
     ------
@@ -117,7 +122,15 @@ def curves(
     sheet = Sheet(canvas)
     left = max(measure(y_text(t), SMALL_PT) for t in y_ticks) + 10
     cap = 150.0 if canvas.wide else 92.0
+    whole, exits = series, [_exit(s, y_span) for s in series]
+    # on a phone there is no room inside the plot: there their labels stand with the others
+    series = [s for s, gone in zip(whole, exits, strict=True) if gone is None or not canvas.wide]
     names = [wrap(s.label, cap, SMALL_PT, bold=True) for s in series]
+    if not canvas.wide:
+        names = [
+            [*name, *([] if gone is None else [f"{_ARROWS[gone[1] == y_span[0]]} to {y_text(_last(s)[1])}"])]
+            for name, s, gone in zip(names, series, exits, strict=True)
+        ]
     room = max((measure(text, SMALL_PT, bold=True) for name in names for text in name), default=0)
     right = canvas.px - (room + 14 if room else 12)
     top = 30.0
@@ -142,7 +155,7 @@ def curves(
         )
     sheet.text(0, 10, y_label, colour=SECONDARY)
     depth = axis_label_below(sheet, plot, bottom, x_label)
-    taken = _taken(plot, series, spots)
+    taken = _taken(plot, [_until(s, gone) for s, gone in zip(whole, exits, strict=True)], spots)
     if y_reference is not None:
         axes.axhline(y_reference, color=INK, linewidth=1.1, zorder=1.5)
         if y_reference_label:
@@ -155,7 +168,7 @@ def curves(
             box = _freest(places, taken, plot)
             taken.append(box)
             sheet.text(box.left, box.middle, y_reference_label, bold=True)
-    _draw_series(plot, series)
+    _draw_series(plot, whole)
     ends = [_curve_end(plot, s, y_span) for s in series]
     for name, s, y in zip(
         names, series, _spread(ends, [SMALL_LEADING * len(n) + 3 for n in names], top, bottom), strict=True
@@ -166,10 +179,16 @@ def curves(
                 y + SMALL_LEADING * (k - (len(name) - 1) / 2),
                 text,
                 bold=True,
-                colour=SECONDARY if s.role == "plain" else _LINES[s.role][0],
+                colour=_label_colour(s),
             )
     for spot in spots:
         taken.append(_draw_spot(sheet, plot, spot, y_span, taken))
+    for s, gone in zip(whole, exits, strict=True):
+        if gone is not None:
+            _draw_head(plot, s, gone)
+        if gone is not None and canvas.wide:
+            down = [_Box(plot.x(o.x) - 0.5, plot.y(o.y), plot.x(o.x) + 0.5, bottom) for o in spots]
+            taken.append(_draw_exit(sheet, plot, s, gone, (x_text, y_text), [*taken, *down]))
     if y_band and y_band_label:
         taken.append(
             _band_words(
@@ -271,13 +290,75 @@ def _draw_series(plot: Plot, series: Sequence[Series]) -> None:
             ax=plot.axes,
             color=colour,
             linewidth=line_width,
-            linestyle=style,
+            linestyle=_DASHES.get(s.line, style),
             errorbar=None,
             estimator=None,
             sort=False,
             legend=False,
             zorder=2.5,
         )
+
+
+def _exit(s: Series, y_span: tuple[float, float]) -> tuple[float, float] | None:
+    """Where a line leaves the axis and does not come back; None where it ends on it."""
+    points = [(float(x), float(y)) for x, y in zip(s.x, s.y, strict=True) if known(y)]
+    if not points or y_span[0] <= points[-1][1] <= y_span[1]:
+        return None
+    edge = y_span[0] if points[-1][1] < y_span[0] else y_span[1]
+    for (x0, y0), (x1, y1) in zip(points[-2::-1], points[:0:-1], strict=True):
+        if (y0 - edge) * (y1 - edge) <= 0 and y0 != y1:
+            return x0 + (x1 - x0) * (edge - y0) / (y1 - y0), edge
+    return points[0][0], edge
+
+
+def _until(s: Series, gone: tuple[float, float] | None) -> Series:
+    """The part of a line that is on the axis."""
+    if gone is None:
+        return s
+    kept = [(x, y) for x, y in zip(s.x, s.y, strict=True) if x < gone[0]]
+    return replace(s, x=[*(x for x, _ in kept), gone[0]], y=[*(y for _, y in kept), gone[1]])
+
+
+def _last(s: Series) -> tuple[float, float]:
+    return next((x, y) for x, y in zip(reversed(s.x), reversed(s.y), strict=True) if known(y))
+
+
+def _draw_head(plot: Plot, s: Series, gone: tuple[float, float]) -> None:
+    """An arrowhead where a line leaves the axis."""
+    look = {"marker": "v" if gone[1] == plot.y_span[0] else "^", "color": _LINES[s.role][0]}
+    plot.axes.plot([gone[0]], [gone[1]], markersize=6.5, clip_on=False, zorder=4, **look)
+
+
+def _draw_exit(
+    sheet: Sheet,
+    plot: Plot,
+    s: Series,
+    gone: tuple[float, float],
+    said: tuple[Callable[[float], str], Callable[[float], str]],
+    taken: Sequence[_Box],
+) -> _Box:
+    """Beside a line's arrowhead its label, and the last number that it goes on to."""
+    down = gone[1] == plot.y_span[0]
+    x, y = _last(s)
+    lines = [s.label, f"({said[1](y)} at {said[0](x)})"]
+    width = max(measure(text, SMALL_PT, bold=k == 0) for k, text in enumerate(lines))
+    height = SMALL_LEADING * len(lines)
+    at, edge = plot.x(gone[0]), plot.y(gone[1])
+    places = [
+        _Box(left, top, left + width, top + height)
+        for rise in (4, 10, 22, 40, 60)
+        for top in ((edge - rise - height) if down else (edge + rise),)
+        for left in (at + 12, at - 12 - width, at + 24, at - 28 - width, at - 44 - width)
+    ]
+    box = _freest(places, taken, plot)
+    for k, text in enumerate(lines):
+        y = box.top + SMALL_LEADING * (k + 0.5)
+        sheet.text(box.left, y, text, bold=k == 0, colour=_label_colour(s), clear=True)
+    return box
+
+
+def _label_colour(s: Series) -> str:
+    return SECONDARY if s.role == "plain" else _LINES[s.role][0]
 
 
 def _curve_end(plot: Plot, s: Series, y_span: tuple[float, float]) -> float:
@@ -305,7 +386,7 @@ def _draw_spot(
     x, y = plot.x(spot.x), plot.y(spot.y)
     places = [
         _Box(at, y + dy - height / 2, at + width, y + dy + height / 2)
-        for reach in (8, 24, 44, 70, 100)
+        for reach in (8, 24, 44, 70, 100, 130)
         for dy in (-reach - height / 2, reach + height / 2)
         for at in (x + 9, x - 9 - width, x - width / 2)
     ]

@@ -170,7 +170,7 @@ class _Race:
             sheet.plot(*panels[0], top, bottom, self.alone_span),
             sheet.plot(*panels[1], top, bottom, self.gain_span),
         ]
-        y = top
+        y, printed = top, []
         for e, height in zip(self.entrants, heights, strict=True):
             at = y + height / 2 + 4
             lines = wrap(e.label, names, LABEL_PT, e.strong)
@@ -183,7 +183,7 @@ class _Race:
                 )
                 self._mark(sheet, plots[0], e.alone, at, e.alone_text, crossing)
             if e.gain is not None:
-                self._mark(sheet, plots[1], e.gain, at, e.gain_text, [0.0, self.margin])
+                printed += self._mark(sheet, plots[1], e.gain, at, e.gain_text, [0.0, self.margin])
             if heads:
                 up = SMALL_LEADING / 2 if e.place else 0.0
                 sheet.text(middle, at - up, e.first, size=LABEL_PT, bold=e.strong, ha="center")
@@ -191,7 +191,7 @@ class _Race:
             if e.verdict:
                 self._verdict(sheet, judged, at, e.verdict, words[id(e)])
             y += height
-        self._ground(plots[0], plots[1], [(top, bottom)], top + heights[0] / 2 + 4)
+        self._ground(plots[0], plots[1], [(top, bottom)], top + heights[0] / 2 + 4, printed)
         depth = bottom
         for plot, panel in zip(plots, (self.alone, self.gain), strict=True):
             depth = max(depth, self._axis(sheet, plot, bottom, panel, 4))
@@ -257,6 +257,12 @@ class _Race:
             if e.verdict:
                 self._verdict(sheet, 1, y + 11, e.verdict, [e.verdict[1]])
                 y += 24
+            at = self._beside(e, x, sheet.width)
+            if at is None:  # no room beside the mark
+                sheet.text(1, y + 6, e.gain_text, bold=True)
+                y += SMALL_LEADING
+            else:
+                sheet.text(at, y + 14, e.gain_text, bold=True)
             blocks.append((y + 1, y + 27))
             spots.append((e, y + 14))
             y += 32
@@ -264,28 +270,52 @@ class _Race:
         self._ground(None, plot, blocks, 0.0)
         for e, at in spots:
             self._mark(sheet, plot, e.gain, at, "")
-            low, high = (x(min(max(v, self.gain_span[0]), self.gain_span[1])) for v in e.gain.extent)
-            need = measure(e.gain_text, SMALL_PT, bold=True)
-            if high + 9 + need <= sheet.width:
-                sheet.text(high + 9, at, e.gain_text, bold=True)
-                continue
-            end = low - 9
-            for edge in (x(self.margin), x(0.0)):  # no line runs through the number
-                if end - need - 3 < edge < end + 3:
-                    end = edge - 6
-            sheet.text(max(end, need), at, e.gain_text, bold=True, ha="right")
         return self._axis(sheet, plot, y, self.gain, 4)
+
+    def _beside(self, e: Entrant, x: Callable[[float], float], width: float) -> float | None:
+        """Where a number beside its mark begins, no line running through it; None where it has no room."""
+        low, high = (x(min(max(v, self.gain_span[0]), self.gain_span[1])) for v in e.gain.extent)
+        need = measure(e.gain_text, SMALL_PT, bold=True)
+        edges = [
+            x(v) for v in (-self.margin, 0.0, self.margin) if self.gain_span[0] <= v <= self.gain_span[1]
+        ]
+        start = high + 9
+        for edge in edges:
+            if start - 3 < edge < start + need + 3:
+                start = edge + 6
+        if start + need <= width:
+            return start
+        end = low - 9
+        for edge in reversed(edges):
+            if end - need - 3 < edge < end + 3:
+                end = edge - 6
+        return end - need if end >= need else None
 
     # ------------------------------------------------ both
 
     def _ground(
-        self, alone: Plot | None, gain: Plot | None, blocks: Sequence[tuple[float, float]], start: float
+        self,
+        alone: Plot | None,
+        gain: Plot | None,
+        blocks: Sequence[tuple[float, float]],
+        start: float,
+        printed: Sequence[tuple[float, float, float]] = (),
     ) -> None:
-        """Grid behind both panels, in the first the reference from ``start`` on, in the second band and zero."""
+        """Grid behind both panels, in the first the reference from ``start`` on, in the second band and zero.
+
+        Lines of the second panel stop at ``printed``: (left, right, y) of its numbers.
+        """
         tops, bottoms = [a for a, _ in blocks], [b for _, b in blocks]
 
         def lines(plot: Plot, at: float, **style: object) -> None:
-            verticals(plot.axes, [at] * len(blocks), tops, bottoms, **style)
+            first, last = list(tops), list(bottoms)
+            if plot is gain:
+                gaps = sorted(y for left, right, y in printed if left - 2 < plot.x(at) < right + 2)
+                first, last = (
+                    sorted([*first, *(y + 8 for y in gaps)]),
+                    sorted([*last, *(y - 8 for y in gaps)]),
+                )
+            verticals(plot.axes, [at] * len(first), first, last, **style)
 
         if alone is not None:
             for tick in _ticks(self.alone_span, 3):
@@ -307,10 +337,11 @@ class _Race:
 
     def _mark(
         self, sheet: Sheet, plot: Plot, mark: Mark, y: float, text: str, lines: Sequence[float] = ()
-    ) -> None:
+    ) -> list[tuple[float, float, float]]:
+        """The mark and its number; (left, right, y) of the number, where there is one."""
         draw_span(plot, mark, y, plot.x_span)
         if not known(mark.value):
-            return
+            return []
         sheet.point(plot, mark.value, y, mark.role)
         if text:
             width = measure(text, SMALL_PT)
@@ -319,6 +350,8 @@ class _Race:
                 if abs(plot.x(at) - x) < width / 2 + 3:
                     x = plot.x(at) + (width / 2 + 5) * (1 if x > plot.x(at) else -1)
             sheet.text(x, y - 14, text, colour=SECONDARY, ha="center")
+            return [(x - width / 2, x + width / 2, y - 14)]
+        return []
 
     def _verdict(
         self, sheet: Sheet, left: float, y: float, verdict: tuple[str, str], words: Sequence[str]

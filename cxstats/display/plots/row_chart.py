@@ -444,8 +444,11 @@ class RowChart:
                 spots.append(spot)
                 if side != "above":
                     self._value_beside(sheet, spot, x, side)
+                else:  # nothing runs through the words above the marks
+                    blocks.append((y + 1, y + 24))
                 y += 24
-            blocks.append((start, y))
+            if side != "above":
+                blocks.append((start, y))
             y += 9
         bottom = y - 6
         plot = sheet.plot(left, right, top, bottom, self.limits)
@@ -509,8 +512,12 @@ class RowChart:
             sheet.text(end, spot.y, text, bold=True, ha="right")
             sheet.text(end - shift, spot.y, label, colour=SECONDARY, ha="right")
         else:
-            sheet.text(last + 9, spot.y, text, bold=True)
-            sheet.text(last + 9 + shift, spot.y, label, colour=SECONDARY)
+            start, need = last + 9, self._need(spot.line)
+            for at in reversed(self._lines(x)):  # no line runs through the number, where there is room
+                if start - 3 < at < start + need + 3 and at + 6 + need <= self.canvas.px:
+                    start = at + 6
+            sheet.text(start, spot.y, text, bold=True)
+            sheet.text(start + shift, spot.y, label, colour=SECONDARY)
 
     # ------------------------------------------------ both
 

@@ -50,10 +50,13 @@ class Sheet:
         bold: bool = False,
         colour: str = INK,
         ha: str = "left",
+        clear: bool = False,
     ) -> None:
-        """A line of text whose x-height is centred on ``y``."""
+        """A line of text whose x-height is centred on ``y``; ``clear`` keeps what is drawn behind it away."""
         if text:
             style = {"fontsize": size, "fontweight": 700 if bold else 400, "color": colour, "ha": ha}
+            if clear:
+                style["bbox"] = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
             self._texts.append((x, y + size * 96 / 72 * 0.36, text, style))
 
     def point(self, plot: Plot, x: float, y: float, role: Role) -> None:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 from cxstats.progress import steps
 from cxstats.studies.article import Article, Sections, compose
 from cxstats.studies.pictures import Source
+from cxstats.studies.predictive_validity.decision_figures import decides_nothing, idle_text
 from cxstats.studies.predictive_validity.notes import uncut_text
 from cxstats.studies.predictive_validity.numbers import Numbers, Settings
 from cxstats.studies.predictive_validity.study import MARGIN, SMALLEST_GROUP, measure, settings
-from cxstats.words import capitalised
+from cxstats.words import capitalised, count, join_words, plural
 
 if TYPE_CHECKING:
     from cxstats.survey import Survey
@@ -19,17 +20,15 @@ if TYPE_CHECKING:
 __all__ = ["PredictiveValidityStudy", "Settings", "predictive_validity"]
 
 _NO_RACE = "No rule could be trained and judged: the answer above says why."
+_STOPPED = "Not looked into, as no rule could be trained and judged: the answer above says why."
 # Sections of the article, the figures in each, and what is missing where there are none.
 SECTIONS: Sections = {
     "race": (("race", "units", "others"), _NO_RACE),
     "rates": (("rates",), _NO_RACE),
     "robust": (("robust", "steady"), _NO_RACE),
-    "silence": (("silence",), "Who was invited and did not answer is not in the data, or nobody did."),
-    "cuts": (
-        ("cuts",),
-        "There is only one way to cut, or there are too few customers with the event, or without it, to judge.",
-    ),
-    "time": (("survival", "causes", "warning"), "When the event happened is not in the data."),
+    "silence": (("silence",), _STOPPED),
+    "cuts": (("cuts",), _STOPPED),
+    "time": (("survival", "causes", "warning"), _STOPPED),
     "decision": (("decision", "profit"), _NO_RACE),
 }
 
@@ -149,8 +148,21 @@ def predictive_validity(
 def _missing(numbers: Numbers) -> dict[str, str]:
     if numbers.race is not None:
         otherwise = (numbers.missing[key] for key in ("weighted", "later") if key in numbers.missing)
-        cuts = uncut_text(numbers)
-        return {"robust": " ".join(otherwise), **({"cuts": cuts} if cuts else {}), **numbers.missing}
+        reasons = {"robust": " ".join(otherwise), "cuts": uncut_text(numbers) or _uncut(numbers)}
+        if decides_nothing(numbers):
+            reasons["decision"] = idle_text(numbers)
+        return {**reasons, **numbers.missing}
     if numbers.units is None:
         return {}  # the answer says why, once
     return dict.fromkeys(SECTIONS, f"{capitalised(numbers.missing['all'])}.")
+
+
+def _uncut(numbers: Numbers) -> str:
+    """Why there is no choice of groups to be judged."""
+    some = [c for c in numbers.contenders if c.cuts is not None]
+    if some:
+        names = join_words([c.metric.short for c in some])
+        return f"There is only one way to cut the answers to {names}."
+    found = numbers.best.association
+    fewer, which = min((found.events, "had the event"), (found.n - found.events, "did not have it"))
+    return f"{count(fewer)} of {plural(found.n, 'customer')} {which}, each counted once: too few to judge where to cut."

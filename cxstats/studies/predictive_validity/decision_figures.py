@@ -11,7 +11,7 @@ from cxstats.studies.predictive_validity.numbers import Numbers
 from cxstats.studies.predictive_validity.phrases import KNOWN, customers, money_text, money_texts
 from cxstats.words import capitalised, interval, number, percent, share, signed
 
-__all__ = ["decision", "lists_table", "profit"]
+__all__ = ["decides_nothing", "decision", "idle_text", "lists_table", "profit"]
 
 
 def decision(numbers: Numbers, source: Source) -> Figure:
@@ -28,7 +28,7 @@ def decision(numbers: Numbers, source: Source) -> Figure:
     series = [
         plots.Series(names["all"], at, 1000 * table[rich], role="observed", **band),
         plots.Series(names["known"], at, 1000 * table["known"], role="adjusted"),
-        plots.Series("everybody", at, 1000 * table["everybody"].clip(lower=-1e-3), role="plain"),
+        plots.Series("everybody", at, 1000 * table["everybody"], role="plain"),
     ]
     shown = np.linspace(0, len(table) - 1, 8).astype(int)
     if lead is not None:  # the one that the headline is of
@@ -102,6 +102,25 @@ def decision(numbers: Numbers, source: Source) -> Figure:
     )
 
 
+def decides_nothing(numbers: Numbers) -> bool:
+    """Whether the scores change net benefit nowhere by as much as can be printed, nor the limits of the lead."""
+    table, lead = numbers.decision.table, numbers.lead
+    apart = [(table[all_key(numbers)] - table["known"]).abs().max()]
+    if lead is not None:
+        apart += [lead.table[end].abs().max() for end in ("low", "high")]
+    return bool(1000 * max(apart) < 0.05)
+
+
+def idle_text(numbers: Numbers) -> str:
+    """Why there is no picture of a decision that no score changes."""
+    at = numbers.decision.table["threshold"]
+    return (
+        "Acting on the scores changes nothing that could be drawn: whatever the chance "
+        f"{'of no event ' if numbers.wanted else ''}from which on customers are contacted, {share(at.iloc[0])} to "
+        f"{share(at.iloc[-1], 1)}, as many are reached with them as without."
+    )
+
+
 def _whom(numbers: Numbers) -> str:
     """Who is to be reached: those with the event, or those in whom one to be hoped for does not happen."""
     return "customers without the event" if numbers.wanted else "events"
@@ -109,9 +128,9 @@ def _whom(numbers: Numbers) -> str:
 
 def _same_headline(numbers: Numbers) -> str:
     lead = numbers.lead
-    where = "" if numbers.money is not None else "the base rate of "
+    where = "a chance of" if numbers.money is not None else "the base rate of"
     return (
-        f"From a chance of {where}{share(lead.threshold, 1)} on, {'nearly ' if lead.same == 'everybody' else 'next to '}"
+        f"At {where} {share(lead.threshold, 1)} {'nearly ' if lead.same == 'everybody' else 'next to '}"
         f"{lead.same} is contacted with or without the scores: there is nothing for them to change"
     )
 

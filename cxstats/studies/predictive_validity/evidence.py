@@ -37,6 +37,7 @@ from cxstats.studies.predictive_validity.numbers import (
     Timing,
     Triple,
 )
+from cxstats.words import plural
 
 if TYPE_CHECKING:
     from cxstats.metrics import Metric
@@ -152,7 +153,11 @@ def silence(survey: Survey, rows: pd.DataFrame, chosen: Settings, missing: dict[
     """Whether not answering tells who has the event, beside and beyond what was known."""
     step("silence")
     if survey.n_invited is None or rows["answered"].all():
-        missing["silence"] = "Who did not answer is not in the data, or nobody stayed silent."
+        missing["silence"] = (
+            "Who was invited and did not answer is not in the data."
+            if survey.n_invited is None
+            else "Everybody who was invited answered: there is no silence."
+        )
         return None
     since = landmark(rows, chosen.outcome)
     rows = rows.assign(silent=~rows["answered"])
@@ -169,7 +174,10 @@ def silence(survey: Survey, rows: pd.DataFrame, chosen: Settings, missing: dict[
     a, b = int(happened[quiet].sum()), int(quiet.sum())
     c, d = int(happened[~quiet].sum()), int((~quiet).sum())
     if min(b, d) < chosen.smallest_group:
-        missing["silence"] = "Too few customers answered, or too few did not."
+        who = "did not answer" if b <= d else "answered"
+        missing["silence"] = (
+            f"Of those whose outcome is known {plural(min(b, d), 'customer')} {who}: too few to compare."
+        )
         return None
     low, high = confint_proportions_2indep(
         a, b, c, d, compare="diff", method="newcomb", alpha=1 - chosen.level
@@ -214,7 +222,11 @@ def timing(
     metric = best.metric
     days, until = f"{chosen.outcome}_days", f"{chosen.outcome}_observed_days"
     if until not in rows.columns:
-        missing["time"] = "When the event happened, or until when customers were watched, is not in the data."
+        missing["time"] = (
+            "When the event happened is not in the data."
+            if days not in rows.columns
+            else "Until when customers were watched is not in the data."
+        )
         return None
     # who had the event before being asked, or of whom nothing is known, has no time under observation
     answered = one_each(rows, [metric.key, until])

@@ -8,7 +8,12 @@ from cxstats.display import plots
 from cxstats.display.parts import Figure, Table
 from cxstats.findings import Verdict
 from cxstats.studies.pictures import Source, alt_text, level_of
-from cxstats.studies.predictive_validity.decision_figures import decision, lists_table, profit
+from cxstats.studies.predictive_validity.decision_figures import (
+    decides_nothing,
+    decision,
+    lists_table,
+    profit,
+)
 from cxstats.studies.predictive_validity.notes import weight_notes
 from cxstats.studies.predictive_validity.numbers import Numbers
 from cxstats.studies.predictive_validity.phrases import (
@@ -19,6 +24,7 @@ from cxstats.studies.predictive_validity.phrases import (
     gain_text,
     margin_text,
     p_text,
+    percent_tick,
     span_text,
     tick_text,
 )
@@ -26,7 +32,6 @@ from cxstats.studies.predictive_validity.sentences import (
     race_headline,
     rates_headline,
     robust_headline,
-    silence_headline,
 )
 from cxstats.studies.predictive_validity.time_figures import causes, hazard_table, survival, warning
 from cxstats.studies.predictive_validity.unit_figures import other_outcomes, units
@@ -67,8 +72,9 @@ def all_figures(numbers: Numbers, source: Source) -> dict[str, Figure]:
     made += [survival(numbers, source)] if timing else []
     made += [causes(numbers, source)] if timing and timing.causes is not None else []
     made += [warning(numbers, source)] if timing and len(timing.warning) > 1 else []
-    made += [decision(numbers, source)]
-    made += [profit(numbers, source)] if numbers.money else []
+    idle = decides_nothing(numbers)
+    made += [] if idle else [decision(numbers, source)]
+    made += [profit(numbers, source)] if numbers.money and not (idle and numbers.lead.same) else []
     return {figure.key: figure for figure in made}
 
 
@@ -293,7 +299,7 @@ def _rates(numbers: Numbers, source: Source, best: Contender | GivenAway) -> Fig
             columns=("rate", f"{level_of(numbers)} interval", "answers"),
             reference=100 * effects.base_rate,
             reference_label=f"base rate {share(effects.base_rate, 1)}",
-            tick_text=lambda v: percent(v),
+            tick_text=percent_tick,
             limits=None,
         )
 
@@ -391,10 +397,20 @@ def _robust(numbers: Numbers, source: Source) -> Figure:
     )
 
 
+def _silence_gain(numbers: Numbers) -> str:
+    """What the picture shows: the gain. The rates stand in the main point and in the table."""
+    margin = numbers.settings.margin
+    value, low, high = numbers.silence.gain
+    if -margin < low and high < margin:
+        return f"Knowing who did not answer adds {gain_text(value, 4)} in AUC to what was known, too little to matter"
+    if low > margin:
+        return f"Knowing who did not answer adds {gain_text(value, 4)} in AUC to what was known: enough to matter"
+    return f"Whether knowing who did not answer adds enough to matter is not sure: {span_text(low, high, 4)} in AUC"
+
+
 def _silence(numbers: Numbers, source: Source) -> Figure:
     silence = numbers.silence
     value, low, high = silence.difference
-    headline = silence_headline(numbers)
     rows = (
         ("Answered", share(silence.answered_rate, 1), ""),
         ("Did not answer", share(silence.silent_rate, 1), ""),
@@ -437,7 +453,7 @@ def _silence(numbers: Numbers, source: Source) -> Figure:
 
     return Figure(
         key="silence",
-        headline=headline,
+        headline=_silence_gain(numbers),
         subtitle="What knowing who did not answer adds to what was known, beside what an answer adds",
         draw=draw,
         table=Table(
@@ -502,7 +518,7 @@ def _steady(numbers: Numbers, source: Source) -> Figure:
                         plots.Line((plots.Mark("observed", *m.auc),), "as answered", (number(m.auc[0], 3),)),
                         plots.Line(
                             (plots.Mark("adjusted", m.steady.value, m.steady.low, m.steady.high),),
-                            "without noise",
+                            "without noise, at most",
                             (number(m.steady.value, 3),),
                         ),
                     ),
@@ -518,14 +534,14 @@ def _steady(numbers: Numbers, source: Source) -> Figure:
         key="steady",
         headline=f"Asked again, {share(least.retest.same)} give {least.metric.short} the same answer"
         + (
-            f"; without that noise it would tell about {round(100 * least.steady.value)} "
+            f"; without that noise it would tell at most about {round(100 * least.steady.value)} "
             f"({interval(100 * least.steady.low, 100 * least.steady.high, digits=0)}) of 100 pairs apart, not "
             f"{round(100 * least.auc[0])}"
             if least.bounded
             else ""
         ),
-        subtitle="AUC of each score alone, as answered and as it would be if customers gave the same answer when asked "
-        f"again ({first} and {second}). Secondary: decisions use the answers as they are",
+        subtitle="AUC of each score alone, as answered and as it would be at most if customers gave the same answer when "
+        f"asked again ({first} and {second}). Secondary: decisions use the answers as they are",
         draw=draw,
         table=Table(
             "How steady the scores are",
@@ -537,23 +553,24 @@ def _steady(numbers: Numbers, source: Source) -> Figure:
                 "Same answer twice",
                 "Change beyond noise",
                 "AUC",
-                "AUC without noise",
+                "AUC without noise, at most",
                 f"{level} interval",
             ),
             rows,
-            notes="Reliability: intraclass correlation (consistency) of the two answers; a real change of mind between the "
-            "waves counts as noise too. Change beyond noise: in points of the scale, exceeded by noise alone in one "
+            notes="Reliability: intraclass correlation (consistency) of the two answers. A real change of mind between the "
+            "waves counts as noise too: the AUC without noise is an upper bound, reached if nobody changed their mind in "
+            "between. Change beyond noise: in points of the scale, exceeded by noise alone in one "
             "customer of twenty. The correction takes the answers of both groups of customers to be normal around "
             "their means.",
         ),
         alt=alt_text(
-            "AUC as answered and without noise",
-            [f"{r[0]} {r[6]}, without noise {r[7]} ({r[8]})" for r in rows],
+            "AUC as answered and, at most, without noise",
+            [f"{r[0]} {r[6]}, without noise at most {r[7]} ({r[8]})" for r in rows],
         ),
         source=source.line(f"{plural(max(m.retest.n for m in made), 'customer')} who answered twice"),
         key_marks=(
             ("observed", f"as answered, with {level} interval"),
-            ("adjusted", f"without noise, with {level} interval"),
+            ("adjusted", f"without noise, if nobody changed their mind, with {level} interval"),
         ),
     )
 

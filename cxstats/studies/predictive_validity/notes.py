@@ -374,6 +374,12 @@ def _hazard_note(numbers: Numbers) -> str:
             if p > 0.05
             else f"It changes as days pass (p {p_text(p)}): this is an average over them."
         )
+        + (
+            " The curve by lead time can fall all the same: it is of the answer alone, among those left on each day, and "
+            "this is beside what was known."
+            if timing.beside is not None and len(timing.warning) > 1
+            else ""
+        )
         + unfitted
         + sampled
     )
@@ -440,6 +446,14 @@ def limits(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...]:
             (
                 "Weights of the survey.",
                 "The weights that survey.yml names are not used here: every answer counts once, in rates, curves and races.",
+            )
+        )
+    if numbers.steadiness:
+        said.append(
+            (
+                "Noise, or a change of mind.",
+                "Two waves cannot tell them apart: all that changed between them counts as noise. What a score would tell "
+                "without noise is the most it could, if nobody changed their mind in between.",
             )
         )
     if numbers.nameless:

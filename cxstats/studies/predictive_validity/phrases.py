@@ -27,6 +27,7 @@ __all__ = [
     "money_texts",
     "n_text",
     "p_text",
+    "percent_tick",
     "period",
     "raced_names",
     "rate_texts",
@@ -114,6 +115,15 @@ def tick_text(value: float, *, sign: bool = False) -> str:
     return (signed if sign else number)(
         value, enough_digits(2, lambda d: abs(round(value, d) - value) < 1e-9)
     )
+
+
+def percent_tick(value: float) -> str:
+    """A value in percent on an axis, with the decimals that it needs: small rates do not all read as "under 1 %".
+
+    >>> percent_tick(20), percent_tick(0), percent_tick(0.1), percent_tick(0.25)
+    ('20\\xa0%', '0\\xa0%', '0.1\\xa0%', '0.25\\xa0%')
+    """
+    return f"{number(value, enough_digits(0, lambda d: abs(round(value, d) - value) < 1e-9))}\u00a0%"
 
 
 def p_text(p: float) -> str:

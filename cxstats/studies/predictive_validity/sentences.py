@@ -177,6 +177,11 @@ def robust_headline(numbers: Numbers) -> str:
     if len(keys) == 1:
         gains_ = [race.gains.loc[best.key, "gain"] for race in races]
         return f"{best.short} adds {gain_text(min(gains_))} to {gain_text(max(gains_))}, judged in {len(races)} ways"
+    limits_ = [(c.low, c.high) for c in numbers.contenders]
+    limits_ += [tuple(race.gains.loc[key, ["low", "high"]]) for race in races[1:] for key in keys]
+    margin = numbers.settings.margin
+    if all(-margin < low and high < margin for low, high in limits_):
+        return "However it is judged, no score adds enough to matter"
     if all(race.gains.loc[keys, "gain"].idxmax() == best.key for race in races):
         sure = "" if numbers.best.places[1] == 1 else "; that it adds most is not sure"
         return f"{best.short} has the largest gain however it is judged{sure}"

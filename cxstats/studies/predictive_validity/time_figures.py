@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
 from cxstats.display import plots
 from cxstats.display.parts import Figure, Table
@@ -12,6 +13,7 @@ from cxstats.studies.predictive_validity.phrases import (
     event_name,
     event_text,
     p_text,
+    percent_tick,
     rate_texts,
     tick_text,
 )
@@ -19,13 +21,19 @@ from cxstats.words import count, interval, number, percent, plural, share
 
 __all__ = ["causes", "hazard_table", "survival", "warning"]
 
-ROLES = {0: "observed", 1: "plain", 2: "adjusted"}
+# Groups are told apart by place, label and dashes, never by colour: colours are roles.
+LINES = ("solid", "dashed", "dotted")
 
 
 def _watched(numbers: Numbers) -> str:
     """Customers whose time is known, as far as they stand in the curves."""
     fit = numbers.timing.alone or numbers.timing.grouped
     return plural(fit.n if fit is not None else numbers.base.respondents, "customer")
+
+
+def _stepped(without: pd.Series) -> np.ndarray:
+    """Percent with the event from 0 on, from the shares without it after each day: corners of steps."""
+    return np.repeat([0.0, *(100 * (1 - without))], 2)
 
 
 def survival(numbers: Numbers, source: Source) -> Figure:
@@ -35,15 +43,17 @@ def survival(numbers: Numbers, source: Source) -> Figure:
     ends = timing.curves.at(last)
     series, rows = [], []
     for i, (group, part) in enumerate(table.groupby("group", sort=False, observed=True)):
-        step = part.iloc[np.unique(np.linspace(0, len(part) - 1, 60).astype(int))]
+        shown = part.iloc[np.unique(np.linspace(0, len(part) - 1, 60).astype(int))]
+        days = np.repeat([0.0, *shown["day"], last], 2)[1:-1]  # steps, the last of them up to the last day
+        share_of = {end: _stepped(shown[end]) for end in ("survival", "low", "high")}
         series.append(
             plots.Series(
                 f"gave {group}",
-                [0.0, *step["day"]],
-                [0.0, *(100 * (1 - step["survival"]))],
-                low=[0.0, *(100 * (1 - step["high"]))],
-                high=[0.0, *(100 * (1 - step["low"]))],
-                role=ROLES.get(i, "plain"),
+                days,
+                share_of["survival"],
+                low=share_of["high"],
+                high=share_of["low"],
+                line=LINES[i % len(LINES)],
             )
         )
         row = ends.loc[group]
@@ -64,7 +74,7 @@ def survival(numbers: Numbers, source: Source) -> Figure:
             series,
             x_label="days since the invitation",
             y_label=f"% who {outcome}",
-            y_text=lambda v: percent(v),
+            y_text=percent_tick,
         )
 
     return Figure(
@@ -104,14 +114,16 @@ def warning(numbers: Numbers, source: Source) -> Figure:
     # day by day from the first: beyond one that is not sure, a later one that is may be so by chance
     sure = table.loc[(table["warning_low"] > 0.5).cummin(), "day"]
     keeps = len(sure) == len(table)
+    tells = "tells" if numbers.wanted else "warns"  # nobody is warned of what is hoped for
     headline = (
-        f"{timing.metric.short} still warns {count(last['day'])} days ahead: {round(100 * last['warning_auc'])} of 100 pairs"
+        f"{timing.metric.short} still {tells} {count(last['day'])} days ahead: "
+        f"{round(100 * last['warning_auc'])} of 100 pairs"
         if keeps
-        else f"How far ahead {timing.metric.short} warns is not sure beyond {plural(int(sure.max()), 'day')}"
+        else f"How far ahead {timing.metric.short} {tells} is not sure beyond {plural(int(sure.max()), 'day')}"
         if len(sure) and sure.max() > 0
-        else f"{timing.metric.short} tells who {event_text(numbers)}; whether it warns ahead is not sure"
+        else f"{timing.metric.short} tells who {event_text(numbers)}; whether it {tells} ahead is not sure"
         if len(sure)
-        else f"Whether {timing.metric.short} warns ahead at all is not sure"
+        else f"Whether {timing.metric.short} {tells} ahead at all is not sure"
     )
     rows = tuple(
         (
@@ -156,7 +168,7 @@ def warning(numbers: Numbers, source: Source) -> Figure:
         f"with {level_of(numbers)} interval",
         draw=draw,
         table=Table(
-            "Early warning",
+            "How far ahead it tells" if numbers.wanted else "Early warning",
             (
                 "Lead, days",
                 "AUC",
@@ -167,9 +179,9 @@ def warning(numbers: Numbers, source: Source) -> Figure:
                 "Events by then",
             ),
             rows,
-            notes="AUC: of customers still there on that day, those with the event later against those without it. AUC by "
-            "then: those who had the event by that day against those still there after it (Uno et al. 2007); left out "
-            f"with fewer than {FEWEST_EVENTS} events.",
+            notes="AUC: of customers without the event up to that day, those with the event later against those without it. "
+            "AUC by then: those who had the event by that day against those without it up to then (Uno et al. 2007); left "
+            f"out with fewer than {FEWEST_EVENTS} events.",
         ),
         alt=alt_text("AUC by lead time", [f"{r[0]} days {r[1]} ({r[2]})" for r in (rows[0], rows[-1])]),
         source=source.line(f"{count(first['warning_cases'])} events"),
@@ -207,7 +219,6 @@ def causes(numbers: Numbers, source: Source) -> Figure:
     if None not in ends_apart and ends_apart[0] <= ends_apart[1]:
         seen = f"That any cause differs by {timing.metric.short} is not sure: {seen}"
     rows = tuple((str(cause), *(told(group, cause) for group in groups)) for cause in names)
-    roles = {most: "observed", least: "adjusted"}
 
     def draw(canvas):
         return plots.interval_rows(
@@ -217,7 +228,7 @@ def causes(numbers: Numbers, source: Source) -> Figure:
                     str(cause),
                     tuple(
                         plots.Line(
-                            (plots.Mark(roles[group], *at(group, cause)),),
+                            (plots.Mark("observed", *at(group, cause)),),
                             f"gave {group}",
                             (percent(at(group, cause)[0], 1),),
                         )
@@ -228,7 +239,7 @@ def causes(numbers: Numbers, source: Source) -> Figure:
             ],
             axis_label=f"% who {event_name(numbers)} for this cause by day {count(last)}",
             columns=("share",),
-            tick_text=lambda v: percent(v),
+            tick_text=percent_tick,
         )
 
     merged = (
@@ -247,8 +258,8 @@ def causes(numbers: Numbers, source: Source) -> Figure:
             f"By cause, day {count(last)}",
             ("Cause", *(f"gave {group}" for group in groups)),
             rows,
-            notes=f"Cumulative incidence (Aalen–Johansen) with {level_of(numbers)} intervals: a customer gone for one "
-            "cause can no longer go for another." + merged,
+            notes=f"Cumulative incidence (Aalen–Johansen) with {level_of(numbers)} intervals: a customer with the "
+            "event for one cause can no longer have it for another." + merged,
         ),
         alt=alt_text(
             "Share with the event by cause and answer",
@@ -258,10 +269,7 @@ def causes(numbers: Numbers, source: Source) -> Figure:
             ],
         ),
         source=source.line(_watched(numbers)),
-        key_marks=(
-            ("observed", f"gave {most}, with {level_of(numbers)} interval"),
-            ("adjusted", f"gave {least}"),
-        ),
+        key_marks=(("observed", f"share, with {level_of(numbers)} interval"),),
     )
 
 

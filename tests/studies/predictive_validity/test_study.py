@@ -12,18 +12,21 @@ import pandas as pd
 import pytest
 
 import cxstats as cx
+from cxstats.display import theme
 from cxstats.display.parts import Table
+from cxstats.display.picture import Canvas
 from cxstats.findings import Verdict, judge
 from cxstats.methods.incremental import race
 from cxstats.studies.pictures import Source
-from cxstats.studies.predictive_validity.decision_figures import profit
+from cxstats.studies.predictive_validity import _missing
+from cxstats.studies.predictive_validity.decision_figures import _lead_headline, profit
 from cxstats.studies.predictive_validity.evidence import advantage, curve, lead, unwanted, wanted
 from cxstats.studies.predictive_validity.evidence import money as earned
-from cxstats.studies.predictive_validity.figures import _steady
+from cxstats.studies.predictive_validity.figures import _steady, all_figures
 from cxstats.studies.predictive_validity.phrases import gain_text, span_text
-from cxstats.studies.predictive_validity.sentences import main_points
+from cxstats.studies.predictive_validity.sentences import main_points, robust_headline
 from cxstats.studies.predictive_validity.study import overall
-from cxstats.studies.predictive_validity.time_figures import causes, warning
+from cxstats.studies.predictive_validity.time_figures import causes, survival, warning
 from cxstats.words import interval, percent
 
 SOURCE = Source("Test", "2024", simulated=False)
@@ -103,7 +106,10 @@ def test_what_a_score_would_tell_without_noise_has_an_interval_or_is_not_said(
     steady, consistency = least.steady, least.retest.icc.consistency
     span = interval(100 * steady.low, 100 * steady.high, digits=0)
     said = study.figures["steady"].headline
-    assert f"would tell about {round(100 * steady.value)} ({span}) of 100 pairs apart" in said
+    assert f"would tell at most about {round(100 * steady.value)} ({span}) of 100 pairs apart" in said
+    # customers of the demo company do change their mind: what is printed is an upper bound, and is said to be
+    assert "upper bound" in study.figures["steady"].table.notes
+    assert any("if nobody changed their mind" in text for _, text in study.limits.items)
     icc = replace(least.retest.icc, consistency=(consistency[0], -0.01, consistency[2]))
     for made in (
         replace(least, steady=replace(steady, beyond=True)),
@@ -332,6 +338,16 @@ def test_whom_to_contact_about_an_event_to_be_hoped_for() -> None:
     assert found.at == pytest.approx((0, 0, 0))
 
 
+@pytest.mark.parametrize(("money", "where"), [(None, "the base rate of"), (object(), "a chance of")])
+def test_where_everybody_is_contacted_is_said_of_one_chance_only(money, where) -> None:
+    numbers = SimpleNamespace(
+        lead=SimpleNamespace(threshold=0.083, same="everybody", at=(0.0, 0.0, 0.0)),
+        money=money,
+        contenders=(1, 2),
+    )
+    assert _lead_headline(numbers).startswith(f"At {where} 8.3\u00a0% nearly everybody is contacted")
+
+
 def test_the_headline_asks_whether_any_adds() -> None:
     assert overall([Verdict.NEGLIGIBLE, Verdict.MATERIAL]) is Verdict.MATERIAL
     assert overall([Verdict.NEGLIGIBLE, Verdict.NEGLIGIBLE]) is Verdict.NEGLIGIBLE
@@ -411,6 +427,40 @@ def leavers(tmp_path_factory: pytest.TempPathFactory) -> cx.Survey:
 @pytest.fixture(scope="module")
 def leaving(leavers: cx.Survey) -> cx.PredictiveValidityStudy:
     return cx.predictive_validity(leavers)
+
+
+def test_curves_of_groups_reach_the_last_day_in_one_colour(leaving: cx.PredictiveValidityStudy) -> None:
+    numbers = leaving.numbers
+    table = numbers.timing.curves.table
+    rare = table.assign(**{c: 1 - (1 - table[c]) / 100 for c in ("survival", "low", "high")})
+    first = rare["group"].iloc[0]
+    rare = rare[
+        (rare["group"] != first) | (rare["day"] < 0.6 * rare["day"].max())
+    ]  # one group's events end early
+    curves = replace(numbers.timing.curves, table=rare)
+    figure = survival(replace(numbers, timing=replace(numbers.timing, curves=curves)), SOURCE)
+    with theme.drawing():
+        drawn = figure.draw(Canvas("wide"))
+    (axes,) = drawn.axes
+    lines = [line for line in axes.lines if len(line.get_xdata()) > 2]
+    assert len(lines) == rare["group"].nunique()
+    assert {line.get_xdata()[-1] for line in lines} == {rare["day"].max()}
+    assert len({line.get_color() for line in lines}) == 1
+    assert len({line.get_linestyle() for line in lines} | {str(line._dash_pattern) for line in lines}) > 1
+    ends = {round(float(line.get_ydata()[-1]), 9) for line in lines}
+    last = curves.at(rare["day"].max())["survival"]
+    assert ends == {round(100 * (1 - v), 9) for v in last}
+    ticks = [t.get_text() for t in drawn.texts if t.get_text().endswith("%")]
+    assert len(ticks) == len(set(ticks))
+    assert not any("under" in t for t in ticks)
+
+
+def test_nobody_is_warned_of_what_is_hoped_for(leaving: cx.PredictiveValidityStudy) -> None:
+    numbers = leaving.numbers
+    assert "warns" in warning(numbers, SOURCE).headline
+    hoped = warning(replace(numbers, wanted=True), SOURCE)
+    assert "warn" not in hoped.headline + hoped.table.caption + hoped.table.notes
+    assert "still there" not in hoped.table.notes
 
 
 def test_causes_compete(leaving: cx.PredictiveValidityStudy, leavers: cx.Survey) -> None:
@@ -603,6 +653,8 @@ def test_a_score_made_from_the_outcome_is_a_leak(tmp_path: Path) -> None:
     assert "leak" in study.findings[0].answer
     assert list(study.figures) == ["rates"]
     assert study.section("race").parts[0].instead
+    for name in ("silence", "cuts", "time"):  # not for want of dates or ways to cut
+        assert "the answer above says why" in study.section(name).parts[0].text
 
 
 def test_scores_that_point_in_opposite_ways_are_named(tmp_path: Path) -> None:
@@ -682,9 +734,38 @@ def test_a_survey_without_invitations_waves_or_dates(tmp_path: Path) -> None:
     study = cx.predictive_validity(survey_of(tmp_path, 1500, left=left, score=score))
     assert study.numbers.race is not None
     assert study.numbers.silence is None
-    for name in ("silence", "time"):
-        assert study.section(name).parts[0].instead
+    for name, why in (
+        ("silence", "Who was invited and did not answer is not in the data."),
+        ("time", "When the event happened is not in the data."),
+    ):
+        (note,) = study.section(name).parts
+        assert note.instead
+        assert note.text == why
     assert study.findings[0].verdict is Verdict.MATERIAL
+    # scores that change nothing in whom to contact have no picture of it
+    numbers = study.numbers
+    same = numbers.decision.table.assign(nps=numbers.decision.table["known"])
+    ahead = numbers.lead.table.assign(value=0.0, low=0.0, high=0.0)
+    idle = replace(
+        numbers, decision=replace(numbers.decision, table=same), lead=replace(numbers.lead, table=ahead)
+    )
+    assert "decision" in all_figures(numbers, SOURCE)
+    assert "decision" not in all_figures(idle, SOURCE)
+    assert "as many are reached with them as without" in _missing(idle)["decision"]
+
+
+def test_no_score_that_matters_is_said_before_which_is_largest(study: cx.PredictiveValidityStudy) -> None:
+    numbers = study.numbers
+    assert "CES has the largest gain" in robust_headline(numbers)
+    wide = replace(numbers, settings=replace(numbers.settings, margin=0.2))
+    assert robust_headline(wide) == "However it is judged, no score adds enough to matter"
+
+
+def test_the_headline_of_silence_is_of_what_is_drawn(study: cx.PredictiveValidityStudy) -> None:
+    silence = study.numbers.silence
+    assert f"adds {gain_text(silence.gain[0], 4)} in AUC" in study.figures["silence"].headline
+    point = next(p for p in main_points(study.numbers) if p.figure == "silence")
+    assert percent(100 * silence.silent_rate, 1) in point.headline
 
 
 def test_without_outcomes_it_says_what_is_needed(tmp_path: Path) -> None:

@@ -103,3 +103,30 @@ def test_what_a_band_means_is_not_printed_over_the_name_of_the_axis() -> None:
     assert told
     assert not any(axis.overlaps(box) for box in told)
     assert all(box.y1 <= figure.bbox.y1 for box in told)
+
+
+def test_no_line_runs_through_words_above_the_marks_on_a_phone() -> None:
+    lines = tuple(
+        Line((Mark("observed", 0.04, low, 0.09),), label="as answered", values=("+0.040",))
+        for low in (-0.01, 0.0)
+    )
+    with theme.drawing("x"):
+        figure = interval_rows(
+            Canvas("narrow"),
+            [Row("CES", lines)],
+            axis_label="Gain",
+            columns=("gain",),
+            band=(-0.02, 0.02),
+            reference=0.0,
+        )
+        figure.draw_without_rendering()
+    words = [t.get_window_extent() for t in figure.texts if t.get_text() in ("as answered", "+0.040")]
+    (axes,) = figure.axes
+    assert len(words) == 4
+    for drawn in axes.collections:
+        if hasattr(drawn, "get_segments"):
+            for segment in drawn.get_segments():
+                (x0, y0), (x1, y1) = axes.transData.transform(segment)
+                for box in words:
+                    across = min(x0, x1) < box.x1 and max(x0, x1) > box.x0
+                    assert not (across and min(y0, y1) < box.y1 - 2 and max(y0, y1) > box.y0 + 2)

@@ -13,7 +13,7 @@ import pytest
 
 import cxstats as cx
 from cxstats.display import theme
-from cxstats.display.parts import Table
+from cxstats.display.parts import Note, Table
 from cxstats.display.picture import Canvas
 from cxstats.findings import Verdict, judge
 from cxstats.methods.incremental import race
@@ -461,6 +461,14 @@ def test_nobody_is_warned_of_what_is_hoped_for(leaving: cx.PredictiveValidityStu
     hoped = warning(replace(numbers, wanted=True), SOURCE)
     assert "warn" not in hoped.headline + hoped.table.caption + hoped.table.notes
     assert "still there" not in hoped.table.notes
+
+
+def test_a_curve_that_falls_and_one_ratio_for_all_days_are_said_to_go_together(
+    study: cx.PredictiveValidityStudy,
+) -> None:
+    assert any(
+        "can fall all the same" in part.text for part in study.section("time").parts if isinstance(part, Note)
+    )
 
 
 def test_causes_compete(leaving: cx.PredictiveValidityStudy, leavers: cx.Survey) -> None:

@@ -167,7 +167,7 @@ def test_forms_of_the_link_are_tested_against_one_rate_per_answer(study: cx.Pred
     for row, p in zip(table.rows[:3], found.forms["lack_of_fit_p"], strict=False):
         again = stats.chi2.sf(read(row[4])[0], int(row[5]))
         assert again == pytest.approx(p, abs=0.02)
-        assert row[6] == ("< 0.001" if p < 0.001 else f"{p:.3f}")
+        assert row[6] == ("<\u00a00.001" if p < 0.001 else f"{p:.3f}")
     z = f"{found.trend_z:+.2f}".replace("-", "−")
     assert f"z = {z}, p < 0.001" in re.sub("[\xa0\u202f]", " ", table.notes)
 

@@ -253,9 +253,7 @@ def timing(
             best.association.direction
         )  # high where the event is less likely, as the curve wants it
         # early leavers of whom the data has not seen the rest would stand beside nobody who was watched as long
-        fully = (
-            _watched_to(answered, horizon) if chosen.window_days is not None else np.ones(len(frame), bool)
-        )
+        fully = _watched_to(answered, horizon)
         warning = dynamic_auc(
             frame.assign(score=sign * frame["score"])[fully], day="day", event="event", score="score", days=leads,
             level=chosen.level,

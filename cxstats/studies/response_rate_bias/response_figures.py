@@ -200,9 +200,9 @@ def partials_figure(numbers: Numbers, source: Source) -> Figure:
             (
                 partial.title,
                 number(100 * partial.unconditional, 2),
-                _percent_points(partial.unconditional_limits, 2),
+                interval(*(100 * v for v in partial.unconditional_limits), digits=2),
                 number(100 * partial.conditional, 2),
-                _percent_points(partial.conditional_limits, 2),
+                interval(*(100 * v for v in partial.conditional_limits), digits=2),
             )
         )
         rows += [
@@ -267,9 +267,7 @@ def partials_figure(numbers: Numbers, source: Source) -> Figure:
 
 
 def _spread_line(role: plots.Role, value: float, limits: tuple[float, float]) -> plots.Line:
-    mark = plots.Mark(role, 100 * value, 100 * limits[0], 100 * limits[1])
-    return plots.Line((mark,), values=(number(100 * value, 1), _percent_points(limits, 1)))
-
-
-def _percent_points(limits: tuple[float, float], digits: int) -> str:
-    return f"{number(100 * limits[0], digits)} to {number(100 * limits[1], digits)}"
+    low, high = (100 * limit for limit in limits)
+    return plots.Line(
+        (plots.Mark(role, 100 * value, low, high),), values=(number(100 * value, 1), interval(low, high))
+    )

@@ -270,6 +270,7 @@ class Table(_Part):
     notes : what to know about the numbers, under the table.
     total_rows : positions of rows that are totals (bold).
     indented_rows : positions of rows that belong to the total or heading above them.
+    folded : whether a reader has to open it: for tables that only some of them look for.
 
     Raises
     ------
@@ -282,6 +283,7 @@ class Table(_Part):
     notes: str = ""
     total_rows: tuple[int, ...] = ()
     indented_rows: tuple[int, ...] = ()
+    folded: bool = False
 
     def __post_init__(self) -> None:
         if not self.caption.strip():
@@ -309,6 +311,7 @@ class Table(_Part):
             "notes": self.notes,
             "total_rows": [int(i) for i in self.total_rows],
             "indented_rows": [int(i) for i in self.indented_rows],
+            "folded": bool(self.folded),
         }
 
     def to_text(self) -> str:

@@ -98,6 +98,17 @@ def test_table_numbers_are_right_aligned_and_rows_have_heads():
     assert "<td>x</td>" in html
 
 
+def test_a_folded_table_is_opened_by_its_caption_and_keeps_it_for_screen_readers():
+    table = Table("Forms of the link", ("Form", "AIC"), (("Line", 3),), notes="One a row.")
+    assert "<details" not in str(part_html(table.to_json()))
+    html = str(part_html(replace(table, folded=True).to_json()))
+    assert "<summary>Forms of the link</summary>" in html
+    assert '<caption class="cx-said">Forms of the link</caption>' in html
+    assert (
+        html.index("<summary>") < html.index("<table") < html.index("One a row.") < html.index("</details>")
+    )
+
+
 def test_a_table_says_what_is_wrong_with_its_rows():
     with pytest.raises(ValueError, match=r"row 1 has 1 cells, but there are 2 columns"):
         Table("Groups", ("a", "b"), ((1, 2), (1,)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from cxstats.progress import steps
@@ -127,9 +128,10 @@ def predictive_validity(
         "time": (figures.hazard_table(numbers),),
         "decision": (figures.lists_table(numbers), tables.brier_table(numbers)),
     }
-    for name, made in further.items():
-        if any(table is not None for table in made):
-            more.setdefault(name, []).extend(table for table in made if table is not None)
+    for name, made in further.items():  # for analysts: a manager reads past their titles
+        tables_ = [replace(table, folded=True) for table in made if table is not None]
+        if tables_:
+            more.setdefault(name, []).extend(tables_)
     return compose(
         PredictiveValidityStudy,
         survey,

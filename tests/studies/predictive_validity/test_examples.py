@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 import cxstats as cx
+from cxstats.display.parts import Table
 from cxstats.findings import Verdict
 
 
@@ -56,6 +57,8 @@ def test_duplicates_are_set_aside_and_said(example) -> None:
     assert complaint.verdict is Verdict.INCONCLUSIVE  # whether as much as 0.02 is not sure
     assert complaint.auc[0] < study.numbers.rules["known"][0]
     assert "cuts" not in study.figures  # there is one way to cut two answers
+    tables = [part.caption for part in study.section("rates").parts if isinstance(part, Table)]
+    assert tables == []  # nor are there forms to compare: all are the same two rates
 
 
 def test_few_repeats_are_too_few(example) -> None:

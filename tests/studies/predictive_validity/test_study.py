@@ -18,7 +18,7 @@ from cxstats.display.picture import Canvas
 from cxstats.findings import Verdict, judge
 from cxstats.methods.incremental import race
 from cxstats.studies.pictures import Source
-from cxstats.studies.predictive_validity import _missing
+from cxstats.studies.predictive_validity import SECTIONS, _missing
 from cxstats.studies.predictive_validity.decision_figures import _lead_headline, profit
 from cxstats.studies.predictive_validity.evidence import advantage, curve, lead, unwanted, wanted
 from cxstats.studies.predictive_validity.evidence import money as earned
@@ -138,6 +138,12 @@ def table_of(study: cx.PredictiveValidityStudy, section: str, title: str) -> Tab
         for part in study.section(section).parts
         if isinstance(part, Table) and part.caption.startswith(title)
     )
+
+
+def test_tables_for_analysts_are_folded(study: cx.PredictiveValidityStudy) -> None:
+    beside = [part for name in SECTIONS for part in study.section(name).parts if isinstance(part, Table)]
+    assert len(beside) > 4
+    assert all(table.folded for table in beside)
 
 
 def read(cell: str) -> list[float]:

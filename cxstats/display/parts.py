@@ -154,7 +154,10 @@ class Header(_Part):
 
     def to_text(self) -> str:
         """The part in plain words."""
-        lines = [f"{self.study} · {self.measure}", f"{self.survey_title}, {self.period_text}"]
+        lines = [
+            f"{self.study} · {self.measure}",
+            ", ".join(filter(None, (self.survey_title, self.period_text))),
+        ]
         if self.simulated:
             lines.insert(0, "Simulated data")
         lines += [f"{fact.label}: {fact.value} {fact.note}".rstrip() for fact in self.facts]

@@ -49,6 +49,7 @@ def test_duplicates_are_set_aside_and_said(example) -> None:
     survey = example("iranian_churn", "iranian_churn.csv.gz", prepare="marked", to="iranian_churn.csv.gz")
     study = cx.predictive_validity(survey)
     assert study.numbers.race.n == 2850
+    assert study.header.to_text().splitlines()[1] == "Iranian telephone customers"  # no period is known
     assert "The same as an earlier row in every column, 300 of 3,150 rows" in study.need_to_know.to_text()
     complaint = study.numbers.best
     rates = complaint.association.table.set_index("answer")

@@ -196,6 +196,7 @@ class Answer(_Part):
             "value": _plain(finding.value),
             "low": _plain(finding.low),
             "high": _plain(finding.high),
+            "digits": finding.digits,
             "assumption_low": _plain(finding.assumption_low),
             "assumption_high": _plain(finding.assumption_high),
             "previous": self.previous,

@@ -216,6 +216,18 @@ def test_a_strip_with_a_range_says_what_box_and_line_are():
     assert words not in Answer(plain)._repr_mimebundle_()["text/html"]
 
 
+def test_the_strip_prints_the_decimals_of_the_answer_beside_it():
+    found = Finding(
+        question="Q?", verdict=Verdict.INCONCLUSIVE, answer="+0.026 (−0.062 to +0.114).", rule="R.", margin=0.02,
+        unit="AUC", effect="e", value=0.026, low=-0.062, high=0.114, digits=3,
+    )  # fmt: skip
+    html = str(part_html(Answer(found).to_json()))
+    strip = html[html.index("<svg", html.index("cx-strip")) :]
+    for told in ("+0.026 AUC", "−0.062", "+0.114"):
+        assert f">{told}<" in strip
+    assert ">+0.03 AUC<" in str(part_html(Answer(replace(found, digits=None)).to_json()))
+
+
 def test_a_strip_from_high_to_low_is_refused():
     with pytest.raises(ValueError, match="low ≤ high"):
         marks.strip(low=2, high=1, margin=5, unit="points")

@@ -21,7 +21,9 @@ from cxstats.studies.predictive_validity.phrases import (
     customers,
     cut_text,
     event_text,
+    gain_of,
     gain_text,
+    gain_texts,
     margin_text,
     p_text,
     percent_tick,
@@ -105,7 +107,7 @@ def _race(numbers: Numbers, source: Source) -> Figure:
             plots.Mark("observed", *c.auc),
             plots.Mark("adjusted", c.gain, c.low, c.high),
             number(c.auc[0], 3),
-            gain_text(c.gain),
+            gain_of(c, margin)[0],
             share(c.first) if several else "",
             f"place {plots.place_text(*c.places)}" if several else "",
             (c.verdict.value, c.verdict.words),
@@ -120,7 +122,7 @@ def _race(numbers: Numbers, source: Source) -> Figure:
                 plots.Mark("observed", *numbers.rules["all"]),
                 plots.Mark("adjusted", *numbers.together),
                 number(numbers.rules["all"][0], 3),
-                gain_text(numbers.together[0]),
+                gain_texts(*numbers.together, margin)[0],
                 verdict=(numbers.together_verdict.value, numbers.together_verdict.words),
                 strong=numbers.together_verdict is Verdict.MATERIAL,
             )
@@ -153,8 +155,10 @@ def _race(numbers: Numbers, source: Source) -> Figure:
         alt=alt_text(
             "AUC of each score alone, and its gain over what was known against the margin",
             [
-                f"{c.metric.short} alone {number(c.auc[0], 3)}, gain {gain_text(c.gain)} "
-                f"({span_text(c.low, c.high, edge=margin)}), {c.verdict.words.lower()}"
+                f"{c.metric.short} alone {number(c.auc[0], 3)}, gain {{}} ({{}}), ".format(
+                    *gain_of(c, margin)
+                )
+                + c.verdict.words.lower()
                 for c in numbers.contenders
             ],
         ),
@@ -178,8 +182,7 @@ def _race_table(numbers: Numbers) -> Table:
             name,
             number(auc[0], 3),
             interval(auc[1], auc[2], digits=3),
-            gain_text(gain[0]) if gain else "",
-            span_text(gain[1], gain[2], edge=margin) if gain else "",
+            *(gain_texts(*gain, margin) if gain else ("", "")),
             verdict,
             first,
             place,
@@ -345,19 +348,13 @@ def _robust(numbers: Numbers, source: Source) -> Figure:
         lines = []
         for name, race, role in races:
             row = race.gains.loc[metric.key] if race is not numbers.race else raced[metric.key]
-            rows.append(
-                (
-                    metric.short,
-                    capitalised(ways[name]),
-                    gain_text(row["gain"]),
-                    span_text(row["low"], row["high"]),
-                )
-            )
+            texts = gain_texts(row["gain"], row["low"], row["high"], margin)
+            rows.append((metric.short, capitalised(ways[name]), *texts))
             lines.append(
                 plots.Line(
                     (plots.Mark(role, row["gain"], row["low"], row["high"]),),
                     label=name,
-                    values=(gain_text(row["gain"]), span_text(row["low"], row["high"])),
+                    values=texts,
                 )
             )
         drawn.append(plots.Row(metric.short, tuple(lines)))
@@ -425,9 +422,16 @@ def _silence(numbers: Numbers, source: Source) -> Figure:
 
     best = numbers.best
     # as many digits as the main points give, or a small gain reads as none
+    texts = (gain_text(silence.gain[0], 4), span_text(*silence.gain[1:], digits=4))
     shown = [
-        ("Not answering", "for everyone invited", silence.gain, "adjusted", 4),
-        (best.metric.short, "for those who answered", (best.gain, best.low, best.high), "observed", 3),
+        ("Not answering", "for everyone invited", silence.gain, "adjusted", texts),
+        (
+            best.metric.short,
+            "for those who answered",
+            (best.gain, best.low, best.high),
+            "observed",
+            gain_of(best, margin),
+        ),
     ]
 
     def draw(canvas):
@@ -439,9 +443,9 @@ def _silence(numbers: Numbers, source: Source) -> Figure:
                     *gain,
                     role=role,
                     sublabel=who,
-                    values=(gain_text(gain[0], digits), span_text(*gain[1:], digits)),
+                    values=values,
                 )
-                for name, who, gain, role, digits in shown
+                for name, who, gain, role, values in shown
             ],
             axis_label="Gain in AUC over what was known without asking",
             columns=("gain", f"{level_of(numbers)} interval"),

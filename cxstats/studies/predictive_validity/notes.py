@@ -9,12 +9,11 @@ from cxstats.studies.predictive_validity import unit_sentences
 from cxstats.studies.predictive_validity.numbers import Numbers
 from cxstats.studies.predictive_validity.phrases import (
     event_text,
-    gain_text,
+    gain_texts,
     margin_text,
     p_text,
     period,
     raced_names,
-    span_text,
 )
 from cxstats.studies.speech import in_sentence
 from cxstats.words import capitalised, count, interval, join_words, level_text, number, plural, share, signed
@@ -210,13 +209,14 @@ def section_notes(numbers: Numbers) -> dict[str, str]:
     said = [text for text in (notes.get("race"), hardly, _other_way(numbers)) if text]
     if said:
         notes["race"] = " ".join(said)
-    best = numbers.best
+    best, chosen = numbers.best, numbers.settings
     told = []
     if numbers.later is not None:
-        row = numbers.later.gains.loc[best.metric.key]
+        row = numbers.later.gains.loc[best.metric.key, ["gain", "low", "high"]]
+        gain, span = gain_texts(*row, edge=chosen.margin)
         told.append(
             f"**Does it last?** Trained on the earlier waves and judged on the last, {best.metric.short} adds "
-            f"{gain_text(row['gain'])} ({span_text(row['low'], row['high'])})."
+            f"{gain} ({span})."
         )
     if numbers.weighted is not None and (numbers.pooled or numbers.weighted.weightless):
         told.append(f"**What the weights do.**{weight_notes(numbers)}")

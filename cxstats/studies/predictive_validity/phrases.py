@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from cxstats.studies.predictive_validity.numbers import Numbers
+from cxstats.studies.predictive_validity.numbers import Contender, Numbers
 from cxstats.studies.speech import enough_digits, in_sentence
 from cxstats.words import count, date_text, interval, join_words, number, plural, share, signed
 
@@ -20,7 +20,10 @@ __all__ = [
     "cut_text",
     "event_name",
     "event_text",
+    "gain_digits",
+    "gain_of",
     "gain_text",
+    "gain_texts",
     "margin_text",
     "money_span",
     "money_text",
@@ -140,11 +143,32 @@ def gain_text(value: float, digits: int = 3) -> str:
     return signed(value, digits)
 
 
+def gain_digits(low: float, high: float, edge: float = 0.0, digits: int = 3) -> int:
+    """Decimals of a gain and its interval: one more where an end beside the margin would read as if on it.
+
+    >>> gain_digits(0.019, 0.060, edge=0.02), gain_digits(0.0198, 0.0392, edge=0.02)
+    (3, 4)
+    """
+    return digits + any(edge and round(abs(v), digits) == edge and abs(v) != edge for v in (low, high))
+
+
 def span_text(low: float, high: float, digits: int = 3, edge: float = 0.0) -> str:
     """An interval of gains; an end beyond the margin does not read as if on it."""
-    if edge and any(round(abs(v), digits) == edge and abs(v) != edge for v in (low, high)):
-        digits += 1
-    return interval(low, high, digits=digits, sign=True)
+    return interval(low, high, digits=gain_digits(low, high, edge, digits), sign=True)
+
+
+def gain_texts(value: float, low: float, high: float, edge: float) -> tuple[str, str]:
+    """A gain and its interval, with as many decimals as each other.
+
+    >>> gain_texts(0.0295, 0.0198, 0.0392, edge=0.02)
+    ('+0.0295', '+0.0198 to +0.0392')
+    """
+    return gain_text(value, gain_digits(low, high, edge)), span_text(low, high, edge=edge)
+
+
+def gain_of(contender: Contender, margin: float) -> tuple[str, str]:
+    """What a metric adds, and its interval, as they are printed wherever they stand."""
+    return gain_texts(contender.gain, contender.low, contender.high, margin)
 
 
 def cut_text(cuts: tuple[int, ...], low: int, high: int) -> str:

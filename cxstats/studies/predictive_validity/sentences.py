@@ -13,6 +13,8 @@ from cxstats.studies.predictive_validity.phrases import (
     as_of,
     cut_text,
     event_text,
+    gain_digits,
+    gain_of,
     gain_text,
     margin_text,
     money_span,
@@ -65,6 +67,7 @@ def answer(numbers: Numbers) -> Finding:
     if numbers.race is None:
         return _cannot(numbers, question)
     best = numbers.best
+    gain, span = gain_of(best, chosen.margin)
     firm = [c for c in numbers.contenders if c.verdict is Verdict.MATERIAL]
     small = [c for c in numbers.contenders if c.verdict is Verdict.NEGLIGIBLE]
     open_ = [c for c in numbers.contenders if c.verdict is Verdict.INCONCLUSIVE]
@@ -93,8 +96,8 @@ def answer(numbers: Numbers) -> Finding:
             else "may add to"
         )
         text = (
-            f"{best.metric.short} {most} what was known about who {event_text(numbers)}, {gain_text(best.gain)} "
-            f"({span_text(best.low, best.high, edge=chosen.margin)}): too uncertain to say whether {margin} is reached."
+            f"{best.metric.short} {most} what was known about who {event_text(numbers)}, {gain} ({span}): too uncertain to "
+            f"say whether {margin} is reached."
         )
         if small:
             text += _too_little(small)
@@ -112,6 +115,7 @@ def answer(numbers: Numbers) -> Finding:
         value=best.gain,
         low=best.low,
         high=best.high,
+        digits=gain_digits(best.low, best.high, chosen.margin),
         effect=f"AUC that {best.metric.short} adds to what was known",
         needed=needed,
     )
@@ -134,7 +138,8 @@ def _needed(numbers: Numbers, margin: str) -> str:
                 f"About {about(least)} customers with an answer, {number(least / n, 1)} {times}, would tell a gain of "
                 f"nothing from {margin} in 80 of 100 surveys."
             )
-    best = f"{numbers.best.metric.short}'s gain, if it is {gain_text(numbers.best.gain)},"
+    gain, _ = gain_of(numbers.best, numbers.settings.margin)
+    best = f"{numbers.best.metric.short}'s gain, if it is {gain},"
     if gap is None or gap <= n:
         return f"{best} is too close to {margin} for any number of answers in reach."
     return (
@@ -195,8 +200,7 @@ def _too_little(small: list[Contender]) -> str:
 def _by_metric(numbers: Numbers) -> str:
     margin = numbers.settings.margin
     told = [
-        f"{c.metric.short} {span_text(c.low, c.high, edge=margin)}, {c.verdict.words.lower()}"
-        for c in numbers.contenders
+        f"{c.metric.short} {gain_of(c, margin)[1]}, {c.verdict.words.lower()}" for c in numbers.contenders
     ]
     return "; ".join(told) + "."
 
@@ -304,19 +308,21 @@ def _race_point(numbers: Numbers) -> MainPoint:
         place = f"It comes first in {share(best.first)} of resamples of customers"
         place += f", {most.metric.short} in {share(most.first)}. " if most.first > best.first else ". "
     others = [c for c in numbers.contenders if c is not best]
-    rest = "; ".join(f"{c.metric.short} {gain_text(c.gain)} ({span_text(c.low, c.high)})" for c in others)
+    told = ((c.metric.short, *gain_of(c, numbers.settings.margin)) for c in others)
+    rest = "; ".join(f"{name} {gain} ({span})" for name, gain, span in told)
+    gain, span = gain_of(best, numbers.settings.margin)
     event, alone = event_text(numbers), not others
     if best.low <= 0:
         what = best.metric.short if alone else "any score"
         headline = f"Whether {what} adds to what was known about who {event} is not sure"
     elif alone or best.places[1] > 1:
-        headline = f"{best.metric.short} adds {gain_text(best.gain)} to what was known about who {event}"
+        headline = f"{best.metric.short} adds {gain} to what was known about who {event}"
         headline += "" if alone else "; which score adds most cannot be told"
     else:
         headline = f"{best.metric.short} adds most to what was known about who {event}"
     return MainPoint(
-        number=gain_text(best.gain),
-        interval=f"{span_text(best.low, best.high, edge=numbers.settings.margin)} in AUC",
+        number=gain,
+        interval=f"{span} in AUC",
         headline=headline,
         sentence=place + (f"The others: {rest}." if rest else ""),
         figure="race",

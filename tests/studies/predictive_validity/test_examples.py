@@ -51,6 +51,12 @@ def test_duplicates_are_set_aside_and_said(example) -> None:
     assert study.numbers.race.n == 2850
     assert study.header.to_text().splitlines()[1] == "Iranian telephone customers"  # no period is known
     assert "The same as an earlier row in every column, 300 of 3,150 rows" in study.need_to_know.to_text()
+    # +0.0198 is below the margin of 0.02: wherever the gain stands, it has as many decimals
+    texts = [part.to_text() for part in (study.answer, study.main_points)]
+    texts += [study.figures["race"].alt, " ".join(study.tables["race"].rows[1])]
+    assert all("+0.0198 to +0.0392" in text and "+0.0295" in text for text in texts)
+    assert not any("+0.030" in text for text in texts)
+    assert ">+0.0295 AUC<" in study.answer._repr_mimebundle_()["text/html"]
     complaint = study.numbers.best
     rates = complaint.association.table.set_index("answer")
     assert (rates.loc[1, "n"], rates.loc[0, "n"]) == (230, 2620)

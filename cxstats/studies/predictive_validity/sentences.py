@@ -67,7 +67,6 @@ def answer(numbers: Numbers) -> Finding:
     if numbers.race is None:
         return _cannot(numbers, question)
     best = numbers.best
-    gain, span = gain_of(best, chosen.margin)
     firm = [c for c in numbers.contenders if c.verdict is Verdict.MATERIAL]
     small = [c for c in numbers.contenders if c.verdict is Verdict.NEGLIGIBLE]
     open_ = [c for c in numbers.contenders if c.verdict is Verdict.INCONCLUSIVE]
@@ -82,23 +81,13 @@ def answer(numbers: Numbers) -> Finding:
         if open_:
             text += f" For {join_words([c.metric.short for c in open_])} there are too few answers to say."
     elif numbers.verdict is Verdict.NEGLIGIBLE:
+        most = max(c.high for c in numbers.contenders)
         text = (
-            f"No score adds enough to matter to what was known without asking about who {event_text(numbers)}: at most "
-            f"{number(max(c.high for c in numbers.contenders), 3)} in AUC."
+            f"No score adds enough to matter to what was known without asking about who {event_text(numbers)}"
+            + (f": at most {number(most, 3)} in AUC." if most > 0 else ".")
         )
     else:
-        sure = best.low > 0
-        most = (
-            "adds most to"
-            if sure and len(names) > 1 and best.places[1] == 1
-            else "adds to"
-            if sure
-            else "may add to"
-        )
-        text = (
-            f"{best.metric.short} {most} what was known about who {event_text(numbers)}, {gain} ({span}): too uncertain to "
-            f"say whether {margin} is reached."
-        )
+        text = _open(numbers, margin)
         if small:
             text += _too_little(small)
         needed = _needed(numbers, margin)
@@ -119,6 +108,25 @@ def answer(numbers: Numbers) -> Finding:
         effect=f"AUC that {best.metric.short} adds to what was known",
         needed=needed,
     )
+
+
+def _open(numbers: Numbers, margin: str) -> str:
+    """What the largest gain says where it is open whether any reaches the margin."""
+    best, event = numbers.best, event_text(numbers)
+    gain, span = gain_of(best, numbers.settings.margin)
+    if best.high < 0:
+        return f"{_worse(best, event)}, {gain} ({span}): there are too few answers to learn from."
+    sure, alone = best.low > 0, len(numbers.contenders) == 1
+    most = "may add" if not sure else "adds most" if not alone and best.places[1] == 1 else "adds"
+    return (
+        f"{best.metric.short} {most} to what was known about who {event}, {gain} ({span}): too uncertain to say whether "
+        f"{margin} is reached."
+    )
+
+
+def _worse(best: Contender, event: str) -> str:
+    """The largest gain is a loss: what was learned of the score misleads."""
+    return f"With {best.metric.short} it is told worse, not better, who {event}"
 
 
 def _needed(numbers: Numbers, margin: str) -> str:
@@ -164,8 +172,10 @@ def race_headline(numbers: Numbers) -> str:
     if len(small) == len(numbers.contenders):
         return f"No score adds enough to matter to what was known about who {event}"
     best = numbers.best
+    if best.high < 0:
+        return f"{_worse(best, event)}{rest}"
     if len(numbers.contenders) == 1:
-        return f"Whether {best.metric.short} adds enough to matter about who {event} is not sure"
+        return f"Whether {best.metric.short} adds enough to what was known about who {event} is not sure"
     if best.low > 0 and best.places[1] == 1:
         return f"{best.metric.short} adds most to what was known about who {event}, but not surely enough to matter{rest}"
     return (
@@ -312,7 +322,9 @@ def _race_point(numbers: Numbers) -> MainPoint:
     rest = "; ".join(f"{name} {gain} ({span})" for name, gain, span in told)
     gain, span = gain_of(best, numbers.settings.margin)
     event, alone = event_text(numbers), not others
-    if best.low <= 0:
+    if best.high < 0:
+        headline = _worse(best, event)
+    elif best.low <= 0:
         what = best.metric.short if alone else "any score"
         headline = f"Whether {what} adds to what was known about who {event} is not sure"
     elif alone or best.places[1] > 1:

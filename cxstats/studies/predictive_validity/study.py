@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from cxstats.metrics import Metric
     from cxstats.survey import Survey
 
-__all__ = ["MARGIN", "SMALLEST_GROUP", "measure", "overall", "settings"]
+__all__ = ["MARGIN", "SMALLEST_GROUP", "judged", "measure", "overall", "settings"]
 
 MARGIN = 0.02
 SMALLEST_GROUP = 10
@@ -172,6 +172,15 @@ def _unbanded(survey: Survey, there: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in there if name not in banded)
 
 
+def judged(low: float, high: float, margin: float) -> Verdict:
+    """The verdict on a gain. One wholly below −margin is no gain: rules that learned from too little got worse by it.
+
+    >>> judged(-0.08, -0.03, 0.02).words, judged(0.03, 0.08, 0.02).words
+    ('Too few answers to say', 'A difference that matters')
+    """
+    return Verdict.INCONCLUSIVE if high < -margin else judge(low, high, margin)
+
+
 def overall(verdicts: Sequence[Verdict]) -> Verdict:
     """The headline's verdict from those of the metrics.
 
@@ -272,7 +281,7 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
         pairs=pairs,
         rules=_rules(raced),
         together=together,
-        together_verdict=judge(*together[1:], chosen.margin),
+        together_verdict=judged(*together[1:], chosen.margin),
         weighted=evidence.weighted(survey, answered, chosen, family, missing),
         later=evidence.later(survey, rows, chosen, family, missing),
         silence=evidence.silence(survey, everyone, chosen, missing),
@@ -590,7 +599,7 @@ def _contenders(
                 gain=float(row["gain"]),
                 low=float(low),
                 high=float(high),
-                verdict=judge(low, high, chosen.margin),
+                verdict=judged(low, high, chosen.margin),
                 auc=tuple(float(v) for v in direct.auc.loc[name, ["auc", "low", "high"]]),
                 first=float(raced.first[i]),
                 places=(int(ranked.lower[i]), int(ranked.upper[i])) if ranked else (1, 1),

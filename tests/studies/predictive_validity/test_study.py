@@ -24,8 +24,8 @@ from cxstats.studies.predictive_validity.evidence import advantage, curve, lead,
 from cxstats.studies.predictive_validity.evidence import money as earned
 from cxstats.studies.predictive_validity.figures import _steady, all_figures
 from cxstats.studies.predictive_validity.phrases import gain_text, span_text
-from cxstats.studies.predictive_validity.sentences import main_points, robust_headline
-from cxstats.studies.predictive_validity.study import overall
+from cxstats.studies.predictive_validity.sentences import answer, main_points, race_headline, robust_headline
+from cxstats.studies.predictive_validity.study import judged, overall
 from cxstats.studies.predictive_validity.time_figures import causes, survival, warning
 from cxstats.words import interval, percent
 
@@ -59,8 +59,8 @@ def test_gains_judged_otherwise_and_together_are_as_wide_as_those_of_the_race(
 
     numbers = study.numbers
     t = stats.t.ppf(1 - 0.05 / (2 * len(numbers.contenders)), 63)  # Bonferroni over the metrics
-    for judged in (numbers.weighted, numbers.later):
-        for row in judged.gains.loc[["nps", "csat", "ces"]].itertuples():
+    for otherwise in (numbers.weighted, numbers.later):
+        for row in otherwise.gains.loc[["nps", "csat", "ces"]].itertuples():
             assert (row.high - row.low) / 2 == pytest.approx(t * row.standard_error)
     _, low, high = numbers.together
     assert (high - low) / 2 == pytest.approx(t * numbers.race.gains.loc["all", "standard_error"])
@@ -352,6 +352,21 @@ def test_where_everybody_is_contacted_is_said_of_one_chance_only(money, where) -
         contenders=(1, 2),
     )
     assert _lead_headline(numbers).startswith(f"At {where} 8.3\u00a0% nearly everybody is contacted")
+
+
+def test_a_loss_is_no_gain(study: cx.PredictiveValidityStudy) -> None:
+    assert judged(-0.09, -0.03, 0.02) is Verdict.INCONCLUSIVE  # it does not add more than the margin
+    assert judged(-0.01, 0.01, 0.02) is Verdict.NEGLIGIBLE
+    assert judged(0.03, 0.09, 0.02) is Verdict.MATERIAL
+    lost = replace(study.numbers.best, gain=-0.05, low=-0.09, high=-0.01, verdict=Verdict.INCONCLUSIVE)
+    numbers = replace(study.numbers, contenders=(lost,), verdict=Verdict.INCONCLUSIVE)
+    told = f"With {lost.metric.short} it is told worse, not better, who "
+    assert answer(numbers).answer.startswith(told)
+    assert "−0.050 (−0.090 to −0.010): there are too few" in answer(numbers).answer
+    assert main_points(numbers)[0].headline.startswith(told)
+    assert race_headline(numbers).startswith(told)
+    unsure = replace(numbers, contenders=(replace(lost, high=0.01),))
+    assert "may add" in answer(unsure).answer
 
 
 def test_the_headline_asks_whether_any_adds() -> None:

@@ -164,7 +164,7 @@ def _uncut(numbers: Numbers) -> str:
     some = [c for c in numbers.contenders if c.cuts is not None]
     if some:
         names = join_words([c.metric.short for c in some])
-        return f"There is only one way to cut the answers to {names}."
+        return f"There is only one way to cut {names} into groups."
     found = numbers.best.association
     fewer, which = min((found.events, "had the event"), (found.n - found.events, "did not have it"))
     return f"{count(fewer)} of {plural(found.n, 'customer')} {which}, each counted once: too few to judge where to cut."

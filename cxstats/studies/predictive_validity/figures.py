@@ -257,6 +257,7 @@ def _rates(numbers: Numbers, source: Source, best: Contender | GivenAway) -> Fig
     found = best.association
     table = found.table
     shown = table[(table["n"] > 0) & ~table["answer"].isin(best.hidden)]
+    unasked = best.metric.key in numbers.unasked
     event = event_text(numbers)
     effects = found.effects
     forms = found.forms.set_index("form")["lack_of_fit_p"]
@@ -299,7 +300,7 @@ def _rates(numbers: Numbers, source: Source, best: Contender | GivenAway) -> Fig
                 for r in shown.itertuples()
             ],
             axis_label=f"% who {event}",
-            columns=("rate", f"{level_of(numbers)} interval", "answers"),
+            columns=("rate", f"{level_of(numbers)} interval", "answers" if numbers.nameless else "customers"),
             reference=100 * effects.base_rate,
             reference_label=f"base rate {share(effects.base_rate, 1)}",
             tick_text=percent_tick,
@@ -309,12 +310,13 @@ def _rates(numbers: Numbers, source: Source, best: Contender | GivenAway) -> Fig
     return Figure(
         key="rates",
         headline=rates_headline(numbers, best),
-        subtitle=f"Share who {event}, by answer to {best.metric.short}, with {level_of(numbers)} intervals",
+        subtitle=f"Share who {event}, by {'' if unasked else 'answer to '}{best.metric.short}, with {level_of(numbers)} "
+        "intervals",
         draw=draw,
         table=Table(
             f"Outcome by {best.metric.short}",
             (
-                "Answer",
+                best.metric.short if unasked else "Answer",
                 "Answers" if numbers.nameless else "Customers",
                 "Rate",
                 f"{level_of(numbers)} interval",
@@ -323,7 +325,10 @@ def _rates(numbers: Numbers, source: Source, best: Contender | GivenAway) -> Fig
             rows,
             notes=note,
         ),
-        alt=alt_text("Rate of the event at each answer", [f"answer {r[0]} {r[2]} ({r[3]})" for r in rows]),
+        alt=alt_text(
+            f"Rate of the event at each {best.metric.short if unasked else 'answer'}",
+            [f"{best.metric.short if unasked else 'answer'} {r[0]} {r[2]} ({r[3]})" for r in rows],
+        ),
         source=source.line(
             f"{plural(found.n, 'answer' if numbers.nameless else 'customer')}, {count(found.events)} with the event"
         ),

@@ -14,6 +14,7 @@ from cxstats.studies.predictive_validity.phrases import (
     p_text,
     period,
     raced_names,
+    those,
 )
 from cxstats.studies.speech import in_sentence
 from cxstats.words import capitalised, count, interval, join_words, level_text, number, plural, share, signed
@@ -30,16 +31,18 @@ def need_to_know(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...
     if numbers.units is not None:
         return unit_sentences.need_to_know(numbers, survey)
     base, chosen = numbers.base, numbers.settings
-    window = (
-        f" within {plural(numbers.window_days, 'day')} of being asked"
-        if numbers.window_days
-        else " after being asked"
+    days = f" within {plural(numbers.window_days, 'day')}" if numbers.window_days else ""
+    start = (
+        f" after {_names(numbers)} was recorded"
+        if numbers.nothing_asked
+        else f"{' of' if days else ' after'} being asked"
     )
+    window = days + start
     who = f"{survey.population or 'Customers'}, {period(numbers, survey)}."
     if base.invited:
         who += f" {count(base.invited)} were invited."
     items = [
-        ("Who was asked", who),
+        ("Whom it is about" if numbers.nothing_asked else "Who was asked", who),
         (
             "What counts as the event",
             f"“{numbers.outcome_label}”, an event{window}. Of {count(base.known)} "
@@ -71,7 +74,7 @@ def need_to_know(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...
             "What was known without asking",
             capitalised(_listed([in_sentence(label) for label in numbers.known_labels.values()]))
             + (
-                f". All of it is taken to date from before the {'invitation' if base.invited else 'answer'}: the data does "
+                f". All of it is taken to date from before {_moment(numbers)}: the data does "
                 "not show when it was recorded."
             )
             + _unused(numbers)
@@ -85,12 +88,15 @@ def need_to_know(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...
                 "Who races",
                 f"{raced_names(numbers)}, on "
                 + (
-                    f"{count(numbers.race.n)} answers to "
+                    f"{count(numbers.race.n)} customers of whom it is known"
+                    if numbers.nothing_asked
+                    else f"{count(numbers.race.n)} answers to "
                     if numbers.of_answers
                     else f"the same {count(numbers.race.n)} customers who answered "
                 )
-                + ("all of them" if len(numbers.contenders) > 1 else "it")
+                + ("" if numbers.nothing_asked else "all of them" if len(numbers.contenders) > 1 else "it")
                 + (f", of the {count(base.drawn)} rows drawn by lot." if base.drawn is not None else ".")
+                + (f" {_stand_in(numbers)}" if numbers.unasked else "")
                 + (" Some customers answered more than once." if numbers.repeated else "")
                 + (
                     " Which of them are of the same customer is not known: the data has no customer ids."
@@ -132,12 +138,36 @@ def need_to_know(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...
     return tuple(items)
 
 
+def _names(numbers: Numbers) -> str:
+    """The metrics asked for by the report, as one name."""
+    return join_words(list(numbers.asked))
+
+
+def _moment(numbers: Numbers) -> str:
+    """The moment from which on a fact would be known too late."""
+    if numbers.nothing_asked:
+        return f"{_names(numbers)} was recorded"
+    return f"the {'invitation' if numbers.base.invited else 'answer'}"
+
+
+def _stand_in(numbers: Numbers) -> str:
+    """Scores that are no answers, where readers look for what races."""
+    racing = [c.metric.short for c in numbers.contenders if c.metric.key in numbers.unasked]
+    if not racing:
+        return ""
+    many = len(racing) > 1
+    return (
+        f"Nobody was asked for {join_words(racing, 'or')}: {'they are' if many else 'it is'} recorded of customers, and "
+        f"{'stand' if many else 'stands'} in for a score here."
+    )
+
+
 def _unordered(numbers: Numbers, survey: Survey) -> str:
     """What the data has no dates for: whether the answer came before the event."""
     if f"{numbers.settings.outcome}_days" not in survey.columns:
         return (
-            "That the event came after the answer is taken from survey.yml and not checked: the data has no day of the "
-            "event."
+            f"That the event came after {_names(numbers) if numbers.nothing_asked else 'the answer'} is taken from "
+            "survey.yml and not checked: the data has no day of the event."
         )
     if survey.description.invited is not None and "days_to_answer" not in survey.columns:
         return (
@@ -291,9 +321,10 @@ def _rates_note(numbers: Numbers) -> str:
         value, low, high = 1 / value, 1 / high, 1 / low if low > 0 else float("inf")
         first, second = second, first
     if 0 < value < float("inf"):
+        metric = best.metric
         said.append(
-            f"Those who gave {first} have the event {number(value, 1)} times as often ({interval(low, high, digits=1)}) as "
-            f"those who gave {second}."
+            f"{capitalised(those(numbers, metric, first))} have the event {number(value, 1)} times as often "
+            f"({interval(low, high, digits=1)}) as {those(numbers, metric, second)}."
         )
     a = best.association.asymmetry
     if a is not None:
@@ -404,6 +435,12 @@ def limits(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...]:
             "A score that goes with the event need not be its reason: raising the score need not change what happens.",
         ),
         (
+            "Not asked.",
+            f"{_stand_in(numbers)} Who speaks up decides to, a survey asks everybody: what its answers would add, this does "
+            "not say.",
+        )
+        if numbers.nothing_asked and numbers.race is not None
+        else (
             "Those who answered.",
             (
                 "Rules are trained and judged on customers who answered. "
@@ -428,7 +465,11 @@ def limits(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...]:
             "What a score adds depends on what else is known, on how long one waits"
             + (f" ({plural(numbers.window_days, 'day')} here)" if numbers.window_days else "")
             + ", and on how often the event happens"
-            + (f" ({share(base.respondent_rate, 1)} of those who answered)" if base.respondents else "")
+            + (
+                f" ({share(base.respondent_rate, 1)}{'' if numbers.nothing_asked else ' of those who answered'})"
+                if base.respondents
+                else ""
+            )
             + ". Another company gets another answer.",
         ),
         ("Calls after the survey.", called),
@@ -436,9 +477,10 @@ def limits(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...]:
     if _unordered(numbers, survey):
         said.append(
             (
-                "Answer first, event after.",
-                f"{_unordered(numbers, survey)} An answer given after the event may follow from it, and would make the "
-                "score look better than it is.",
+                "Score first, event after." if numbers.nothing_asked else "Answer first, event after.",
+                f"{_unordered(numbers, survey)} "
+                f"{'What is recorded' if numbers.nothing_asked else 'An answer given'} after the event may follow from it, "
+                "and would make the score look better than it is.",
             )
         )
     if survey.weighted:

@@ -10,6 +10,7 @@ from cxstats.studies.speech import enough_digits, in_sentence
 from cxstats.words import count, date_text, interval, join_words, number, plural, share, signed
 
 if TYPE_CHECKING:
+    from cxstats.metrics import Metric
     from cxstats.survey import Survey
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "gain_of",
     "gain_text",
     "gain_texts",
+    "having",
     "margin_text",
     "money_span",
     "money_text",
@@ -35,6 +37,7 @@ __all__ = [
     "raced_names",
     "rate_texts",
     "span_text",
+    "those",
     "tick_text",
 ]
 
@@ -138,6 +141,16 @@ def p_text(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"= {number(p, 3)}"
 
 
+def having(numbers: Numbers, metric: Metric) -> str:
+    """How customers came by a score, before its value: they "gave" an answer, or are "with" what nobody asked for."""
+    return "with" if metric.key in numbers.unasked else "gave"
+
+
+def those(numbers: Numbers, metric: Metric, value: str) -> str:
+    """Customers by their score: "those who gave CES 6 to 7", "those with Complaint 1"."""
+    return f"those {'' if metric.key in numbers.unasked else 'who '}{having(numbers, metric)} {value}"
+
+
 def gain_text(value: float, digits: int = 3) -> str:
     """A gain in AUC, signed."""
     return signed(value, digits)
@@ -193,9 +206,9 @@ def n_text(numbers: Numbers) -> str:
     if numbers.units is not None:
         return f"{count(numbers.units.n)} {numbers.units.noun}"
     base = numbers.base
-    if base.invited:
+    if base.invited and not numbers.nothing_asked:
         return f"{count(base.answered)} of {count(base.invited)} answered ({share(base.answered / base.invited, 1)})"
-    return plural(base.answered, "answer")
+    return plural(base.answered, "customer" if numbers.nothing_asked else "answer")
 
 
 def period(numbers: Numbers, survey: Survey) -> str:

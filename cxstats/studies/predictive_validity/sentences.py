@@ -23,6 +23,7 @@ from cxstats.studies.predictive_validity.phrases import (
     period,
     rate_texts,
     span_text,
+    those,
 )
 from cxstats.words import capitalised, count, interval, join_words, level_text, number, share, signed
 
@@ -131,9 +132,16 @@ def _worse(best: Contender, event: str) -> str:
 
 def _needed(numbers: Numbers, margin: str) -> str:
     """How many customers would settle it: more than there are, whatever the gain is."""
+    who = (
+        "customers"
+        if numbers.nothing_asked
+        else "answers"
+        if numbers.of_answers
+        else "customers with an answer"
+    )
     if numbers.known_hardly_tells:
         return (
-            "More customers with an answer. How many cannot be said: where what is known hardly tells customers apart, "
+            f"More {who}. How many cannot be said: where what is known hardly tells customers apart, "
             "intervals of gains are too wide to reckon from."
         )
     n, least, gap = numbers.race.n, numbers.n_for_margin, numbers.n_for_gap
@@ -143,7 +151,7 @@ def _needed(numbers: Numbers, margin: str) -> str:
             return f"More than a hundred {times}."
         if least > n:
             return (
-                f"About {about(least)} customers with an answer, {number(least / n, 1)} {times}, would tell a gain of "
+                f"About {about(least)} {who}, {_fold(least, n)} {times}, would tell a gain of "
                 f"nothing from {margin} in 80 of 100 surveys."
             )
     gain, _ = gain_of(numbers.best, numbers.settings.margin)
@@ -151,9 +159,14 @@ def _needed(numbers: Numbers, margin: str) -> str:
     if gap is None or gap <= n:
         return f"{best} is too close to {margin} for any number of answers in reach."
     return (
-        f"About {about(gap)} customers with an answer, {number(gap / n, 1)} {times}, would tell {best} from {margin} in 80 "
+        f"About {about(gap)} {who}, {_fold(gap, n)} {times}, would tell {best} from {margin} in 80 "
         "of 100 surveys."
     )
+
+
+def _fold(needed: int, n: int) -> str:
+    """How many times ``n`` a number is that stands beside it, rounded by :func:`.about`."""
+    return number(int(about(needed).replace(",", "")) / n, 1)
 
 
 def race_headline(numbers: Numbers) -> str:
@@ -234,13 +247,13 @@ def facts(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str, str], ...]:
     if numbers.units is not None:
         return unit_sentences.facts(numbers)
     base = numbers.base
-    rows = [("Answers", count(base.answered), "")]
-    if base.invited:
+    rows = [("Customers" if numbers.nothing_asked else "Answers", count(base.answered), "")]
+    if base.invited and not numbers.nothing_asked:
         rows.append(("Invited", count(base.invited), ""))
         rows.append(("Response rate", share(base.answered / base.invited, 1), "of everyone invited"))
     if base.known:
         rows.append((numbers.outcome_label, share(base.rate, 1), "of everyone whose outcome is known"))
-    if base.respondents:
+    if base.respondents and not numbers.nothing_asked:
         rows.append(
             (
                 "Among those who answered",
@@ -361,15 +374,16 @@ def rates_headline(numbers: Numbers, best: Contender | GivenAway) -> str:
     """How often the event happens at the ends of the scale, and whether they surely differ."""
     effects, event = best.association.effects, event_text(numbers)
     low, high = rate_texts(effects.low_rate, effects.high_rate)
+    metric = best.metric
     if effects.low_name == effects.high_name:
-        return f"All answers to {best.metric.short} are of one group, {effects.low_name}: {low} {event}"
+        return f"All answers to {metric.short} are of one group, {effects.low_name}: {low} {event}"
     _, below, above = effects.risk_difference
     told = (
-        f"f those who gave {best.metric.short} {effects.low_name}, {low} {event}; of those who gave "
-        f"{effects.high_name}, {high}"
+        f"f {those(numbers, metric, f'{metric.short} {effects.low_name}')}, {low} {event}; of "
+        f"{those(numbers, metric, effects.high_name)}, {high}"
     )
     if below <= 0 <= above:
-        return f"Whether it goes with {best.metric.short} is not sure: o{told}"
+        return f"Whether it goes with {metric.short} is not sure: o{told}"
     return f"O{told}"
 
 
@@ -386,7 +400,8 @@ def _rate_point(numbers: Numbers) -> MainPoint | None:
         number=f"{share(effects.low_rate, 1)} → {share(effects.high_rate, 1)}",
         interval=f"{apart} percentage points apart",
         headline=rates_headline(numbers, best),
-        sentence=f"Of all who answered {best.metric.short} it is {share(effects.base_rate, 1)}"
+        sentence=f"Of all{'' if best.metric.key in numbers.unasked else f' who answered {best.metric.short}'} it is "
+        f"{share(effects.base_rate, 1)}"
         + (", each customer counted once" if numbers.repeated else "")
         + ". The difference is not an effect of the score: it may be of what was known anyway.",
         figure="rates",

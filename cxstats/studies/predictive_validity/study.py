@@ -215,6 +215,7 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
     shared: dict[str, Any] = {
         "settings": chosen,
         "asked": tuple(survey.metric(name).short for name in chosen.metrics),
+        "unasked": frozenset(name for name in chosen.metrics if not survey.was_asked(name)),
         "outcome_label": _outcome_label(survey, chosen),
         "window_days": chosen.window_days,
         "base": base,
@@ -344,6 +345,7 @@ def _of_units(survey: Survey, chosen: Settings) -> Numbers:
     shared: dict[str, Any] = {
         "settings": chosen,
         "asked": tuple(metric.short for metric in survey.metrics.values()),
+        "unasked": frozenset(),
         "outcome_label": labels.get(chosen.outcome, chosen.outcome.replace("_", " ").capitalize()),
         "window_days": None,
         "base": Base(None, survey.n_answered(chosen.metrics[0]), 0, 0, 0, 0, 0, None, None, 0),

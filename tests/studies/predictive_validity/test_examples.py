@@ -57,6 +57,20 @@ def test_duplicates_are_set_aside_and_said(example) -> None:
     assert all("+0.0198 to +0.0392" in text and "+0.0295" in text for text in texts)
     assert not any("+0.030" in text for text in texts)
     assert ">+0.0295 AUC<" in study.answer._repr_mimebundle_()["text/html"]
+    # a complaint is no answer to a question
+    words = " ".join(
+        part.to_text()
+        for part in (study.header, study.answer, study.main_points, study.need_to_know, study.limits)
+    )
+    words += study.figures["rates"].subtitle + study.figures["rates"].alt
+    assert (
+        "Nobody was asked for Complaint: it is recorded of customers, and stands in for a score here."
+        in words
+    )
+    assert "f those with Complaint 0, 10\xa0% left" in words
+    assert "Customers: 2,850" in study.header.to_text()
+    for word in ("who answered", "who gave", "by answer", "being asked", "the answer"):
+        assert word not in words
     complaint = study.numbers.best
     rates = complaint.association.table.set_index("answer")
     assert (rates.loc[1, "n"], rates.loc[0, "n"]) == (230, 2620)

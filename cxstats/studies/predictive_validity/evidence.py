@@ -101,7 +101,7 @@ def weighted(
         missing["weighted"] = "Who did not answer is unknown, so the race is of those who answered."
         return None
     if answered.shape[0] and not survey.cells(["responded"]).set_index("responded")["n"].get(False, 0):
-        missing["weighted"] = "Everybody who was invited answered: there is nobody to weight to."
+        missing["weighted"] = "Everybody listed as invited answered: there is nobody to weight to."
         return None
     from cxstats.methods.calibration import calibrate
     from cxstats.methods.calibration_margins import margins_of
@@ -166,7 +166,7 @@ def silence(survey: Survey, rows: pd.DataFrame, chosen: Settings, missing: dict[
         missing["silence"] = (
             "Who was invited and did not answer is not in the data."
             if survey.n_invited is None
-            else "Everybody who was invited answered: there is no silence."
+            else "Everybody listed as invited answered: there is no silence."
         )
         return None
     since = landmark(rows, chosen.outcome)

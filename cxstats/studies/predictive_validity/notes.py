@@ -39,7 +39,12 @@ def need_to_know(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...
     )
     window = days + start
     who = f"{survey.population or 'Customers'}, {period(numbers, survey)}."
-    if base.invited:
+    if base.all_answered and not numbers.nothing_asked:
+        who += (
+            f" All {count(base.invited)} who are listed as invited answered: a list made of answers looks like that, so no "
+            "response rate is given."
+        )
+    elif base.invited:
         who += f" {count(base.invited)} were invited."
     items = [
         ("Whom it is about" if numbers.nothing_asked else "Who was asked", who),
@@ -225,7 +230,7 @@ def section_notes(numbers: Numbers) -> dict[str, str]:
             f"**Few events.** There are {number(race.events_per_column, 1)} events for each column of the largest rule: "
             "straight lines stand in for curves, and a penalty keeps rules from learning by heart."
         )
-        if min(race.events, race.n - race.events) < SHORT_INTERVALS:
+        if min(race.events, race.n - race.events) < SHORT_INTERVALS and not numbers.known_hardly_tells:
             notes["race"] += (
                 " With so few events intervals can be a little too short: in simulated surveys 93 of 100, not 95, "
                 "held the truth."

@@ -87,6 +87,11 @@ class Base:
     before_answer: int
 
     @property
+    def all_answered(self) -> bool:
+        """Whether everybody listed as invited answered, as in a list that was made of answers."""
+        return self.invited is not None and self.invited == self.answered > 0
+
+    @property
     def rate(self) -> float:
         """Share with the event among all whose outcome is known."""
         return self.events / self.known if self.known else float("nan")

@@ -206,7 +206,7 @@ def n_text(numbers: Numbers) -> str:
     if numbers.units is not None:
         return f"{count(numbers.units.n)} {numbers.units.noun}"
     base = numbers.base
-    if base.invited and not numbers.nothing_asked:
+    if base.invited and not (base.all_answered or numbers.nothing_asked):
         return f"{count(base.answered)} of {count(base.invited)} answered ({share(base.answered / base.invited, 1)})"
     return plural(base.answered, "customer" if numbers.nothing_asked else "answer")
 

@@ -248,7 +248,7 @@ def facts(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str, str], ...]:
         return unit_sentences.facts(numbers)
     base = numbers.base
     rows = [("Customers" if numbers.nothing_asked else "Answers", count(base.answered), "")]
-    if base.invited and not numbers.nothing_asked:
+    if base.invited and not (base.all_answered or numbers.nothing_asked):
         rows.append(("Invited", count(base.invited), ""))
         rows.append(("Response rate", share(base.answered / base.invited, 1), "of everyone invited"))
     if base.known:

@@ -93,6 +93,19 @@ def test_few_repeats_are_too_few(example) -> None:
     assert "straight lines" in " ".join(part.to_text() for part in study.section("race").parts)
     assert study.numbers.best.low < 0 < study.numbers.best.high
     assert study.numbers.silence is None
+    # the file holds orders with a review: that all answered is how it was made, and no response rate
+    header = study.header.to_text()
+    assert "14,779 answers" in study.header.n_text
+    assert "Response rate" not in header
+    assert "Invited" not in header
+    assert (
+        "All 14,779 who are listed as invited answered: a list made of answers"
+        in study.need_to_know.to_text()
+    )
+    # one thing is said of the intervals, not two that contradict each other
+    race = " ".join(part.to_text() for part in study.section("race").parts)
+    assert "too wide there" in race
+    assert "too short" not in race
 
 
 def test_hospitals_say_nothing_of_patients(example) -> None:

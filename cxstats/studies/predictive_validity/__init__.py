@@ -90,7 +90,7 @@ def predictive_validity(
     >>> study = cx.predictive_validity(cx.open_survey("demo"), outcome="churned")      # doctest: +SKIP
     >>> study.findings[0].verdict.words                                               # doctest: +SKIP
     """
-    from cxstats.studies.predictive_validity import figures, sentences, tables
+    from cxstats.studies.predictive_validity import accounting, figures, sentences, tables
 
     chosen = settings(
         survey,
@@ -144,6 +144,7 @@ def predictive_validity(
         sections=SECTIONS,
         more=more,
         missing=_missing(numbers),
+        ledger=accounting.ledger(numbers, survey),
     )
 
 

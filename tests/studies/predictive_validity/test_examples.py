@@ -93,6 +93,12 @@ def test_few_repeats_are_too_few(example) -> None:
     assert "straight lines" in " ".join(part.to_text() for part in study.section("race").parts)
     assert study.numbers.best.low < 0 < study.numbers.best.high
     assert study.numbers.silence is None
+    lines = study.ledger.to_text().splitlines()
+    assert lines[-3:] == [
+        "Answered Review score: 14,779",
+        "Set aside: whether they ordered again within 180 days is not known: 6,497",
+        "Raced: Review score: 8,282",
+    ]
     # the file holds orders with a review: that all answered is how it was made, and no response rate
     header = study.header.to_text()
     assert "14,779 answers" in study.header.n_text

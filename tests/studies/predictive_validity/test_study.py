@@ -140,6 +140,14 @@ def table_of(study: cx.PredictiveValidityStudy, section: str, title: str) -> Tab
     )
 
 
+def test_the_ledger_reaches_the_answers_that_raced(study: cx.PredictiveValidityStudy) -> None:
+    *_, answered, incomplete, raced = study.ledger.ledger.lines
+    assert answered.n == study.numbers.base.answered
+    assert incomplete.label == "did not answer all of CES, NPS and CSAT"
+    assert raced.n == study.numbers.race.n == answered.n - incomplete.n
+    assert raced.kind == "used"
+
+
 def test_tables_for_analysts_are_folded(study: cx.PredictiveValidityStudy) -> None:
     beside = [part for name in SECTIONS for part in study.section(name).parts if isinstance(part, Table)]
     assert len(beside) > 4

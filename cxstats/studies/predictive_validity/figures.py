@@ -90,7 +90,7 @@ def _p(p: float) -> str:
 
 
 def _race(numbers: Numbers, source: Source) -> Figure:
-    margin = numbers.settings.margin
+    margin, level = numbers.settings.margin, level_of(numbers)
     several = len(numbers.contenders) > 1
     entrants = [
         plots.Entrant(
@@ -107,7 +107,7 @@ def _race(numbers: Numbers, source: Source) -> Figure:
             plots.Mark("observed", *c.auc),
             plots.Mark("adjusted", c.gain, c.low, c.high),
             number(c.auc[0], 3),
-            gain_of(c, margin)[0],
+            *gain_of(c, margin),
             share(c.first) if several else "",
             f"place {plots.place_text(*c.places)}" if several else "",
             (c.verdict.value, c.verdict.words),
@@ -122,7 +122,7 @@ def _race(numbers: Numbers, source: Source) -> Figure:
                 plots.Mark("observed", *numbers.rules["all"]),
                 plots.Mark("adjusted", *numbers.together),
                 number(numbers.rules["all"][0], 3),
-                gain_texts(*numbers.together, margin)[0],
+                *gain_texts(*numbers.together, margin),
                 verdict=(numbers.together_verdict.value, numbers.together_verdict.words),
                 strong=numbers.together_verdict is Verdict.MATERIAL,
             )
@@ -140,11 +140,10 @@ def _race(numbers: Numbers, source: Source) -> Figure:
                 note=f"gain below {margin_text(margin)}:\ntoo small to matter",
             ),
             margin=margin,
-            gutter="came first,\nplace",
+            gutter=f"gain,\n{level} interval",
             reference=numbers.rules["known"][0],
         )
 
-    level = level_of(numbers)
     return Figure(
         key="race",
         headline=race_headline(numbers),

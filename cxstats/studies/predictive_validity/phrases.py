@@ -19,6 +19,7 @@ __all__ = [
     "as_of",
     "customers",
     "cut_text",
+    "earns_alone",
     "event_name",
     "event_text",
     "gain_digits",
@@ -52,6 +53,18 @@ def event_text(numbers: Numbers) -> str:
 def event_name(numbers: Numbers) -> str:
     """The event without its window: "left"."""
     return event_text(numbers).split(" within ")[0]
+
+
+def earns_alone(numbers: Numbers) -> bool:
+    """Whether acting on the score that won the race surely earns more, and it is open whether all scores together do.
+
+    Its profit had no part in choosing that score.
+    """
+    more, best = numbers.money.more, numbers.best.metric.key
+    if "all" not in more or best not in more:
+        return False
+    _, low, high = more["all"]
+    return low <= 0 <= high and more[best][1] > 0
 
 
 def customers(numbers: Numbers) -> str:

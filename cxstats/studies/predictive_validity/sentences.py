@@ -12,6 +12,7 @@ from cxstats.studies.predictive_validity.phrases import (
     about,
     as_of,
     cut_text,
+    earns_alone,
     event_text,
     gain_digits,
     gain_of,
@@ -289,11 +290,11 @@ def _stopped(numbers: Numbers) -> tuple[MainPoint, ...]:
     base, leak = numbers.base, numbers.given_away
     points = []
     if leak is not None:
-        effects = leak.association.effects
+        everybody, nobody = leak.ends
         points.append(
             MainPoint(
-                number=f"{share(effects.low_rate)} → {share(effects.high_rate)}",
-                interval=f"{leak.metric.short} {effects.low_name} against {effects.high_name}",
+                number=f"{share(1.0)} → {share(0.0)}",
+                interval=f"{leak.metric.short} {everybody} against {nobody}",
                 headline=f"{leak.metric.short} knows what happened, it does not predict it",
                 sentence="No satisfaction or effort of customers parts those who go from those who stay like this. Find out "
                 "when the score was asked, and what it was made from.",
@@ -373,6 +374,9 @@ def _known_point(numbers: Numbers) -> MainPoint:
 def rates_headline(numbers: Numbers, best: Contender | GivenAway) -> str:
     """How often the event happens at the ends of the scale, and whether they surely differ."""
     effects, event = best.association.effects, event_text(numbers)
+    if isinstance(best, GivenAway):
+        everybody, nobody = best.ends
+        return f"Everybody who gave {best.metric.short} {everybody} {event}, and nobody who gave {nobody} did"
     low, high = rate_texts(effects.low_rate, effects.high_rate)
     metric = best.metric
     if effects.low_name == effects.high_name:
@@ -439,7 +443,12 @@ def _silence_point(numbers: Numbers) -> MainPoint | None:
         headline=silence_headline(numbers),
         sentence=f"Beyond what was known anyway it adds {gain_text(silence.gain[0], 4)} "
         f"({span_text(*silence.gain[1:], digits=4)}) "
-        "to the AUC for everyone invited.",
+        "to the AUC for everyone invited."
+        + (
+            ""
+            if silence.since is None
+            else f" Rates are of customers who had not had the event by day {silence.since}, when 19 of 20 answers had come."
+        ),
         figure="silence",
     )
 
@@ -478,10 +487,8 @@ def _money_point(numbers: Numbers) -> MainPoint | None:
     if money is None or not money.more or (numbers.lead is not None and numbers.lead.same):
         return None
     best = "all" if len(numbers.contenders) > 1 else numbers.contenders[0].metric.key
-    # the score that won the race, which its profit had no part in
-    alone = numbers.best.metric.key
-    if money.more[best][1] <= 0 <= money.more[best][2] and money.more.get(alone, (0.0, 0.0, 0.0))[1] > 0:
-        best = alone
+    open_ = "Whether all scores together do is not sure. " if earns_alone(numbers) else ""
+    best = numbers.best.metric.key if open_ else best
     value, low, high = money.more[best]
     names = {c.metric.key: c.metric.short for c in numbers.contenders} | {"all": "all scores"}
     fails = "that it does not happen " if numbers.wanted else ""
@@ -493,7 +500,7 @@ def _money_point(numbers: Numbers) -> MainPoint | None:
         headline=f"At {cost} a contact, acting on {names[best]} too earns {'more' if low > 0 else 'less'} {than}"
         if low > 0 or high < 0
         else f"At {cost} a contact, whether acting on {names[best]} earns more {than} is not sure",
-        sentence=f"Contacting pays where the chance {fails}is {share(money.threshold, 1)} or more. What asking costs "
+        sentence=f"{open_}Contacting pays where the chance {fails}is {share(money.threshold, 1)} or more. What asking costs "
         f"is not in it. That a contact costs {cost} and wins over {share(numbers.settings.success)} is assumed, not from "
         "this data: put in your own (`contact_cost`, `success`).",
         figure="profit",

@@ -515,8 +515,13 @@ def limits(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...]:
         said.append(
             (
                 "Repeated customers.",
-                "Rates, curves and cuts use each customer's first answer: who left cannot answer again, so later answers "
-                "would be those of customers who stayed. The race uses all answers and keeps those of a customer together.",
+                "Rates, curves and cuts use each customer's first answer"
+                + (
+                    ". "
+                    if numbers.wanted
+                    else ": who left cannot answer again, so later answers would be those of customers who stayed. "
+                )
+                + "The race uses all answers and keeps those of a customer together.",
             )
         )
     return tuple(said)
@@ -529,11 +534,28 @@ def _ends(value: float, error: float, level: float) -> tuple[float, float]:
     return value - half, value + half
 
 
+def _untrained(numbers: Numbers) -> tuple[str, ...]:
+    """The method where no rule was trained: what was looked at, and nothing of what was not done."""
+    said = [
+        "**Estimand.** The gain in AUC of a rule trained on these customers, judged on fresh ones. No rule was trained: the "
+        "answer above says why."
+    ]
+    if numbers.given_away is not None:
+        said.append(
+            "**What gives an outcome away**: more than half of the customers gave answers after which either everybody or "
+            "nobody had the event, and by the base rate at least 20 of each would have fared otherwise. **Rates** have "
+            "Wilson's intervals."
+        )
+    return tuple(said)
+
+
 def method(numbers: Numbers, survey: Survey) -> tuple[str, ...]:
     """Paragraphs of the method section."""
     if numbers.units is not None:
         return unit_sentences.method(numbers)
     chosen = numbers.settings
+    if numbers.race is None:
+        return _untrained(numbers)
     said = [
         "**Estimand.** The gain in AUC of the rule trained on this many customers, judged on fresh ones. **Rules**: "
         "logistic regression; numbers as restricted cubic splines, never in bands; groups as categories. **Judging**: eight "
@@ -544,28 +566,27 @@ def method(numbers: Numbers, survey: Survey) -> tuple[str, ...]:
         f"**Verdicts** at {level_text(chosen.level)} for all metrics together (Bonferroni); the headline asks whether "
         "any adds the margin or more. **First places** are counted in 200 resamples of the parts.",
     ]
-    if numbers.race is not None:
-        tests = [(c.metric.short, c.nested) for c in numbers.contenders if c.nested is not None]
-        if tests:
-            tested = "; ".join(f"{name} p {p_text(test.p_value)}" for name, test in tests)
-            said.append(
-                f"**Whether a score tells anything at all** beyond what was known ({tests[0][1].method}): {tested}. With "
-                "many customers that is nearly always so, and says nothing about use."
-            )
-        calibration = numbers.calibration
-        slope = (
-            "cannot be computed, as some chances are next to 0 or 1. "
-            if calibration is None
-            else f"slope {number(calibration.slope[0], 2)} "
-            f"({interval(*_ends(*calibration.slope, chosen.level), digits=2)}; 1 where chances are as far apart as "
-            f"they turn "
-            "out, less where they are too far apart), observed to expected "
-            f"{number(calibration.observed_to_expected, 2)}. "
-        )
+    tests = [(c.metric.short, c.nested) for c in numbers.contenders if c.nested is not None]
+    if tests:
+        tested = "; ".join(f"{name} p {p_text(test.p_value)}" for name, test in tests)
         said.append(
-            f"**Calibration** of the rule with everything: {slope}"
-            f"Brier score {number(numbers.brier.value, 4)}, {share(abs(numbers.brier.scaled), 1)} "
-            f"{'below' if numbers.brier.scaled >= 0 else 'above'} that of the base rate. "
-            f"Events per column of the largest rule: {number(numbers.race.events_per_column, 0)}."
+            f"**Whether a score tells anything at all** beyond what was known ({tests[0][1].method}): {tested}. With "
+            "many customers that is nearly always so, and says nothing about use."
         )
+    calibration = numbers.calibration
+    slope = (
+        "cannot be computed, as some chances are next to 0 or 1. "
+        if calibration is None
+        else f"slope {number(calibration.slope[0], 2)} "
+        f"({interval(*_ends(*calibration.slope, chosen.level), digits=2)}; 1 where chances are as far apart as "
+        f"they turn "
+        "out, less where they are too far apart), observed to expected "
+        f"{number(calibration.observed_to_expected, 2)}. "
+    )
+    said.append(
+        f"**Calibration** of the rule with everything: {slope}"
+        f"Brier score {number(numbers.brier.value, 4)}, {share(abs(numbers.brier.scaled), 1)} "
+        f"{'below' if numbers.brier.scaled >= 0 else 'above'} that of the base rate. "
+        f"Events per column of the largest rule: {number(numbers.race.events_per_column, 0)}."
+    )
     return tuple(said)

@@ -159,12 +159,14 @@ class GivenAway:
     Attributes
     ----------
     why : in words. association : outcome by score. hidden : as of :class:`Contender`.
+    ends : answers after which everybody had the event, and those after which nobody had, as a reader writes them.
     """
 
     metric: Metric
     why: str
     association: Association
     hidden: frozenset[int]
+    ends: tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)

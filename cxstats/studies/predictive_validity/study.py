@@ -529,7 +529,10 @@ def _given_away(
         always, never = (events == n) & (n > 0), (events == 0) & (n > 0)
         expected = min(n[always].sum() * (1 - rate), n[never].sum() * rate)
         if expected >= FEWEST_UNLIKE and n[always | never].sum() > n.sum() / 2:
-            metric = survey.metric(name)
+            metric, hidden = survey.metric(name), _hidden(table, chosen.smallest_group)
+            shown = ~table["answer"].isin(hidden)  # what a handful of customers did is not told
+            if (always & shown).any() and (never & shown).any():
+                always, never = always & shown, never & shown
             sure, safe = (
                 join_words([count(x) for x in table["answer"][mask]], "or") for mask in (always, never)
             )
@@ -538,7 +541,7 @@ def _given_away(
                 f"event, and none of the {count(n[never].sum())} who answered {safe}. Customers are not like that: "
                 "it is a leak, a score made from the outcome or asked after it"
             )
-            return GivenAway(metric, why, found, _hidden(table, chosen.smallest_group))
+            return GivenAway(metric, why, found, hidden, (sure, safe))
     return None
 
 

@@ -41,6 +41,11 @@ def test_a_fictional_score_made_from_the_outcome_is_no_triumph(example) -> None:
     assert "all 1,440 customers who answered 1 or 2" in finding.answer
     assert "none of the 2,938 who answered 4 or 5" in finding.answer
     assert list(study.figures) == ["rates"]
+    told = "Everybody who gave CSAT 1 or 2 left during the quarter, and nobody who gave 4 or 5 did"
+    assert study.figures["rates"].headline == told
+    point = study.main_points.points[0]
+    assert (point.number, point.interval) == ("100\xa0% → 0\xa0%", "CSAT 1 or 2 against 4 or 5")
+    assert "jackknife" not in study.method.to_text()  # nothing was trained
     assert study.numbers.race is None
     assert study.header.simulated
 
@@ -128,6 +133,16 @@ def test_hospitals_say_nothing_of_patients(example) -> None:
         table[["score", "readmission_heart_failure"]].astype(float).corr(method="spearman").iloc[0, 1]
     )
     assert 0 < units.gain[1] < units.gain[0] < 0.05
+    point = study.main_points.points[1]
+    assert point.number == f"+{100 * units.gain[0]:.1f} points"
+    assert point.headline.startswith(
+        f"Net rating tells {100 * units.gain[0]:.1f} percentage points more of how hospitals"
+    )
+    assert study.ledger.to_text().splitlines()[-3:] == [
+        "Hospitals with Net rating: 3,860",
+        "Set aside: the outcome is not known: 1,003",
+        "Hospitals compared: 2,857",
+    ]
     assert len(units.others) == 6
     assert list(study.figures) == ["units", "others"]
     for name in ("rates", "silence", "time", "decision"):

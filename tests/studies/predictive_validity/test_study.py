@@ -873,6 +873,24 @@ def test_what_an_event_is_worth_is_not_what_a_customer_is_worth(demo: cx.Survey)
     assert worth(rows, SimpleNamespace(value_saved=40.0), kept=False) == (40.0, False)
 
 
+def test_point_and_figure_of_profit_speak_of_the_same_rule(study: cx.PredictiveValidityStudy) -> None:
+    money, best = study.numbers.money, study.numbers.best.metric
+    more = money.more | {"all": (50.0, -10.0, 110.0), best.key: (60.0, 20.0, 100.0)}
+    numbers = replace(study.numbers, money=replace(money, more=more))
+    assert profit(numbers, SOURCE).headline == (
+        f"Acting on {best.short} earns 20 to 100 more per 1,000 customers than acting on what was known; "
+        "whether all scores together do is not sure"
+    )
+    point = next(p for p in main_points(numbers) if p.figure == "profit")
+    assert f"acting on {best.short} too earns more" in point.headline
+    assert point.sentence.startswith("Whether all scores together do is not sure.")
+
+
+def test_rates_of_the_silent_say_of_whom_they_are(study: cx.PredictiveValidityStudy) -> None:
+    point = next(p for p in main_points(study.numbers) if p.figure == "silence")
+    assert f"had not had the event by day {study.numbers.silence.since}" in point.sentence
+
+
 def test_how_many_would_settle_it_says_what_is_open(study: cx.PredictiveValidityStudy) -> None:
     from cxstats.studies.predictive_validity.sentences import _needed
 

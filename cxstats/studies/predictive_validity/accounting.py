@@ -50,9 +50,12 @@ def _raced(numbers: Numbers) -> list[tuple[str, int]]:
     """Answers to any score, why some do not race, and how many do."""
     base, names = numbers.base, list(numbers.asked)
     racing = join_words([c.metric.short for c in numbers.contenders])
-    verb = "With" if numbers.nothing_asked else "Answered"
+    verb = "with" if numbers.nothing_asked else "answered"
     return [
-        (f"{verb} {'any of ' if len(names) > 1 else ''}{join_words(names, 'or')}", base.answered),
+        (
+            f"For the race: {verb} {'any of ' if len(names) > 1 else ''}{join_words(names, 'or')}",
+            base.answered,
+        ),
         ("answered after the event", base.before_answer),
         (
             f"whether they {event_text(numbers)} is not known",

@@ -100,7 +100,7 @@ def test_few_repeats_are_too_few(example) -> None:
     assert study.numbers.silence is None
     lines = study.ledger.to_text().splitlines()
     assert lines[-3:] == [
-        "Answered Review score: 14,779",
+        "For the race: answered Review score: 14,779",
         "Set aside: whether they ordered again within 180 days is not known: 6,497",
         "Raced: Review score: 8,282",
     ]

@@ -9,7 +9,7 @@ from cxstats import __version__
 from cxstats.display.parts import Header, LedgerTable, Table
 from cxstats.start import distribution, readiness_tables, source_tables
 from cxstats.survey.check import BESIDE, groups_told, known_beside, units_told
-from cxstats.words import count, date_text
+from cxstats.words import count, date_text, stated
 
 if TYPE_CHECKING:
     from cxstats.studies.requirements import Readiness
@@ -83,12 +83,11 @@ def _answers(survey: Survey) -> list[tuple[str, list[Any]]]:
 
 def _header(survey: Survey | None, report: CheckReport, source: str) -> Header:
     verdict = "can be used" if report.ok else "cannot be used yet"
-    stated = survey is not None and survey.period_text != "period not stated"
     return Header(
         study="Check",
         measure=source,
         survey_title="The description" if survey is None else survey.title,
-        period_text=survey.period_text if survey is not None and stated else "",
+        period_text="" if survey is None else stated(survey.period_text),
         population="" if survey is None else survey.population,
         facts=(),
         data_as_of_text=date_text(survey.data_as_of)

@@ -86,6 +86,7 @@ class Finding:
     unit : "points", "%", "scale points", ...
     value, low, high : the effect and its uncertainty region in ``unit``; None where there is none.
     assumption_low, assumption_high : range over a declared assumption alone; None where none is made.
+    digits : decimals with which the answer prints them, for the strip; None where the strip chooses.
     effect : what the number is, for the strip and the index ("change in NPS against wave 1").
     needed : for "This data cannot say" and "Too few answers to say": what would settle it.
     """
@@ -101,6 +102,7 @@ class Finding:
     high: float | None = None
     assumption_low: float | None = None
     assumption_high: float | None = None
+    digits: int | None = None
     effect: str = ""
     needed: str | None = None
 

@@ -29,6 +29,7 @@ __all__ = [
     "plural",
     "share",
     "signed",
+    "stated",
 ]
 
 MINUS = "−"
@@ -201,6 +202,18 @@ def date_text(day: date | datetime | None) -> str:
     return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
 
 
+PERIOD_NOT_STATED = "period not stated"
+
+
+def stated(period: str) -> str:
+    """A period in words where one is known, else nothing: no title says what it does not say.
+
+    >>> stated("January–March 2025"), stated(PERIOD_NOT_STATED)
+    ('January–March 2025', '')
+    """
+    return "" if period == PERIOD_NOT_STATED else period
+
+
 def period_text(start: date | None, end: date | None) -> str:
     """A period from its first to its last day, both included; whole months without their days.
 
@@ -212,7 +225,7 @@ def period_text(start: date | None, end: date | None) -> str:
     '3–9 March 2025'
     """
     if start is None and end is None:
-        return "period not stated"
+        return PERIOD_NOT_STATED
     if start is None:
         return f"up to {date_text(end)}"
     if end is None:

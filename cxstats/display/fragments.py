@@ -74,6 +74,7 @@ def _strip(answer: Mapping[str, Any], width: int) -> Markup:
         margin=answer["margin"],
         unit=answer["unit"],
         value=answer["value"],
+        digits=answer.get("digits"),  # answers on record from before have none
         assumption=assumption,
         width=width,
     )

@@ -122,12 +122,14 @@ def strip(
     unit: str,
     value: float | None = None,
     assumption: tuple[float, float] | None = None,
+    digits: int | None = None,
     width: int = 640,
 ) -> str:
     """The interval against the margin, as the answer box shows it; inline SVG ``width`` px wide.
 
     Thick is the range over an assumption, thin is sampling; the bold numbers hold both. The numbers of the margin stand
-    under its edges; those of the interval under its ends, a row lower where the two would collide.
+    under its edges; those of the interval under its ends, a row lower where the two would collide. ``digits`` are the
+    decimals of the text beside it; else it takes as many as tell the interval from the margin.
 
     Raises
     ------
@@ -145,8 +147,13 @@ def strip(
         return round(left + (data - start) / (stop - start) * (right - left), 1)
 
     # a margin of 0.15 beside an end of 1.2: as many decimals as it takes to see the margin
-    digits = max(_digits(low, high, margin), min(_digits(margin), 4))
-    while digits < 4 and any(abs(v) != margin and abs(round(v, digits)) == margin for v in (low, high)):
+    chosen = digits is not None
+    digits = digits if chosen else max(_digits(low, high, margin), min(_digits(margin), 4))
+    while (
+        not chosen
+        and digits < 4
+        and any(abs(v) != margin and abs(round(v, digits)) == margin for v in (low, high))
+    ):
         digits += 1  # an end beside the margin's edge must not read as if on it
     title = _strip_title(low, high, value, assumption, unit, digits, margin)
     middle = x(value) if assumption is None and value is not None else (x(low) + x(high)) / 2

@@ -154,7 +154,10 @@ class Header(_Part):
 
     def to_text(self) -> str:
         """The part in plain words."""
-        lines = [f"{self.study} · {self.measure}", f"{self.survey_title}, {self.period_text}"]
+        lines = [
+            f"{self.study} · {self.measure}",
+            ", ".join(filter(None, (self.survey_title, self.period_text))),
+        ]
         if self.simulated:
             lines.insert(0, "Simulated data")
         lines += [f"{fact.label}: {fact.value} {fact.note}".rstrip() for fact in self.facts]
@@ -193,6 +196,7 @@ class Answer(_Part):
             "value": _plain(finding.value),
             "low": _plain(finding.low),
             "high": _plain(finding.high),
+            "digits": finding.digits,
             "assumption_low": _plain(finding.assumption_low),
             "assumption_high": _plain(finding.assumption_high),
             "previous": self.previous,
@@ -270,6 +274,7 @@ class Table(_Part):
     notes : what to know about the numbers, under the table.
     total_rows : positions of rows that are totals (bold).
     indented_rows : positions of rows that belong to the total or heading above them.
+    folded : whether a reader has to open it: for tables that only some of them look for.
 
     Raises
     ------
@@ -282,6 +287,7 @@ class Table(_Part):
     notes: str = ""
     total_rows: tuple[int, ...] = ()
     indented_rows: tuple[int, ...] = ()
+    folded: bool = False
 
     def __post_init__(self) -> None:
         if not self.caption.strip():
@@ -309,6 +315,7 @@ class Table(_Part):
             "notes": self.notes,
             "total_rows": [int(i) for i in self.total_rows],
             "indented_rows": [int(i) for i in self.indented_rows],
+            "folded": bool(self.folded),
         }
 
     def to_text(self) -> str:

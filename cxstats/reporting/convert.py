@@ -31,6 +31,7 @@ from cxstats.display.plain import printable
 from cxstats.display.theme import css
 from cxstats.reporting.downloads import Download
 from cxstats.reporting.mathml import mathml
+from cxstats.words import join_words
 
 __all__ = ["Edition", "to_html"]
 
@@ -293,7 +294,7 @@ def _gather_what_is_missing(notebook: Any) -> None:
     shown = nbformat.v4.new_code_cell(id="left-out-notes")
     for headings, part in missing.values():
         one = f"**{headings[0]}.** {part['text']}"
-        several = f"{part['text']} So nothing is said on: {'; '.join(headings)}."
+        several = f"{part['text']} So nothing is said on {join_words([f'“{words}”' for words in headings])}."
         note = {**part, "text": one if len(headings) == 1 else several}
         shown.outputs.append(nbformat.v4.new_output("display_data", {PART_MIME: note}))
     notebook.cells += [heading, shown]

@@ -321,7 +321,7 @@ def _findings_sheet(
             ("Study", header["study"]),
             ("Measure", header["measure"]),
             ("Survey", header["survey_title"]),
-            ("Period", header["period_text"]),
+            ("Period", header["period_text"] or "not stated"),
             ("Population", header["population"]),
             ("Answers", header["n_text"]),
             ("Data as of", header["data_as_of_text"]),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cxstats.findings import Finding
+from cxstats.words import stated
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -129,7 +130,7 @@ def compose(
             study=study,
             measure=" · ".join(filter(None, (measure, survey.part))),
             survey_title=survey.title,
-            period_text=sentences.period(numbers, survey),
+            period_text=stated(sentences.period(numbers, survey)),
             population=survey.description.population or "",  # which part of it stands beside the measure
             facts=tuple(parts.Fact(*fact) for fact in sentences.facts(numbers, survey)),
             data_as_of_text=sentences.as_of(survey),

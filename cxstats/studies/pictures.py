@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from cxstats.words import level_text
+from cxstats.words import level_text, stated
 
 __all__ = ["Source", "alt_text", "level_of"]
 
@@ -21,7 +21,8 @@ class Source:
     def line(self, n_text: str) -> str:
         """The source line."""
         end = " **Simulated data.**" if self.simulated else ""
-        return f"{n_text}. Source: {self.survey}, {self.period}.{end}"
+        source = ", ".join(filter(None, (self.survey, stated(self.period))))
+        return f"{n_text}. Source: {source}.{end}"
 
 
 def alt_text(shown: str, points: list[str]) -> str:

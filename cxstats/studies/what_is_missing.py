@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cxstats.findings import Finding, Verdict
 from cxstats.studies.requirements import STUDIES, Lack, Readiness, missing, readiness
-from cxstats.words import capitalised, count, date_text, join_words, plural, share
+from cxstats.words import capitalised, count, date_text, join_words, plural, share, stated
 
 if TYPE_CHECKING:
     from cxstats.display.parts import Answer, Header, LedgerTable, Method, NeedToKnow, Section, Table
@@ -149,7 +149,7 @@ def _parts(
             study=own.study,
             measure=" · ".join(filter(None, (_measure(survey, measure), survey.part))),
             survey_title=survey.title,
-            period_text=survey.period_text,
+            period_text=stated(survey.period_text),
             population=survey.description.population or "",
             data_as_of_text=date_text(survey.data_as_of) if survey.data_as_of else "",
             simulated=survey.simulated,

@@ -98,6 +98,17 @@ def test_table_numbers_are_right_aligned_and_rows_have_heads():
     assert "<td>x</td>" in html
 
 
+def test_a_folded_table_is_opened_by_its_caption_and_keeps_it_for_screen_readers():
+    table = Table("Forms of the link", ("Form", "AIC"), (("Line", 3),), notes="One a row.")
+    assert "<details" not in str(part_html(table.to_json()))
+    html = str(part_html(replace(table, folded=True).to_json()))
+    assert "<summary>Forms of the link</summary>" in html
+    assert '<caption class="cx-said">Forms of the link</caption>' in html
+    assert (
+        html.index("<summary>") < html.index("<table") < html.index("One a row.") < html.index("</details>")
+    )
+
+
 def test_a_table_says_what_is_wrong_with_its_rows():
     with pytest.raises(ValueError, match=r"row 1 has 1 cells, but there are 2 columns"):
         Table("Groups", ("a", "b"), ((1, 2), (1,)))
@@ -203,6 +214,18 @@ def test_a_strip_with_a_range_says_what_box_and_line_are():
     assert words in Answer(found)._repr_mimebundle_()["text/html"]
     plain = replace(found, assumption_low=None, assumption_high=None)
     assert words not in Answer(plain)._repr_mimebundle_()["text/html"]
+
+
+def test_the_strip_prints_the_decimals_of_the_answer_beside_it():
+    found = Finding(
+        question="Q?", verdict=Verdict.INCONCLUSIVE, answer="+0.026 (−0.062 to +0.114).", rule="R.", margin=0.02,
+        unit="AUC", effect="e", value=0.026, low=-0.062, high=0.114, digits=3,
+    )  # fmt: skip
+    html = str(part_html(Answer(found).to_json()))
+    strip = html[html.index("<svg", html.index("cx-strip")) :]
+    for told in ("+0.026 AUC", "−0.062", "+0.114"):
+        assert f">{told}<" in strip
+    assert ">+0.03 AUC<" in str(part_html(Answer(replace(found, digits=None)).to_json()))
 
 
 def test_a_strip_from_high_to_low_is_refused():

@@ -15,12 +15,12 @@ ENTRANTS = (
     ),
     Entrant(
         "Effort", Mark("observed", 0.67, 0.65, 0.69), Mark("adjusted", 0.031, 0.022, 0.040), "0.670", "+0.031",
-        "91 %", "place 1", ("material", "A difference that matters"), True,
+        "+0.022 to +0.040", "91 %", "place 1", ("material", "A difference that matters"), True,
     ),
     Entrant(
         "Recommendation, with a name much longer than the room that there is for it",
-        Mark("observed", 0.65, 0.63, 0.67), Mark("adjusted", 0.012, -0.004, 0.019), "0.650", "+0.012", "9 %",
-        "place 2", ("negligible", "No difference that matters"),
+        Mark("observed", 0.65, 0.63, 0.67), Mark("adjusted", 0.012, -0.004, 0.019), "0.650", "+0.012",
+        "−0.004 to +0.019", "9 %", "place 2", ("negligible", "No difference that matters"),
     ),
 )  # fmt: skip
 
@@ -58,6 +58,15 @@ def test_numbers_names_places_and_verdicts_are_printed(kind: str) -> None:
         "too small",
     ):
         assert word in said
+
+
+def test_gains_stand_with_their_intervals_in_a_gutter() -> None:
+    figure = drawn("wide")
+    printed = {text.get_text(): text.get_window_extent(figure.canvas.get_renderer()) for text in figure.texts}
+    gains, marks = figure.axes[1].get_window_extent(), ("+0.031", "+0.022 to +0.040", "−0.004 to +0.019")
+    assert all(printed[text].x0 > gains.x1 for text in marks)  # beside the marks, not among them
+    assert len({round(printed[text].x1) for text in marks}) == 1  # and end at the same place
+    assert printed["came first 91 %"].x1 < gains.x0
 
 
 @pytest.mark.parametrize("kind", ["wide", "narrow"])

@@ -378,4 +378,4 @@ def test_sections_left_out_for_one_reason_share_a_line() -> None:
         made.cells += [new_markdown_cell(f"## {words}\n\nProse."), cell]
     page = to_html(made)
     assert page.count("One row a hospital.") == 1
-    assert "One row a hospital. So nothing is said on: Ranks; Score." in page
+    assert "One row a hospital. So nothing is said on “Ranks” and “Score”." in page

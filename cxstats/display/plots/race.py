@@ -45,8 +45,8 @@ class Entrant:
     ----------
     label : its name. strong : in bold, for those that matter.
     alone, gain : its mark in the first and in the second panel; None leaves a panel empty.
-    alone_text, gain_text : the numbers as printed beside the marks.
-    first, place : printed in the gutter, above each other: how often it came first, and its places.
+    alone_text, gain_text : the numbers as printed beside the marks. gain_span : the gain's interval as printed.
+    first, place : printed above each other, under the name: how often it came first, and its places.
     verdict : a verdict's name and its words; an empty name prints the words alone ("reference").
     """
 
@@ -55,6 +55,7 @@ class Entrant:
     gain: Mark | None = None
     alone_text: str = ""
     gain_text: str = ""
+    gain_span: str = ""
     first: str = ""
     place: str = ""
     verdict: tuple[str, str] | None = None
@@ -78,7 +79,7 @@ def race(
     alone: Panel,
     gain: Panel,
     margin: float,
-    gutter: str = "came\nfirst",
+    gutter: str = "gain",
     reference: float | None = None,
 ) -> MplFigure:
     """Each contender by itself and on top of what was known, its place, and the verdict on it.
@@ -88,7 +89,7 @@ def race(
     canvas : wide or narrow; on a phone the panels stand below each other.
     entrants : rows, top to bottom.
     alone, gain : the panels. The second shows differences from 0, with ±``margin`` as the band that would not matter.
-    gutter : head of the column with first places.
+    gutter : head of the column with gains and their intervals.
     reference : a value of the first panel that the others are compared with, as a dotted line; the first row's.
 
     Raises
@@ -134,15 +135,17 @@ class _Race:
         if verdicts:
             right -= PICTOGRAM + 8 + verdicts
             judged = right
-        heads = self.gutter.split("\n") if any(e.first or e.place for e in self.entrants) else []
-        cells = [measure(e.first, LABEL_PT, bold=True) for e in self.entrants]
-        cells += [measure(text, SMALL_PT) for text in (*heads, *(e.place for e in self.entrants))]
-        firsts = max(cells, default=0.0) if heads else 0.0
-        if firsts:
-            right -= 20 + firsts
-            middle = right + firsts / 2
-        right -= 24
-        names = min(max(measure(e.label, LABEL_PT, bold=e.strong) for e in self.entrants) + 2, 150.0)
+        heads = self.gutter.split("\n") if any(e.gain_text for e in self.entrants) else []
+        cells = [measure(e.gain_text, LABEL_PT, bold=True) for e in self.entrants]
+        cells += [measure(text, SMALL_PT) for text in (*heads, *(e.gain_span for e in self.entrants))]
+        edge = right - 20  # gains end there
+        if heads:
+            right = edge - max(cells)
+        right -= 16
+        below = {id(e): _places(e) for e in self.entrants}
+        cells = [measure(e.label, LABEL_PT, bold=e.strong) for e in self.entrants]
+        cells += [measure(text, SMALL_PT) for lines in below.values() for text in lines]
+        names = min(max(cells) + 2, 150.0)
         left = names + 20
         split = left + 0.4 * (right - left - 34)
         panels = ((left, split), (split + 34, right))
@@ -154,9 +157,7 @@ class _Race:
         for k, text in enumerate(note):
             sheet.text(panels[1][0], 30 + SMALL_LEADING * k, text, colour=SECONDARY)
         for k, text in enumerate(heads):
-            sheet.text(
-                middle, 20 + head - SMALL_LEADING * (len(heads) - k), text, colour=SECONDARY, ha="center"
-            )
+            sheet.text(edge, 20 + head - SMALL_LEADING * (len(heads) - k), text, colour=SECONDARY, ha="right")
         if verdicts:
             sheet.text(judged, 20 + head - SMALL_LEADING, "verdict", colour=SECONDARY)
 
@@ -164,34 +165,36 @@ class _Race:
         heights = []
         for e in self.entrants:
             lines = wrap(e.label, names, LABEL_PT, e.strong)
-            heights.append(max(_PITCH, LABEL_LEADING * len(lines) + 10))
+            heights.append(max(_PITCH, LABEL_LEADING * len(lines) + SMALL_LEADING * len(below[id(e)]) + 10))
         bottom = top + sum(heights) + 4
         plots = [
             sheet.plot(*panels[0], top, bottom, self.alone_span),
             sheet.plot(*panels[1], top, bottom, self.gain_span),
         ]
-        y, printed = top, []
+        y = top
         for e, height in zip(self.entrants, heights, strict=True):
             at = y + height / 2 + 4
             lines = wrap(e.label, names, LABEL_PT, e.strong)
+            start = at - (LABEL_LEADING * (len(lines) - 1) + SMALL_LEADING * len(below[id(e)])) / 2
             for k, text in enumerate(lines):
-                shift = LABEL_LEADING * (k - (len(lines) - 1) / 2)
-                sheet.text(1, at + shift, text, size=LABEL_PT, bold=e.strong)
+                sheet.text(1, start + LABEL_LEADING * k, text, size=LABEL_PT, bold=e.strong)
+            start += LABEL_LEADING * (len(lines) - 1)
+            for k, text in enumerate(below[id(e)], start=1):
+                sheet.text(1, start + SMALL_LEADING * k, text, colour=SECONDARY)
             if e.alone is not None:  # the reference line starts at the first row
                 crossing = (
                     [self.reference] if self.reference is not None and e is not self.entrants[0] else []
                 )
                 self._mark(sheet, plots[0], e.alone, at, e.alone_text, crossing)
             if e.gain is not None:
-                printed += self._mark(sheet, plots[1], e.gain, at, e.gain_text, [0.0, self.margin])
-            if heads:
-                up = SMALL_LEADING / 2 if e.place else 0.0
-                sheet.text(middle, at - up, e.first, size=LABEL_PT, bold=e.strong, ha="center")
-                sheet.text(middle, at + SMALL_LEADING / 2, e.place, colour=SECONDARY, ha="center")
+                self._mark(sheet, plots[1], e.gain, at, "")
+            up = SMALL_LEADING / 2 if e.gain_span else 0.0
+            sheet.text(edge, at - up, e.gain_text, size=LABEL_PT, bold=True, ha="right")
+            sheet.text(edge, at + SMALL_LEADING / 2, e.gain_span, colour=SECONDARY, ha="right")
             if e.verdict:
                 self._verdict(sheet, judged, at, e.verdict, words[id(e)])
             y += height
-        self._ground(plots[0], plots[1], [(top, bottom)], top + heights[0] / 2 + 4, printed)
+        self._ground(plots[0], plots[1], [(top, bottom)], top + heights[0] / 2 + 4)
         depth = bottom
         for plot, panel in zip(plots, (self.alone, self.gain), strict=True):
             depth = max(depth, self._axis(sheet, plot, bottom, panel, 4))
@@ -299,23 +302,12 @@ class _Race:
         gain: Plot | None,
         blocks: Sequence[tuple[float, float]],
         start: float,
-        printed: Sequence[tuple[float, float, float]] = (),
     ) -> None:
-        """Grid behind both panels, in the first the reference from ``start`` on, in the second band and zero.
-
-        Lines of the second panel stop at ``printed``: (left, right, y) of its numbers.
-        """
+        """Grid behind both panels, in the first the reference from ``start`` on, in the second band and zero."""
         tops, bottoms = [a for a, _ in blocks], [b for _, b in blocks]
 
         def lines(plot: Plot, at: float, **style: object) -> None:
-            first, last = list(tops), list(bottoms)
-            if plot is gain:
-                gaps = sorted(y for left, right, y in printed if left - 2 < plot.x(at) < right + 2)
-                first, last = (
-                    sorted([*first, *(y + 8 for y in gaps)]),
-                    sorted([*last, *(y - 8 for y in gaps)]),
-                )
-            verticals(plot.axes, [at] * len(first), first, last, **style)
+            verticals(plot.axes, [at] * len(tops), tops, bottoms, **style)
 
         if alone is not None:
             for tick in _ticks(self.alone_span, 3):
@@ -337,11 +329,11 @@ class _Race:
 
     def _mark(
         self, sheet: Sheet, plot: Plot, mark: Mark, y: float, text: str, lines: Sequence[float] = ()
-    ) -> list[tuple[float, float, float]]:
-        """The mark and its number; (left, right, y) of the number, where there is one."""
+    ) -> None:
+        """The mark and its number above it."""
         draw_span(plot, mark, y, plot.x_span)
         if not known(mark.value):
-            return []
+            return
         sheet.point(plot, mark.value, y, mark.role)
         if text:
             width = measure(text, SMALL_PT)
@@ -350,8 +342,6 @@ class _Race:
                 if abs(plot.x(at) - x) < width / 2 + 3:
                     x = plot.x(at) + (width / 2 + 5) * (1 if x > plot.x(at) else -1)
             sheet.text(x, y - 14, text, colour=SECONDARY, ha="center")
-            return [(x - width / 2, x + width / 2, y - 14)]
-        return []
 
     def _verdict(
         self, sheet: Sheet, left: float, y: float, verdict: tuple[str, str], words: Sequence[str]
@@ -382,6 +372,11 @@ class _Race:
         x = within((plot.left + plot.right) / 2, measure(panel.axis_label, SMALL_PT), 0, sheet.width)
         sheet.text(x, bottom + 32, panel.axis_label, colour=SECONDARY, ha="center")
         return bottom + 42
+
+
+def _places(e: Entrant) -> list[str]:
+    """What stands under a name: how often it came first, and its places."""
+    return [text for text in (f"came first {e.first}" if e.first else "", e.place) if text]
 
 
 def _ticks(span: tuple[float, float], most: int) -> tuple[float, ...]:

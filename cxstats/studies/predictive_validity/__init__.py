@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from cxstats.progress import steps
@@ -89,7 +90,7 @@ def predictive_validity(
     >>> study = cx.predictive_validity(cx.open_survey("demo"), outcome="churned")      # doctest: +SKIP
     >>> study.findings[0].verdict.words                                               # doctest: +SKIP
     """
-    from cxstats.studies.predictive_validity import figures, sentences, tables
+    from cxstats.studies.predictive_validity import accounting, figures, sentences, tables
 
     chosen = settings(
         survey,
@@ -127,9 +128,10 @@ def predictive_validity(
         "time": (figures.hazard_table(numbers),),
         "decision": (figures.lists_table(numbers), tables.brier_table(numbers)),
     }
-    for name, made in further.items():
-        if any(table is not None for table in made):
-            more.setdefault(name, []).extend(table for table in made if table is not None)
+    for name, made in further.items():  # for analysts: a manager reads past their titles
+        tables_ = [replace(table, folded=True) for table in made if table is not None]
+        if tables_:
+            more.setdefault(name, []).extend(tables_)
     return compose(
         PredictiveValidityStudy,
         survey,
@@ -142,6 +144,7 @@ def predictive_validity(
         sections=SECTIONS,
         more=more,
         missing=_missing(numbers),
+        ledger=accounting.ledger(numbers, survey),
     )
 
 
@@ -162,7 +165,7 @@ def _uncut(numbers: Numbers) -> str:
     some = [c for c in numbers.contenders if c.cuts is not None]
     if some:
         names = join_words([c.metric.short for c in some])
-        return f"There is only one way to cut the answers to {names}."
+        return f"There is only one way to cut {names} into groups."
     found = numbers.best.association
     fewer, which = min((found.events, "had the event"), (found.n - found.events, "did not have it"))
     return f"{count(fewer)} of {plural(found.n, 'customer')} {which}, each counted once: too few to judge where to cut."

@@ -8,7 +8,7 @@ from cxstats.display import plots
 from cxstats.display.parts import Figure, Table
 from cxstats.studies.pictures import Source, alt_text, level_of
 from cxstats.studies.predictive_validity.numbers import Numbers
-from cxstats.studies.predictive_validity.phrases import KNOWN, customers, money_text, money_texts
+from cxstats.studies.predictive_validity.phrases import KNOWN, customers, earns_alone, money_text, money_texts
 from cxstats.words import capitalised, interval, number, percent, share, signed
 
 __all__ = ["decides_nothing", "decision", "idle_text", "lists_table", "profit"]
@@ -224,6 +224,12 @@ def profit(numbers: Numbers, source: Source) -> Figure:
         least, most = sorted((abs(low), abs(high)))
         earned = f"{money_text(least)} to {money_text(most)} {'more' if low > 0 else 'less'}"
         headline = f"Acting on {what} earns {earned} per 1,000 customers than acting on what was known"
+    elif earns_alone(numbers):
+        _, low, high = money.more[numbers.best.metric.key]
+        headline = (
+            f"Acting on {numbers.best.metric.short} earns {money_text(low)} to {money_text(high)} more per 1,000 customers "
+            "than acting on what was known; whether all scores together do is not sure"
+        )
     else:
         headline = (
             f"Whether acting on {what} earns more than acting on what was known is not sure at these costs"

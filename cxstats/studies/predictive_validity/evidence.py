@@ -94,11 +94,14 @@ def weighted(
 ) -> Race | None:
     """The race with weights that make those who answered stand for everyone invited."""
     step("weights")
+    if _nobody_asked(survey, chosen):
+        missing["weighted"] = "Nobody was asked, so that there is nobody who did not answer."
+        return None
     if survey.n_invited is None or not survey.groups:
         missing["weighted"] = "Who did not answer is unknown, so the race is of those who answered."
         return None
     if answered.shape[0] and not survey.cells(["responded"]).set_index("responded")["n"].get(False, 0):
-        missing["weighted"] = "Everybody who was invited answered: there is nobody to weight to."
+        missing["weighted"] = "Everybody listed as invited answered: there is nobody to weight to."
         return None
     from cxstats.methods.calibration import calibrate
     from cxstats.methods.calibration_margins import margins_of
@@ -141,6 +144,10 @@ def later(
         return None
 
 
+def _nobody_asked(survey: Survey, chosen: Settings) -> bool:
+    return not any(survey.was_asked(name) for name in chosen.metrics)
+
+
 def _plainly() -> dict[str, Any]:
     """A race for the gains alone."""
     return {"resamples": 1, "optimism": False, "contributions": False}
@@ -152,11 +159,14 @@ def _plainly() -> dict[str, Any]:
 def silence(survey: Survey, rows: pd.DataFrame, chosen: Settings, missing: dict[str, str]) -> Silence | None:
     """Whether not answering tells who has the event, beside and beyond what was known."""
     step("silence")
+    if _nobody_asked(survey, chosen):
+        missing["silence"] = "Nobody was asked: there is no silence."
+        return None
     if survey.n_invited is None or rows["answered"].all():
         missing["silence"] = (
             "Who was invited and did not answer is not in the data."
             if survey.n_invited is None
-            else "Everybody who was invited answered: there is no silence."
+            else "Everybody listed as invited answered: there is no silence."
         )
         return None
     since = landmark(rows, chosen.outcome)

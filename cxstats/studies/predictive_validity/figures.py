@@ -21,7 +21,9 @@ from cxstats.studies.predictive_validity.phrases import (
     customers,
     cut_text,
     event_text,
+    gain_of,
     gain_text,
+    gain_texts,
     margin_text,
     p_text,
     percent_tick,
@@ -88,7 +90,7 @@ def _p(p: float) -> str:
 
 
 def _race(numbers: Numbers, source: Source) -> Figure:
-    margin = numbers.settings.margin
+    margin, level = numbers.settings.margin, level_of(numbers)
     several = len(numbers.contenders) > 1
     entrants = [
         plots.Entrant(
@@ -105,7 +107,7 @@ def _race(numbers: Numbers, source: Source) -> Figure:
             plots.Mark("observed", *c.auc),
             plots.Mark("adjusted", c.gain, c.low, c.high),
             number(c.auc[0], 3),
-            gain_text(c.gain),
+            *gain_of(c, margin),
             share(c.first) if several else "",
             f"place {plots.place_text(*c.places)}" if several else "",
             (c.verdict.value, c.verdict.words),
@@ -120,7 +122,7 @@ def _race(numbers: Numbers, source: Source) -> Figure:
                 plots.Mark("observed", *numbers.rules["all"]),
                 plots.Mark("adjusted", *numbers.together),
                 number(numbers.rules["all"][0], 3),
-                gain_text(numbers.together[0]),
+                *gain_texts(*numbers.together, margin),
                 verdict=(numbers.together_verdict.value, numbers.together_verdict.words),
                 strong=numbers.together_verdict is Verdict.MATERIAL,
             )
@@ -138,11 +140,10 @@ def _race(numbers: Numbers, source: Source) -> Figure:
                 note=f"gain below {margin_text(margin)}:\ntoo small to matter",
             ),
             margin=margin,
-            gutter="came first,\nplace",
+            gutter=f"gain,\n{level} interval",
             reference=numbers.rules["known"][0],
         )
 
-    level = level_of(numbers)
     return Figure(
         key="race",
         headline=race_headline(numbers),
@@ -153,8 +154,10 @@ def _race(numbers: Numbers, source: Source) -> Figure:
         alt=alt_text(
             "AUC of each score alone, and its gain over what was known against the margin",
             [
-                f"{c.metric.short} alone {number(c.auc[0], 3)}, gain {gain_text(c.gain)} "
-                f"({span_text(c.low, c.high, edge=margin)}), {c.verdict.words.lower()}"
+                f"{c.metric.short} alone {number(c.auc[0], 3)}, gain {{}} ({{}}), ".format(
+                    *gain_of(c, margin)
+                )
+                + c.verdict.words.lower()
                 for c in numbers.contenders
             ],
         ),
@@ -178,8 +181,7 @@ def _race_table(numbers: Numbers) -> Table:
             name,
             number(auc[0], 3),
             interval(auc[1], auc[2], digits=3),
-            gain_text(gain[0]) if gain else "",
-            span_text(gain[1], gain[2], edge=margin) if gain else "",
+            *(gain_texts(*gain, margin) if gain else ("", "")),
             verdict,
             first,
             place,
@@ -254,6 +256,7 @@ def _rates(numbers: Numbers, source: Source, best: Contender | GivenAway) -> Fig
     found = best.association
     table = found.table
     shown = table[(table["n"] > 0) & ~table["answer"].isin(best.hidden)]
+    unasked = best.metric.key in numbers.unasked
     event = event_text(numbers)
     effects = found.effects
     forms = found.forms.set_index("form")["lack_of_fit_p"]
@@ -296,7 +299,7 @@ def _rates(numbers: Numbers, source: Source, best: Contender | GivenAway) -> Fig
                 for r in shown.itertuples()
             ],
             axis_label=f"% who {event}",
-            columns=("rate", f"{level_of(numbers)} interval", "answers"),
+            columns=("rate", f"{level_of(numbers)} interval", "answers" if numbers.nameless else "customers"),
             reference=100 * effects.base_rate,
             reference_label=f"base rate {share(effects.base_rate, 1)}",
             tick_text=percent_tick,
@@ -306,12 +309,13 @@ def _rates(numbers: Numbers, source: Source, best: Contender | GivenAway) -> Fig
     return Figure(
         key="rates",
         headline=rates_headline(numbers, best),
-        subtitle=f"Share who {event}, by answer to {best.metric.short}, with {level_of(numbers)} intervals",
+        subtitle=f"Share who {event}, by {'' if unasked else 'answer to '}{best.metric.short}, with {level_of(numbers)} "
+        "intervals",
         draw=draw,
         table=Table(
             f"Outcome by {best.metric.short}",
             (
-                "Answer",
+                best.metric.short if unasked else "Answer",
                 "Answers" if numbers.nameless else "Customers",
                 "Rate",
                 f"{level_of(numbers)} interval",
@@ -320,7 +324,10 @@ def _rates(numbers: Numbers, source: Source, best: Contender | GivenAway) -> Fig
             rows,
             notes=note,
         ),
-        alt=alt_text("Rate of the event at each answer", [f"answer {r[0]} {r[2]} ({r[3]})" for r in rows]),
+        alt=alt_text(
+            f"Rate of the event at each {best.metric.short if unasked else 'answer'}",
+            [f"{best.metric.short if unasked else 'answer'} {r[0]} {r[2]} ({r[3]})" for r in rows],
+        ),
         source=source.line(
             f"{plural(found.n, 'answer' if numbers.nameless else 'customer')}, {count(found.events)} with the event"
         ),
@@ -345,19 +352,13 @@ def _robust(numbers: Numbers, source: Source) -> Figure:
         lines = []
         for name, race, role in races:
             row = race.gains.loc[metric.key] if race is not numbers.race else raced[metric.key]
-            rows.append(
-                (
-                    metric.short,
-                    capitalised(ways[name]),
-                    gain_text(row["gain"]),
-                    span_text(row["low"], row["high"]),
-                )
-            )
+            texts = gain_texts(row["gain"], row["low"], row["high"], margin)
+            rows.append((metric.short, capitalised(ways[name]), *texts))
             lines.append(
                 plots.Line(
                     (plots.Mark(role, row["gain"], row["low"], row["high"]),),
                     label=name,
-                    values=(gain_text(row["gain"]), span_text(row["low"], row["high"])),
+                    values=texts,
                 )
             )
         drawn.append(plots.Row(metric.short, tuple(lines)))
@@ -425,9 +426,16 @@ def _silence(numbers: Numbers, source: Source) -> Figure:
 
     best = numbers.best
     # as many digits as the main points give, or a small gain reads as none
+    texts = (gain_text(silence.gain[0], 4), span_text(*silence.gain[1:], digits=4))
     shown = [
-        ("Not answering", "for everyone invited", silence.gain, "adjusted", 4),
-        (best.metric.short, "for those who answered", (best.gain, best.low, best.high), "observed", 3),
+        ("Not answering", "for everyone invited", silence.gain, "adjusted", texts),
+        (
+            best.metric.short,
+            "for those who answered",
+            (best.gain, best.low, best.high),
+            "observed",
+            gain_of(best, margin),
+        ),
     ]
 
     def draw(canvas):
@@ -439,9 +447,9 @@ def _silence(numbers: Numbers, source: Source) -> Figure:
                     *gain,
                     role=role,
                     sublabel=who,
-                    values=(gain_text(gain[0], digits), span_text(*gain[1:], digits)),
+                    values=values,
                 )
-                for name, who, gain, role, digits in shown
+                for name, who, gain, role, values in shown
             ],
             axis_label="Gain in AUC over what was known without asking",
             columns=("gain", f"{level_of(numbers)} interval"),

@@ -9,12 +9,12 @@ from cxstats.studies.predictive_validity import unit_sentences
 from cxstats.studies.predictive_validity.numbers import Numbers
 from cxstats.studies.predictive_validity.phrases import (
     event_text,
-    gain_text,
+    gain_texts,
     margin_text,
     p_text,
     period,
     raced_names,
-    span_text,
+    those,
 )
 from cxstats.studies.speech import in_sentence
 from cxstats.words import capitalised, count, interval, join_words, level_text, number, plural, share, signed
@@ -31,16 +31,23 @@ def need_to_know(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...
     if numbers.units is not None:
         return unit_sentences.need_to_know(numbers, survey)
     base, chosen = numbers.base, numbers.settings
-    window = (
-        f" within {plural(numbers.window_days, 'day')} of being asked"
-        if numbers.window_days
-        else " after being asked"
+    days = f" within {plural(numbers.window_days, 'day')}" if numbers.window_days else ""
+    start = (
+        f" after {_names(numbers)} was recorded"
+        if numbers.nothing_asked
+        else f"{' of' if days else ' after'} being asked"
     )
+    window = days + start
     who = f"{survey.population or 'Customers'}, {period(numbers, survey)}."
-    if base.invited:
+    if base.all_answered and not numbers.nothing_asked:
+        who += (
+            f" All {count(base.invited)} who are listed as invited answered: a list made of answers looks like that, so no "
+            "response rate is given."
+        )
+    elif base.invited:
         who += f" {count(base.invited)} were invited."
     items = [
-        ("Who was asked", who),
+        ("Whom it is about" if numbers.nothing_asked else "Who was asked", who),
         (
             "What counts as the event",
             f"“{numbers.outcome_label}”, an event{window}. Of {count(base.known)} "
@@ -72,7 +79,7 @@ def need_to_know(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...
             "What was known without asking",
             capitalised(_listed([in_sentence(label) for label in numbers.known_labels.values()]))
             + (
-                f". All of it is taken to date from before the {'invitation' if base.invited else 'answer'}: the data does "
+                f". All of it is taken to date from before {_moment(numbers)}: the data does "
                 "not show when it was recorded."
             )
             + _unused(numbers)
@@ -86,12 +93,15 @@ def need_to_know(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...
                 "Who races",
                 f"{raced_names(numbers)}, on "
                 + (
-                    f"{count(numbers.race.n)} answers to "
+                    f"{count(numbers.race.n)} customers of whom it is known"
+                    if numbers.nothing_asked
+                    else f"{count(numbers.race.n)} answers to "
                     if numbers.of_answers
                     else f"the same {count(numbers.race.n)} customers who answered "
                 )
-                + ("all of them" if len(numbers.contenders) > 1 else "it")
+                + ("" if numbers.nothing_asked else "all of them" if len(numbers.contenders) > 1 else "it")
                 + (f", of the {count(base.drawn)} rows drawn by lot." if base.drawn is not None else ".")
+                + (f" {_stand_in(numbers)}" if numbers.unasked else "")
                 + (" Some customers answered more than once." if numbers.repeated else "")
                 + (
                     " Which of them are of the same customer is not known: the data has no customer ids."
@@ -133,12 +143,36 @@ def need_to_know(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...
     return tuple(items)
 
 
+def _names(numbers: Numbers) -> str:
+    """The metrics asked for by the report, as one name."""
+    return join_words(list(numbers.asked))
+
+
+def _moment(numbers: Numbers) -> str:
+    """The moment from which on a fact would be known too late."""
+    if numbers.nothing_asked:
+        return f"{_names(numbers)} was recorded"
+    return f"the {'invitation' if numbers.base.invited else 'answer'}"
+
+
+def _stand_in(numbers: Numbers) -> str:
+    """Scores that are no answers, where readers look for what races."""
+    racing = [c.metric.short for c in numbers.contenders if c.metric.key in numbers.unasked]
+    if not racing:
+        return ""
+    many = len(racing) > 1
+    return (
+        f"Nobody was asked for {join_words(racing, 'or')}: {'they are' if many else 'it is'} recorded of customers, and "
+        f"{'stand' if many else 'stands'} in for a score here."
+    )
+
+
 def _unordered(numbers: Numbers, survey: Survey) -> str:
     """What the data has no dates for: whether the answer came before the event."""
     if f"{numbers.settings.outcome}_days" not in survey.columns:
         return (
-            "That the event came after the answer is taken from survey.yml and not checked: the data has no day of the "
-            "event."
+            f"That the event came after {_names(numbers) if numbers.nothing_asked else 'the answer'} is taken from "
+            "survey.yml and not checked: the data has no day of the event."
         )
     if survey.description.invited is not None and "days_to_answer" not in survey.columns:
         return (
@@ -196,7 +230,7 @@ def section_notes(numbers: Numbers) -> dict[str, str]:
             f"**Few events.** There are {number(race.events_per_column, 1)} events for each column of the largest rule: "
             "straight lines stand in for curves, and a penalty keeps rules from learning by heart."
         )
-        if min(race.events, race.n - race.events) < SHORT_INTERVALS:
+        if min(race.events, race.n - race.events) < SHORT_INTERVALS and not numbers.known_hardly_tells:
             notes["race"] += (
                 " With so few events intervals can be a little too short: in simulated surveys 93 of 100, not 95, "
                 "held the truth."
@@ -210,13 +244,14 @@ def section_notes(numbers: Numbers) -> dict[str, str]:
     said = [text for text in (notes.get("race"), hardly, _other_way(numbers)) if text]
     if said:
         notes["race"] = " ".join(said)
-    best = numbers.best
+    best, chosen = numbers.best, numbers.settings
     told = []
     if numbers.later is not None:
-        row = numbers.later.gains.loc[best.metric.key]
+        row = numbers.later.gains.loc[best.metric.key, ["gain", "low", "high"]]
+        gain, span = gain_texts(*row, edge=chosen.margin)
         told.append(
             f"**Does it last?** Trained on the earlier waves and judged on the last, {best.metric.short} adds "
-            f"{gain_text(row['gain'])} ({span_text(row['low'], row['high'])})."
+            f"{gain} ({span})."
         )
     if numbers.weighted is not None and (numbers.pooled or numbers.weighted.weightless):
         told.append(f"**What the weights do.**{weight_notes(numbers)}")
@@ -291,9 +326,10 @@ def _rates_note(numbers: Numbers) -> str:
         value, low, high = 1 / value, 1 / high, 1 / low if low > 0 else float("inf")
         first, second = second, first
     if 0 < value < float("inf"):
+        metric = best.metric
         said.append(
-            f"Those who gave {first} have the event {number(value, 1)} times as often ({interval(low, high, digits=1)}) as "
-            f"those who gave {second}."
+            f"{capitalised(those(numbers, metric, first))} have the event {number(value, 1)} times as often "
+            f"({interval(low, high, digits=1)}) as {those(numbers, metric, second)}."
         )
     a = best.association.asymmetry
     if a is not None:
@@ -404,6 +440,12 @@ def limits(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...]:
             "A score that goes with the event need not be its reason: raising the score need not change what happens.",
         ),
         (
+            "Not asked.",
+            f"{_stand_in(numbers)} Who speaks up decides to, a survey asks everybody: what its answers would add, this does "
+            "not say.",
+        )
+        if numbers.nothing_asked and numbers.race is not None
+        else (
             "Those who answered.",
             (
                 "Rules are trained and judged on customers who answered. "
@@ -428,7 +470,11 @@ def limits(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...]:
             "What a score adds depends on what else is known, on how long one waits"
             + (f" ({plural(numbers.window_days, 'day')} here)" if numbers.window_days else "")
             + ", and on how often the event happens"
-            + (f" ({share(base.respondent_rate, 1)} of those who answered)" if base.respondents else "")
+            + (
+                f" ({share(base.respondent_rate, 1)}{'' if numbers.nothing_asked else ' of those who answered'})"
+                if base.respondents
+                else ""
+            )
             + ". Another company gets another answer.",
         ),
         ("Calls after the survey.", called),
@@ -436,9 +482,10 @@ def limits(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...]:
     if _unordered(numbers, survey):
         said.append(
             (
-                "Answer first, event after.",
-                f"{_unordered(numbers, survey)} An answer given after the event may follow from it, and would make the "
-                "score look better than it is.",
+                "Score first, event after." if numbers.nothing_asked else "Answer first, event after.",
+                f"{_unordered(numbers, survey)} "
+                f"{'What is recorded' if numbers.nothing_asked else 'An answer given'} after the event may follow from it, "
+                "and would make the score look better than it is.",
             )
         )
     if survey.weighted:
@@ -468,8 +515,13 @@ def limits(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...]:
         said.append(
             (
                 "Repeated customers.",
-                "Rates, curves and cuts use each customer's first answer: who left cannot answer again, so later answers "
-                "would be those of customers who stayed. The race uses all answers and keeps those of a customer together.",
+                "Rates, curves and cuts use each customer's first answer"
+                + (
+                    ". "
+                    if numbers.wanted
+                    else ": who left cannot answer again, so later answers would be those of customers who stayed. "
+                )
+                + "The race uses all answers and keeps those of a customer together.",
             )
         )
     return tuple(said)
@@ -482,11 +534,28 @@ def _ends(value: float, error: float, level: float) -> tuple[float, float]:
     return value - half, value + half
 
 
+def _untrained(numbers: Numbers) -> tuple[str, ...]:
+    """The method where no rule was trained: what was looked at, and nothing of what was not done."""
+    said = [
+        "**Estimand.** The gain in AUC of a rule trained on these customers, judged on fresh ones. No rule was trained: the "
+        "answer above says why."
+    ]
+    if numbers.given_away is not None:
+        said.append(
+            "**What gives an outcome away**: more than half of the customers gave answers after which either everybody or "
+            "nobody had the event, and by the base rate at least 20 of each would have fared otherwise. **Rates** have "
+            "Wilson's intervals."
+        )
+    return tuple(said)
+
+
 def method(numbers: Numbers, survey: Survey) -> tuple[str, ...]:
     """Paragraphs of the method section."""
     if numbers.units is not None:
         return unit_sentences.method(numbers)
     chosen = numbers.settings
+    if numbers.race is None:
+        return _untrained(numbers)
     said = [
         "**Estimand.** The gain in AUC of the rule trained on this many customers, judged on fresh ones. **Rules**: "
         "logistic regression; numbers as restricted cubic splines, never in bands; groups as categories. **Judging**: eight "
@@ -497,28 +566,27 @@ def method(numbers: Numbers, survey: Survey) -> tuple[str, ...]:
         f"**Verdicts** at {level_text(chosen.level)} for all metrics together (Bonferroni); the headline asks whether "
         "any adds the margin or more. **First places** are counted in 200 resamples of the parts.",
     ]
-    if numbers.race is not None:
-        tests = [(c.metric.short, c.nested) for c in numbers.contenders if c.nested is not None]
-        if tests:
-            tested = "; ".join(f"{name} p {p_text(test.p_value)}" for name, test in tests)
-            said.append(
-                f"**Whether a score tells anything at all** beyond what was known ({tests[0][1].method}): {tested}. With "
-                "many customers that is nearly always so, and says nothing about use."
-            )
-        calibration = numbers.calibration
-        slope = (
-            "cannot be computed, as some chances are next to 0 or 1. "
-            if calibration is None
-            else f"slope {number(calibration.slope[0], 2)} "
-            f"({interval(*_ends(*calibration.slope, chosen.level), digits=2)}; 1 where chances are as far apart as "
-            f"they turn "
-            "out, less where they are too far apart), observed to expected "
-            f"{number(calibration.observed_to_expected, 2)}. "
-        )
+    tests = [(c.metric.short, c.nested) for c in numbers.contenders if c.nested is not None]
+    if tests:
+        tested = "; ".join(f"{name} p {p_text(test.p_value)}" for name, test in tests)
         said.append(
-            f"**Calibration** of the rule with everything: {slope}"
-            f"Brier score {number(numbers.brier.value, 4)}, {share(abs(numbers.brier.scaled), 1)} "
-            f"{'below' if numbers.brier.scaled >= 0 else 'above'} that of the base rate. "
-            f"Events per column of the largest rule: {number(numbers.race.events_per_column, 0)}."
+            f"**Whether a score tells anything at all** beyond what was known ({tests[0][1].method}): {tested}. With "
+            "many customers that is nearly always so, and says nothing about use."
         )
+    calibration = numbers.calibration
+    slope = (
+        "cannot be computed, as some chances are next to 0 or 1. "
+        if calibration is None
+        else f"slope {number(calibration.slope[0], 2)} "
+        f"({interval(*_ends(*calibration.slope, chosen.level), digits=2)}; 1 where chances are as far apart as "
+        f"they turn "
+        "out, less where they are too far apart), observed to expected "
+        f"{number(calibration.observed_to_expected, 2)}. "
+    )
+    said.append(
+        f"**Calibration** of the rule with everything: {slope}"
+        f"Brier score {number(numbers.brier.value, 4)}, {share(abs(numbers.brier.scaled), 1)} "
+        f"{'below' if numbers.brier.scaled >= 0 else 'above'} that of the base rate. "
+        f"Events per column of the largest rule: {number(numbers.race.events_per_column, 0)}."
+    )
     return tuple(said)

@@ -87,6 +87,11 @@ class Base:
     before_answer: int
 
     @property
+    def all_answered(self) -> bool:
+        """Whether everybody listed as invited answered, as in a list that was made of answers."""
+        return self.invited is not None and self.invited == self.answered > 0
+
+    @property
     def rate(self) -> float:
         """Share with the event among all whose outcome is known."""
         return self.events / self.known if self.known else float("nan")
@@ -154,12 +159,14 @@ class GivenAway:
     Attributes
     ----------
     why : in words. association : outcome by score. hidden : as of :class:`Contender`.
+    ends : answers after which everybody had the event, and those after which nobody had, as a reader writes them.
     """
 
     metric: Metric
     why: str
     association: Association
     hidden: frozenset[int]
+    ends: tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,11 +344,13 @@ class Numbers:
     ``known_hardly_tells``. ``wanted``: the event is to be hoped for (``inferred``: for want of a
     declaration, from the answers it goes with), so that those in whom
     it is *not* to be expected are contacted; ``lists``, ``decision``, ``lead`` and
-    ``money`` are of them. ``lists`` says how good a list in the order of each rule is.
+    ``money`` are of them. ``lists`` says how good a list in the order of each rule is. ``unasked`` are keys of the
+    metrics that nobody was asked for, such as a complaint: they are recorded, not answered.
     """
 
     settings: Settings
     asked: tuple[str, ...]
+    unasked: frozenset[str]
     outcome_label: str
     window_days: int | None
     base: Base
@@ -381,6 +390,11 @@ class Numbers:
     def of_answers(self) -> bool:
         """Whether what races are answers, of which one customer may have given several."""
         return self.repeated or self.nameless
+
+    @property
+    def nothing_asked(self) -> bool:
+        """Whether no metric was asked for, so that there are no answers and nobody who did not answer."""
+        return self.unasked >= set(self.settings.metrics)
 
     @property
     def known_hardly_tells(self) -> bool:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from cxstats.studies.predictive_validity.numbers import Numbers
+from cxstats.studies.predictive_validity.numbers import Contender, Numbers
 from cxstats.studies.speech import enough_digits, in_sentence
 from cxstats.words import count, date_text, interval, join_words, number, plural, share, signed
 
 if TYPE_CHECKING:
+    from cxstats.metrics import Metric
     from cxstats.survey import Survey
 
 __all__ = [
@@ -18,9 +19,14 @@ __all__ = [
     "as_of",
     "customers",
     "cut_text",
+    "earns_alone",
     "event_name",
     "event_text",
+    "gain_digits",
+    "gain_of",
     "gain_text",
+    "gain_texts",
+    "having",
     "margin_text",
     "money_span",
     "money_text",
@@ -32,6 +38,7 @@ __all__ = [
     "raced_names",
     "rate_texts",
     "span_text",
+    "those",
     "tick_text",
 ]
 
@@ -46,6 +53,18 @@ def event_text(numbers: Numbers) -> str:
 def event_name(numbers: Numbers) -> str:
     """The event without its window: "left"."""
     return event_text(numbers).split(" within ")[0]
+
+
+def earns_alone(numbers: Numbers) -> bool:
+    """Whether acting on the score that won the race surely earns more, and it is open whether all scores together do.
+
+    Its profit had no part in choosing that score.
+    """
+    more, best = numbers.money.more, numbers.best.metric.key
+    if "all" not in more or best not in more:
+        return False
+    _, low, high = more["all"]
+    return low <= 0 <= high and more[best][1] > 0
 
 
 def customers(numbers: Numbers) -> str:
@@ -135,16 +154,47 @@ def p_text(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"= {number(p, 3)}"
 
 
+def having(numbers: Numbers, metric: Metric) -> str:
+    """How customers came by a score, before its value: they "gave" an answer, or are "with" what nobody asked for."""
+    return "with" if metric.key in numbers.unasked else "gave"
+
+
+def those(numbers: Numbers, metric: Metric, value: str) -> str:
+    """Customers by their score: "those who gave CES 6 to 7", "those with Complaint 1"."""
+    return f"those {'' if metric.key in numbers.unasked else 'who '}{having(numbers, metric)} {value}"
+
+
 def gain_text(value: float, digits: int = 3) -> str:
     """A gain in AUC, signed."""
     return signed(value, digits)
 
 
+def gain_digits(low: float, high: float, edge: float = 0.0, digits: int = 3) -> int:
+    """Decimals of a gain and its interval: one more where an end beside the margin would read as if on it.
+
+    >>> gain_digits(0.019, 0.060, edge=0.02), gain_digits(0.0198, 0.0392, edge=0.02)
+    (3, 4)
+    """
+    return digits + any(edge and round(abs(v), digits) == edge and abs(v) != edge for v in (low, high))
+
+
 def span_text(low: float, high: float, digits: int = 3, edge: float = 0.0) -> str:
     """An interval of gains; an end beyond the margin does not read as if on it."""
-    if edge and any(round(abs(v), digits) == edge and abs(v) != edge for v in (low, high)):
-        digits += 1
-    return interval(low, high, digits=digits, sign=True)
+    return interval(low, high, digits=gain_digits(low, high, edge, digits), sign=True)
+
+
+def gain_texts(value: float, low: float, high: float, edge: float) -> tuple[str, str]:
+    """A gain and its interval, with as many decimals as each other.
+
+    >>> gain_texts(0.0295, 0.0198, 0.0392, edge=0.02)
+    ('+0.0295', '+0.0198 to +0.0392')
+    """
+    return gain_text(value, gain_digits(low, high, edge)), span_text(low, high, edge=edge)
+
+
+def gain_of(contender: Contender, margin: float) -> tuple[str, str]:
+    """What a metric adds, and its interval, as they are printed wherever they stand."""
+    return gain_texts(contender.gain, contender.low, contender.high, margin)
 
 
 def cut_text(cuts: tuple[int, ...], low: int, high: int) -> str:
@@ -169,9 +219,9 @@ def n_text(numbers: Numbers) -> str:
     if numbers.units is not None:
         return f"{count(numbers.units.n)} {numbers.units.noun}"
     base = numbers.base
-    if base.invited:
+    if base.invited and not (base.all_answered or numbers.nothing_asked):
         return f"{count(base.answered)} of {count(base.invited)} answered ({share(base.answered / base.invited, 1)})"
-    return plural(base.answered, "answer")
+    return plural(base.answered, "customer" if numbers.nothing_asked else "answer")
 
 
 def period(numbers: Numbers, survey: Survey) -> str:

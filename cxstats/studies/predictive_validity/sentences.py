@@ -12,7 +12,10 @@ from cxstats.studies.predictive_validity.phrases import (
     about,
     as_of,
     cut_text,
+    earns_alone,
     event_text,
+    gain_digits,
+    gain_of,
     gain_text,
     margin_text,
     money_span,
@@ -21,6 +24,7 @@ from cxstats.studies.predictive_validity.phrases import (
     period,
     rate_texts,
     span_text,
+    those,
 )
 from cxstats.words import capitalised, count, interval, join_words, level_text, number, share, signed
 
@@ -79,23 +83,13 @@ def answer(numbers: Numbers) -> Finding:
         if open_:
             text += f" For {join_words([c.metric.short for c in open_])} there are too few answers to say."
     elif numbers.verdict is Verdict.NEGLIGIBLE:
+        most = max(c.high for c in numbers.contenders)
         text = (
-            f"No score adds enough to matter to what was known without asking about who {event_text(numbers)}: at most "
-            f"{number(max(c.high for c in numbers.contenders), 3)} in AUC."
+            f"No score adds enough to matter to what was known without asking about who {event_text(numbers)}"
+            + (f": at most {number(most, 3)} in AUC." if most > 0 else ".")
         )
     else:
-        sure = best.low > 0
-        most = (
-            "adds most to"
-            if sure and len(names) > 1 and best.places[1] == 1
-            else "adds to"
-            if sure
-            else "may add to"
-        )
-        text = (
-            f"{best.metric.short} {most} what was known about who {event_text(numbers)}, {gain_text(best.gain)} "
-            f"({span_text(best.low, best.high, edge=chosen.margin)}): too uncertain to say whether {margin} is reached."
-        )
+        text = _open(numbers, margin)
         if small:
             text += _too_little(small)
         needed = _needed(numbers, margin)
@@ -112,16 +106,43 @@ def answer(numbers: Numbers) -> Finding:
         value=best.gain,
         low=best.low,
         high=best.high,
+        digits=gain_digits(best.low, best.high, chosen.margin),
         effect=f"AUC that {best.metric.short} adds to what was known",
         needed=needed,
     )
 
 
+def _open(numbers: Numbers, margin: str) -> str:
+    """What the largest gain says where it is open whether any reaches the margin."""
+    best, event = numbers.best, event_text(numbers)
+    gain, span = gain_of(best, numbers.settings.margin)
+    if best.high < 0:
+        return f"{_worse(best, event)}, {gain} ({span}): there are too few answers to learn from."
+    sure, alone = best.low > 0, len(numbers.contenders) == 1
+    most = "may add" if not sure else "adds most" if not alone and best.places[1] == 1 else "adds"
+    return (
+        f"{best.metric.short} {most} to what was known about who {event}, {gain} ({span}): too uncertain to say whether "
+        f"{margin} is reached."
+    )
+
+
+def _worse(best: Contender, event: str) -> str:
+    """The largest gain is a loss: what was learned of the score misleads."""
+    return f"With {best.metric.short} it is told worse, not better, who {event}"
+
+
 def _needed(numbers: Numbers, margin: str) -> str:
     """How many customers would settle it: more than there are, whatever the gain is."""
+    who = (
+        "customers"
+        if numbers.nothing_asked
+        else "answers"
+        if numbers.of_answers
+        else "customers with an answer"
+    )
     if numbers.known_hardly_tells:
         return (
-            "More customers with an answer. How many cannot be said: where what is known hardly tells customers apart, "
+            f"More {who}. How many cannot be said: where what is known hardly tells customers apart, "
             "intervals of gains are too wide to reckon from."
         )
     n, least, gap = numbers.race.n, numbers.n_for_margin, numbers.n_for_gap
@@ -131,16 +152,22 @@ def _needed(numbers: Numbers, margin: str) -> str:
             return f"More than a hundred {times}."
         if least > n:
             return (
-                f"About {about(least)} customers with an answer, {number(least / n, 1)} {times}, would tell a gain of "
+                f"About {about(least)} {who}, {_fold(least, n)} {times}, would tell a gain of "
                 f"nothing from {margin} in 80 of 100 surveys."
             )
-    best = f"{numbers.best.metric.short}'s gain, if it is {gain_text(numbers.best.gain)},"
+    gain, _ = gain_of(numbers.best, numbers.settings.margin)
+    best = f"{numbers.best.metric.short}'s gain, if it is {gain},"
     if gap is None or gap <= n:
         return f"{best} is too close to {margin} for any number of answers in reach."
     return (
-        f"About {about(gap)} customers with an answer, {number(gap / n, 1)} {times}, would tell {best} from {margin} in 80 "
+        f"About {about(gap)} {who}, {_fold(gap, n)} {times}, would tell {best} from {margin} in 80 "
         "of 100 surveys."
     )
+
+
+def _fold(needed: int, n: int) -> str:
+    """How many times ``n`` a number is that stands beside it, rounded by :func:`.about`."""
+    return number(int(about(needed).replace(",", "")) / n, 1)
 
 
 def race_headline(numbers: Numbers) -> str:
@@ -159,8 +186,10 @@ def race_headline(numbers: Numbers) -> str:
     if len(small) == len(numbers.contenders):
         return f"No score adds enough to matter to what was known about who {event}"
     best = numbers.best
+    if best.high < 0:
+        return f"{_worse(best, event)}{rest}"
     if len(numbers.contenders) == 1:
-        return f"Whether {best.metric.short} adds enough to matter about who {event} is not sure"
+        return f"Whether {best.metric.short} adds enough to what was known about who {event} is not sure"
     if best.low > 0 and best.places[1] == 1:
         return f"{best.metric.short} adds most to what was known about who {event}, but not surely enough to matter{rest}"
     return (
@@ -195,8 +224,7 @@ def _too_little(small: list[Contender]) -> str:
 def _by_metric(numbers: Numbers) -> str:
     margin = numbers.settings.margin
     told = [
-        f"{c.metric.short} {span_text(c.low, c.high, edge=margin)}, {c.verdict.words.lower()}"
-        for c in numbers.contenders
+        f"{c.metric.short} {gain_of(c, margin)[1]}, {c.verdict.words.lower()}" for c in numbers.contenders
     ]
     return "; ".join(told) + "."
 
@@ -220,13 +248,13 @@ def facts(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str, str], ...]:
     if numbers.units is not None:
         return unit_sentences.facts(numbers)
     base = numbers.base
-    rows = [("Answers", count(base.answered), "")]
-    if base.invited:
+    rows = [("Customers" if numbers.nothing_asked else "Answers", count(base.answered), "")]
+    if base.invited and not (base.all_answered or numbers.nothing_asked):
         rows.append(("Invited", count(base.invited), ""))
         rows.append(("Response rate", share(base.answered / base.invited, 1), "of everyone invited"))
     if base.known:
         rows.append((numbers.outcome_label, share(base.rate, 1), "of everyone whose outcome is known"))
-    if base.respondents:
+    if base.respondents and not numbers.nothing_asked:
         rows.append(
             (
                 "Among those who answered",
@@ -262,11 +290,11 @@ def _stopped(numbers: Numbers) -> tuple[MainPoint, ...]:
     base, leak = numbers.base, numbers.given_away
     points = []
     if leak is not None:
-        effects = leak.association.effects
+        everybody, nobody = leak.ends
         points.append(
             MainPoint(
-                number=f"{share(effects.low_rate)} → {share(effects.high_rate)}",
-                interval=f"{leak.metric.short} {effects.low_name} against {effects.high_name}",
+                number=f"{share(1.0)} → {share(0.0)}",
+                interval=f"{leak.metric.short} {everybody} against {nobody}",
                 headline=f"{leak.metric.short} knows what happened, it does not predict it",
                 sentence="No satisfaction or effort of customers parts those who go from those who stay like this. Find out "
                 "when the score was asked, and what it was made from.",
@@ -304,19 +332,23 @@ def _race_point(numbers: Numbers) -> MainPoint:
         place = f"It comes first in {share(best.first)} of resamples of customers"
         place += f", {most.metric.short} in {share(most.first)}. " if most.first > best.first else ". "
     others = [c for c in numbers.contenders if c is not best]
-    rest = "; ".join(f"{c.metric.short} {gain_text(c.gain)} ({span_text(c.low, c.high)})" for c in others)
+    told = ((c.metric.short, *gain_of(c, numbers.settings.margin)) for c in others)
+    rest = "; ".join(f"{name} {gain} ({span})" for name, gain, span in told)
+    gain, span = gain_of(best, numbers.settings.margin)
     event, alone = event_text(numbers), not others
-    if best.low <= 0:
+    if best.high < 0:
+        headline = _worse(best, event)
+    elif best.low <= 0:
         what = best.metric.short if alone else "any score"
         headline = f"Whether {what} adds to what was known about who {event} is not sure"
     elif alone or best.places[1] > 1:
-        headline = f"{best.metric.short} adds {gain_text(best.gain)} to what was known about who {event}"
+        headline = f"{best.metric.short} adds {gain} to what was known about who {event}"
         headline += "" if alone else "; which score adds most cannot be told"
     else:
         headline = f"{best.metric.short} adds most to what was known about who {event}"
     return MainPoint(
-        number=gain_text(best.gain),
-        interval=f"{span_text(best.low, best.high, edge=numbers.settings.margin)} in AUC",
+        number=gain,
+        interval=f"{span} in AUC",
         headline=headline,
         sentence=place + (f"The others: {rest}." if rest else ""),
         figure="race",
@@ -342,16 +374,20 @@ def _known_point(numbers: Numbers) -> MainPoint:
 def rates_headline(numbers: Numbers, best: Contender | GivenAway) -> str:
     """How often the event happens at the ends of the scale, and whether they surely differ."""
     effects, event = best.association.effects, event_text(numbers)
+    if isinstance(best, GivenAway):
+        everybody, nobody = best.ends
+        return f"Everybody who gave {best.metric.short} {everybody} {event}, and nobody who gave {nobody} did"
     low, high = rate_texts(effects.low_rate, effects.high_rate)
+    metric = best.metric
     if effects.low_name == effects.high_name:
-        return f"All answers to {best.metric.short} are of one group, {effects.low_name}: {low} {event}"
+        return f"All answers to {metric.short} are of one group, {effects.low_name}: {low} {event}"
     _, below, above = effects.risk_difference
     told = (
-        f"f those who gave {best.metric.short} {effects.low_name}, {low} {event}; of those who gave "
-        f"{effects.high_name}, {high}"
+        f"f {those(numbers, metric, f'{metric.short} {effects.low_name}')}, {low} {event}; of "
+        f"{those(numbers, metric, effects.high_name)}, {high}"
     )
     if below <= 0 <= above:
-        return f"Whether it goes with {best.metric.short} is not sure: o{told}"
+        return f"Whether it goes with {metric.short} is not sure: o{told}"
     return f"O{told}"
 
 
@@ -368,7 +404,8 @@ def _rate_point(numbers: Numbers) -> MainPoint | None:
         number=f"{share(effects.low_rate, 1)} → {share(effects.high_rate, 1)}",
         interval=f"{apart} percentage points apart",
         headline=rates_headline(numbers, best),
-        sentence=f"Of all who answered {best.metric.short} it is {share(effects.base_rate, 1)}"
+        sentence=f"Of all{'' if best.metric.key in numbers.unasked else f' who answered {best.metric.short}'} it is "
+        f"{share(effects.base_rate, 1)}"
         + (", each customer counted once" if numbers.repeated else "")
         + ". The difference is not an effect of the score: it may be of what was known anyway.",
         figure="rates",
@@ -406,7 +443,12 @@ def _silence_point(numbers: Numbers) -> MainPoint | None:
         headline=silence_headline(numbers),
         sentence=f"Beyond what was known anyway it adds {gain_text(silence.gain[0], 4)} "
         f"({span_text(*silence.gain[1:], digits=4)}) "
-        "to the AUC for everyone invited.",
+        "to the AUC for everyone invited."
+        + (
+            ""
+            if silence.since is None
+            else f" Rates are of customers who had not had the event by day {silence.since}, when 19 of 20 answers had come."
+        ),
         figure="silence",
     )
 
@@ -445,10 +487,8 @@ def _money_point(numbers: Numbers) -> MainPoint | None:
     if money is None or not money.more or (numbers.lead is not None and numbers.lead.same):
         return None
     best = "all" if len(numbers.contenders) > 1 else numbers.contenders[0].metric.key
-    # the score that won the race, which its profit had no part in
-    alone = numbers.best.metric.key
-    if money.more[best][1] <= 0 <= money.more[best][2] and money.more.get(alone, (0.0, 0.0, 0.0))[1] > 0:
-        best = alone
+    open_ = "Whether all scores together do is not sure. " if earns_alone(numbers) else ""
+    best = numbers.best.metric.key if open_ else best
     value, low, high = money.more[best]
     names = {c.metric.key: c.metric.short for c in numbers.contenders} | {"all": "all scores"}
     fails = "that it does not happen " if numbers.wanted else ""
@@ -460,7 +500,7 @@ def _money_point(numbers: Numbers) -> MainPoint | None:
         headline=f"At {cost} a contact, acting on {names[best]} too earns {'more' if low > 0 else 'less'} {than}"
         if low > 0 or high < 0
         else f"At {cost} a contact, whether acting on {names[best]} earns more {than} is not sure",
-        sentence=f"Contacting pays where the chance {fails}is {share(money.threshold, 1)} or more. What asking costs "
+        sentence=f"{open_}Contacting pays where the chance {fails}is {share(money.threshold, 1)} or more. What asking costs "
         f"is not in it. That a contact costs {cost} and wins over {share(numbers.settings.success)} is assumed, not from "
         "this data: put in your own (`contact_cost`, `success`).",
         figure="profit",

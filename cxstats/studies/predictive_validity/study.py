@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from cxstats.metrics import Metric
     from cxstats.survey import Survey
 
-__all__ = ["MARGIN", "SMALLEST_GROUP", "measure", "overall", "settings"]
+__all__ = ["MARGIN", "SMALLEST_GROUP", "judged", "measure", "overall", "settings"]
 
 MARGIN = 0.02
 SMALLEST_GROUP = 10
@@ -172,6 +172,15 @@ def _unbanded(survey: Survey, there: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in there if name not in banded)
 
 
+def judged(low: float, high: float, margin: float) -> Verdict:
+    """The verdict on a gain. One wholly below −margin is no gain: rules that learned from too little got worse by it.
+
+    >>> judged(-0.08, -0.03, 0.02).words, judged(0.03, 0.08, 0.02).words
+    ('Too few answers to say', 'A difference that matters')
+    """
+    return Verdict.INCONCLUSIVE if high < -margin else judge(low, high, margin)
+
+
 def overall(verdicts: Sequence[Verdict]) -> Verdict:
     """The headline's verdict from those of the metrics.
 
@@ -206,6 +215,7 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
     shared: dict[str, Any] = {
         "settings": chosen,
         "asked": tuple(survey.metric(name).short for name in chosen.metrics),
+        "unasked": frozenset(name for name in chosen.metrics if not survey.was_asked(name)),
         "outcome_label": _outcome_label(survey, chosen),
         "window_days": chosen.window_days,
         "base": base,
@@ -272,7 +282,7 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
         pairs=pairs,
         rules=_rules(raced),
         together=together,
-        together_verdict=judge(*together[1:], chosen.margin),
+        together_verdict=judged(*together[1:], chosen.margin),
         weighted=evidence.weighted(survey, answered, chosen, family, missing),
         later=evidence.later(survey, rows, chosen, family, missing),
         silence=evidence.silence(survey, everyone, chosen, missing),
@@ -335,6 +345,7 @@ def _of_units(survey: Survey, chosen: Settings) -> Numbers:
     shared: dict[str, Any] = {
         "settings": chosen,
         "asked": tuple(metric.short for metric in survey.metrics.values()),
+        "unasked": frozenset(),
         "outcome_label": labels.get(chosen.outcome, chosen.outcome.replace("_", " ").capitalize()),
         "window_days": None,
         "base": Base(None, survey.n_answered(chosen.metrics[0]), 0, 0, 0, 0, 0, None, None, 0),
@@ -518,7 +529,10 @@ def _given_away(
         always, never = (events == n) & (n > 0), (events == 0) & (n > 0)
         expected = min(n[always].sum() * (1 - rate), n[never].sum() * rate)
         if expected >= FEWEST_UNLIKE and n[always | never].sum() > n.sum() / 2:
-            metric = survey.metric(name)
+            metric, hidden = survey.metric(name), _hidden(table, chosen.smallest_group)
+            shown = ~table["answer"].isin(hidden)  # what a handful of customers did is not told
+            if (always & shown).any() and (never & shown).any():
+                always, never = always & shown, never & shown
             sure, safe = (
                 join_words([count(x) for x in table["answer"][mask]], "or") for mask in (always, never)
             )
@@ -527,7 +541,7 @@ def _given_away(
                 f"event, and none of the {count(n[never].sum())} who answered {safe}. Customers are not like that: "
                 "it is a leak, a score made from the outcome or asked after it"
             )
-            return GivenAway(metric, why, found, _hidden(table, chosen.smallest_group))
+            return GivenAway(metric, why, found, hidden, (sure, safe))
     return None
 
 
@@ -590,7 +604,7 @@ def _contenders(
                 gain=float(row["gain"]),
                 low=float(low),
                 high=float(high),
-                verdict=judge(low, high, chosen.margin),
+                verdict=judged(low, high, chosen.margin),
                 auc=tuple(float(v) for v in direct.auc.loc[name, ["auc", "low", "high"]]),
                 first=float(raced.first[i]),
                 places=(int(ranked.lower[i]), int(ranked.upper[i])) if ranked else (1, 1),

@@ -41,8 +41,11 @@ def shares_table(numbers: Numbers) -> Table | None:
 
 
 def forms_table(numbers: Numbers) -> Table | None:
-    """How well four forms of the link fit, each against one rate per answer, for the score that adds most."""
-    if numbers.best is None:
+    """How well four forms of the link fit, each against one rate per answer, for the score that adds most.
+
+    With two answers all forms are the same two rates: there is nothing to compare.
+    """
+    if numbers.best is None or numbers.best.metric.scale.size < 3:
         return None
     found = numbers.best.association
     full = found.forms.iloc[-1]

@@ -12,9 +12,11 @@ from cxstats.studies.predictive_validity.numbers import FEWEST_EVENTS, Numbers
 from cxstats.studies.predictive_validity.phrases import (
     event_name,
     event_text,
+    having,
     p_text,
     percent_tick,
     rate_texts,
+    those,
     tick_text,
 )
 from cxstats.words import count, interval, number, percent, plural, share
@@ -48,7 +50,7 @@ def survival(numbers: Numbers, source: Source) -> Figure:
         share_of = {end: _stepped(shown[end]) for end in ("survival", "low", "high")}
         series.append(
             plots.Series(
-                f"gave {group}",
+                f"{having(numbers, timing.metric)} {group}",
                 days,
                 share_of["survival"],
                 low=share_of["high"],
@@ -212,8 +214,8 @@ def causes(numbers: Numbers, source: Source) -> Figure:
     widest = max(apart, key=lambda cause: at(most, cause)[0] - at(least, cause)[0])
     # which cause differs most is chosen by looking, and not tested: said is what was seen
     seen = (
-        f"{told(most, widest)} of those who gave {timing.metric.short} {most} {event_name(numbers)} for “{widest}”, "
-        f"{told(least, widest)} of those who gave {least}"
+        f"{told(most, widest)} of {those(numbers, timing.metric, f'{timing.metric.short} {most}')} "
+        f"{event_name(numbers)} for “{widest}”, {told(least, widest)} of {those(numbers, timing.metric, least)}"
     )
     ends_apart = at(most, widest)[1], at(least, widest)[2]
     if None not in ends_apart and ends_apart[0] <= ends_apart[1]:
@@ -229,7 +231,7 @@ def causes(numbers: Numbers, source: Source) -> Figure:
                     tuple(
                         plots.Line(
                             (plots.Mark("observed", *at(group, cause)),),
-                            f"gave {group}",
+                            f"{having(numbers, timing.metric)} {group}",
                             (percent(at(group, cause)[0], 1),),
                         )
                         for group in (most, least)
@@ -256,7 +258,7 @@ def causes(numbers: Numbers, source: Source) -> Figure:
         draw=draw,
         table=Table(
             f"By cause, day {count(last)}",
-            ("Cause", *(f"gave {group}" for group in groups)),
+            ("Cause", *(f"{having(numbers, timing.metric)} {group}" for group in groups)),
             rows,
             notes=f"Cumulative incidence (Aalen–Johansen) with {level_of(numbers)} intervals: a customer with the "
             "event for one cause can no longer have it for another." + merged,

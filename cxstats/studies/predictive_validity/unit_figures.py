@@ -95,6 +95,8 @@ def other_outcomes(numbers: Numbers, source: Source) -> Figure:
             notes="Intervals of Bonett and Wright (2000), one outcome at a time.",
         ),
         alt=alt_text("Rank correlations", [f"{r[0]} {r[2]} ({r[3]})" for r in rows]),
-        source=source.line(f"{count(u.n)} {u.noun} in the first figure"),
+        source=source.line(
+            " to ".join(dict.fromkeys(count(f(found["n"])) for f in (min, max))) + f" {u.noun} an outcome"
+        ),
         key_marks=(("observed", f"correlation, with {level} interval"),),
     )

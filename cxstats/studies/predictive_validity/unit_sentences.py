@@ -14,7 +14,6 @@ from cxstats.words import (
     interval,
     join_words,
     number,
-    percent,
     plural,
     share,
     signed,
@@ -102,14 +101,14 @@ def main_points(numbers: Numbers) -> tuple[MainPoint, ...]:
             figure="units",
         ),
         MainPoint(
-            number=percent(100 * gain, 1) if gain > 0 else signed(100 * gain, 1) + " %",
+            number=f"{signed(100 * gain, 1)} points",
             interval=f"{interval(100 * low, 100 * high, digits=1, sign=True)} percentage points of the variance",
-            headline=f"The score adds {'little' if high < 0.05 else 'something'} to what tells “{outcome}” of other "
-            f"{u.noun}"
+            headline=f"{u.metric.short} tells {number(100 * gain, 1)} percentage points more of how {u.noun} differ in "
+            f"“{outcome}”"
             if low > 0
             else f"That the score helps to tell “{outcome}” of other {u.noun} is not shown",
-            sentence=f"Share of the variance between {u.noun} that rules explain in those they were not trained on. What is "
-            f"known without asking explains {share(max(u.known, 0), 1)} of it.",
+            sentence=f"Share of the variance between {u.noun} that rules tell of those they were not trained on: "
+            f"{share(max(u.known, 0), 1)} from what is known without asking, and this much more with {u.metric.short}.",
         ),
         MainPoint(
             number=signed(u.rank[0], 2),

@@ -18,14 +18,14 @@ from cxstats.display.picture import Canvas
 from cxstats.findings import Verdict, judge
 from cxstats.methods.incremental import race
 from cxstats.studies.pictures import Source
-from cxstats.studies.predictive_validity import _missing
+from cxstats.studies.predictive_validity import SECTIONS, _missing
 from cxstats.studies.predictive_validity.decision_figures import _lead_headline, profit
 from cxstats.studies.predictive_validity.evidence import advantage, curve, lead, unwanted, wanted
 from cxstats.studies.predictive_validity.evidence import money as earned
 from cxstats.studies.predictive_validity.figures import _steady, all_figures
 from cxstats.studies.predictive_validity.phrases import gain_text, span_text
-from cxstats.studies.predictive_validity.sentences import main_points, robust_headline
-from cxstats.studies.predictive_validity.study import overall
+from cxstats.studies.predictive_validity.sentences import answer, main_points, race_headline, robust_headline
+from cxstats.studies.predictive_validity.study import judged, overall
 from cxstats.studies.predictive_validity.time_figures import causes, survival, warning
 from cxstats.words import interval, percent
 
@@ -59,8 +59,8 @@ def test_gains_judged_otherwise_and_together_are_as_wide_as_those_of_the_race(
 
     numbers = study.numbers
     t = stats.t.ppf(1 - 0.05 / (2 * len(numbers.contenders)), 63)  # Bonferroni over the metrics
-    for judged in (numbers.weighted, numbers.later):
-        for row in judged.gains.loc[["nps", "csat", "ces"]].itertuples():
+    for otherwise in (numbers.weighted, numbers.later):
+        for row in otherwise.gains.loc[["nps", "csat", "ces"]].itertuples():
             assert (row.high - row.low) / 2 == pytest.approx(t * row.standard_error)
     _, low, high = numbers.together
     assert (high - low) / 2 == pytest.approx(t * numbers.race.gains.loc["all", "standard_error"])
@@ -138,6 +138,20 @@ def table_of(study: cx.PredictiveValidityStudy, section: str, title: str) -> Tab
         for part in study.section(section).parts
         if isinstance(part, Table) and part.caption.startswith(title)
     )
+
+
+def test_the_ledger_reaches_the_answers_that_raced(study: cx.PredictiveValidityStudy) -> None:
+    *_, answered, incomplete, raced = study.ledger.ledger.lines
+    assert answered.n == study.numbers.base.answered
+    assert incomplete.label == "did not answer all of CES, NPS and CSAT"
+    assert raced.n == study.numbers.race.n == answered.n - incomplete.n
+    assert raced.kind == "used"
+
+
+def test_tables_for_analysts_are_folded(study: cx.PredictiveValidityStudy) -> None:
+    beside = [part for name in SECTIONS for part in study.section(name).parts if isinstance(part, Table)]
+    assert len(beside) > 4
+    assert all(table.folded for table in beside)
 
 
 def read(cell: str) -> list[float]:
@@ -346,6 +360,21 @@ def test_where_everybody_is_contacted_is_said_of_one_chance_only(money, where) -
         contenders=(1, 2),
     )
     assert _lead_headline(numbers).startswith(f"At {where} 8.3\u00a0% nearly everybody is contacted")
+
+
+def test_a_loss_is_no_gain(study: cx.PredictiveValidityStudy) -> None:
+    assert judged(-0.09, -0.03, 0.02) is Verdict.INCONCLUSIVE  # it does not add more than the margin
+    assert judged(-0.01, 0.01, 0.02) is Verdict.NEGLIGIBLE
+    assert judged(0.03, 0.09, 0.02) is Verdict.MATERIAL
+    lost = replace(study.numbers.best, gain=-0.05, low=-0.09, high=-0.01, verdict=Verdict.INCONCLUSIVE)
+    numbers = replace(study.numbers, contenders=(lost,), verdict=Verdict.INCONCLUSIVE)
+    told = f"With {lost.metric.short} it is told worse, not better, who "
+    assert answer(numbers).answer.startswith(told)
+    assert "−0.050 (−0.090 to −0.010): there are too few" in answer(numbers).answer
+    assert main_points(numbers)[0].headline.startswith(told)
+    assert race_headline(numbers).startswith(told)
+    unsure = replace(numbers, contenders=(replace(lost, high=0.01),))
+    assert "may add" in answer(unsure).answer
 
 
 def test_the_headline_asks_whether_any_adds() -> None:
@@ -842,6 +871,24 @@ def test_what_an_event_is_worth_is_not_what_a_customer_is_worth(demo: cx.Survey)
     assert worth(rows, chosen, kept=True) == (pytest.approx(rows["value"].astype(float).mean()), True)
     assert np.isnan(worth(rows, chosen, kept=False)[0])
     assert worth(rows, SimpleNamespace(value_saved=40.0), kept=False) == (40.0, False)
+
+
+def test_point_and_figure_of_profit_speak_of_the_same_rule(study: cx.PredictiveValidityStudy) -> None:
+    money, best = study.numbers.money, study.numbers.best.metric
+    more = money.more | {"all": (50.0, -10.0, 110.0), best.key: (60.0, 20.0, 100.0)}
+    numbers = replace(study.numbers, money=replace(money, more=more))
+    assert profit(numbers, SOURCE).headline == (
+        f"Acting on {best.short} earns 20 to 100 more per 1,000 customers than acting on what was known; "
+        "whether all scores together do is not sure"
+    )
+    point = next(p for p in main_points(numbers) if p.figure == "profit")
+    assert f"acting on {best.short} too earns more" in point.headline
+    assert point.sentence.startswith("Whether all scores together do is not sure.")
+
+
+def test_rates_of_the_silent_say_of_whom_they_are(study: cx.PredictiveValidityStudy) -> None:
+    point = next(p for p in main_points(study.numbers) if p.figure == "silence")
+    assert f"had not had the event by day {study.numbers.silence.since}" in point.sentence
 
 
 def test_how_many_would_settle_it_says_what_is_open(study: cx.PredictiveValidityStudy) -> None:

@@ -160,12 +160,16 @@ def silence(survey: Survey, rows: pd.DataFrame, chosen: Settings, missing: dict[
         )
         return None
     since = landmark(rows, chosen.outcome)
-    rows = rows.assign(silent=~rows["answered"])
-    if since is not None:
-        # who left in the meantime could not answer any more: silence would be what leaving brought, not its sign
-        gone = (rows[f"{chosen.outcome}_days"] <= since).fillna(False).astype(bool)
-        late = (rows["days_to_answer"] > since).fillna(False).astype(bool)
-        rows = rows.assign(silent=rows["silent"] | late)[~gone]
+    if since is None:
+        missing["silence"] = (
+            "Whether silence foretells it cannot be said: who had the event before they answered may have been silent for "
+            "that, and the data has no days of both answers and events to tell them apart."
+        )
+        return None
+    # who left in the meantime could not answer any more: silence would be what leaving brought, not its sign
+    gone = (rows[f"{chosen.outcome}_days"] <= since).fillna(False).astype(bool)
+    late = (rows["days_to_answer"] > since).fillna(False).astype(bool)
+    rows = rows.assign(silent=~rows["answered"] | late)[~gone]
     known = one_each(rows, [chosen.outcome])
     happened = known[chosen.outcome].astype(bool)
     from statsmodels.stats.proportion import confint_proportions_2indep

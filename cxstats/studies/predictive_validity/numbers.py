@@ -214,8 +214,7 @@ class Silence:
     answered_rate, silent_rate : shares with the event. difference : silent less answered in percentage points, with
         Newcombe's interval.
     gain : AUC gained over what was known by who answered, with its interval.
-    since : days from the invitation by which it is settled who answered: customers who had the event before do not count;
-        None where events or answers have no day.
+    since : days from the invitation by which it is settled who answered: customers who had the event before do not count.
     """
 
     answered_rate: float
@@ -223,7 +222,7 @@ class Silence:
     difference: tuple[float, float, float]
     gain: tuple[float, float, float]
     n: int
-    since: int | None
+    since: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -556,6 +556,11 @@ def test_who_left_before_they_could_answer_do_not_make_silence_a_sign(make) -> N
     assert left[quiet].mean() - left[~quiet].mean() > 0.03
     later = gone > silence.since
     assert silence.n == later.sum()
+    # without the days of answers nothing tells who could not answer any more
+    undated = make(columns | {"answered": ""}, outcome=DATED, more="invited: sent\ndata_as_of: 2025-06-30")
+    study = cx.predictive_validity(undated)
+    assert study.numbers.silence is None
+    assert "no days of both answers and events" in study.section("silence").parts[0].to_text()
 
 
 def test_a_score_that_one_wave_did_not_ask(make) -> None:

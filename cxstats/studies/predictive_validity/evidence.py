@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "VALUE",
+    "WHEN_ASKED",
     "advantage",
     "curve",
     "later",
@@ -63,6 +64,7 @@ __all__ = [
 ]
 
 VALUE = "value"
+WHEN_ASKED = "_when_asked"
 LEADS = 7  # lead times of the early-warning curve
 MOST_COX_EVENTS = 5_000  # with more, Cox regression is of a random share of the customers
 OTHER_CAUSES = "All other causes"
@@ -134,6 +136,8 @@ def later(
         return None
     answered = rows[rows["answered"] & rows[chosen.outcome].notna()]
     plainly = {name: value for name, value in _plainly().items() if name != "optimism"}
+    # a wave that no rule was trained on: what the earlier days told goes no further
+    plainly["known"] = [name for name in common["known"] if name != WHEN_ASKED]
     try:
         return temporal_race(answered, wave=survey.wave, order=survey.wave_order, **(common | plainly))
     except ValueError as error:

@@ -168,9 +168,12 @@ def _apart(fact: pd.Series, happened: np.ndarray) -> float:
     return float(np.maximum(areas, 1 - areas).max())
 
 
-def known_is_nothing(raced: Race) -> Stop | None:
-    """What was known does not tell customers apart at all, or tells the outcome as a whole."""
-    if "known" not in raced.predictions.columns:
+def known_is_nothing(raced: Race, facts: Sequence[str]) -> Stop | None:
+    """What was known does not tell customers apart at all, or tells the outcome as a whole.
+
+    ``facts`` : what was known, but for when they were asked, which is no fact of a customer.
+    """
+    if "known" not in raced.predictions.columns or set(facts) <= set(raced.unused):
         return Stop(
             "what is known without asking is the same for all customers who answered, so there is nothing for a score to "
             "add to",

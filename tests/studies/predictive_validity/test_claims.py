@@ -126,7 +126,11 @@ def natural_spline(x: np.ndarray) -> np.ndarray:
 
 def cross_fitted(rows: pd.DataFrame) -> tuple[dict[str, np.ndarray], dict[str, float]]:
     """Chances of every rule from eight folds of parts by statsmodels' GLM, and AUCs of pairs within folds."""
-    known = [natural_spline(rows[name].to_numpy()) for name in ("use", "worth")] + [rows[["kind"]] == "plus"]
+    known = [natural_spline(rows[name].to_numpy()) for name in ("use", "worth")]
+    known += [
+        rows[["kind"]] == "plus",
+        rows[["wave"]] == "2025",
+    ]  # when they were asked is known without asking
     nps, ces = (natural_spline(rows[name].to_numpy()) for name in ("nps", "ces"))
     rules = {"known": known, "nps": [*known, nps], "ces": [*known, ces], "all": [*known, nps, ces]}
     event, fold = rows["left"].to_numpy(dtype=float), rows["part"].to_numpy(dtype=int) % 8

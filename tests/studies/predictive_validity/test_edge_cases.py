@@ -537,6 +537,57 @@ def test_a_window_must_be_declared_where_some_were_hardly_watched(make) -> None:
     assert settled.base.known == 1500
 
 
+def yearly(n: int = 9000) -> pd.DataFrame:
+    """Asked in two years, in the second by another channel: answers are 2 higher, and have nothing to do with leaving.
+
+    Who left is known until today and without a day, so of those asked in the first year more have left.
+    """
+    rng, asked = np.random.default_rng(1), []
+    use = rng.normal(0, 1, n)
+    stays = rng.exponential(900 / np.exp(0.15 * use))
+    for wave, sent in (("2023", 0), ("2024", 365)):
+        answers = (stays > sent) & (rng.random(n) < 0.4)
+        ltr = np.clip(np.rint(rng.normal(6.5 + 2.0 * (wave == "2024"), 2, n)), 0, 10).astype(int)
+        rows = {
+            "id": np.arange(n),
+            "wave": wave,
+            "ltr": ltr,
+            "use": use.round(3),
+            "kind": "a",
+            "left": 1 * (stays < 600),
+        }
+        asked.append(
+            pd.DataFrame(rows | {"sent": str((pd.Timestamp("2023-03-01") + pd.Timedelta(days=sent)).date())})[
+                answers
+            ]
+        )
+    return pd.concat(asked, ignore_index=True)
+
+
+@pytest.mark.parametrize("dates", ["", "invited: sent\ndata_as_of: 2024-10-22\n"])
+def test_a_score_that_tells_the_wave_only_adds_nothing(make, dates: str) -> None:
+    numbers = numbers_of(make(yearly(), more=dates + "wave: wave"))
+    assert numbers.contenders[0].verdict is Verdict.NEGLIGIBLE
+    assert abs(numbers.contenders[0].gain) < 0.005
+    assert "When they were asked" in numbers.known_labels.values()
+
+
+def test_when_they_were_asked_is_no_fact_to_be_beyond(make) -> None:
+    rows = yearly(3000).assign(use=1)
+    assert "the same for all customers" in not_said(cx.predictive_validity(make(rows, more="wave: wave")))
+
+
+def test_a_score_that_follows_the_day_of_the_invitation_adds_nothing(make) -> None:
+    rng, n = np.random.default_rng(4), 6000
+    asked = rng.integers(0, 365, n)
+    ltr = np.clip(np.rint(rng.normal(5.5 + 4 * asked / 365, 1.5)), 0, 10).astype(int)
+    columns = customers(n) | {"ltr": ltr, "left": (rng.random(n) < 0.05 + 0.2 * asked / 365).astype(int)}
+    columns["sent"] = day(pd.Timestamp("2024-01-01") + pd.to_timedelta(asked, "D"))
+    numbers = numbers_of(make(columns, more="invited: sent\ndata_as_of: 2025-06-30"))
+    assert numbers.contenders[0].high < 0.02
+    assert numbers.contenders[0].auc[1] > 0.54
+
+
 def test_who_left_before_they_could_answer_do_not_make_silence_a_sign(make) -> None:
     rng, n = np.random.default_rng(2), 6000
     gone, days = np.ceil(rng.exponential(500, n)), rng.integers(1, 31, n)

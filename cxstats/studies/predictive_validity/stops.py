@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Stop",
+    "another_time",
     "cannot",
     "known_gives_away",
     "known_is_nothing",
@@ -30,6 +31,8 @@ __all__ = [
 
 SURE = 0.995
 """AUC of a single fact above which it was made from the outcome, or after it."""
+STRAY = 0.01
+"""Share of the dated events that may lie before the survey by mistake."""
 _OUTCOME = "An outcome, known for those who answered, that happened to some of them and not to others, after they answered."
 _FACTS = "Facts known of everybody without asking (tenure, use, tickets, spend), under groups: or behaviour:."
 LEAK = "A score asked before the outcome could happen, and not made from it."
@@ -133,6 +136,30 @@ def _early(survey: Survey, outcome: str) -> int:
     """Events dated before the invitation, as the ledger counts them."""
     label = f"{survey.group_labels[outcome]}: not known, happened before the survey"
     return sum(line.n for line in survey.ledger.lines if line.label == label)
+
+
+def another_time(survey: Survey, rows: pd.DataFrame, chosen: Settings) -> Stop | None:
+    """Why nothing is said of an event that can come again where many are dated before the survey.
+
+    Then the day is that of the last time, or of the very first. By the last, who bought within the window and once more
+    after it counts as not having bought: the most loyal are turned into those who stay away.
+    """
+    days = f"{chosen.outcome}_days"
+    if (
+        survey.description.outcomes[chosen.outcome].kind_for(chosen.outcome) == "churn"
+        or days not in rows.columns
+    ):
+        return None
+    lost = rows["observed_days"].notna() & rows[f"{chosen.outcome}_observed_days"].isna()
+    before = min(_early(survey, chosen.outcome), int(lost.sum()))  # of this wave, if one alone is looked at
+    if before < FEWEST_EVENTS or before < STRAY * (before + rows[days].notna().sum()):
+        return None
+    return Stop(
+        f"for {plural(before, 'customer')} the event is dated before they were asked: one that can happen again then has "
+        "the day of the last time, or of the very first, and who had it after the survey is not known",
+        "The day of the first event after the invitation, for each invitation. If it happens once only, set aside who had "
+        "it before (set_aside: in survey.yml), or say kind: churn where it is a loss.",
+    )
 
 
 def known_gives_away(answered: pd.DataFrame, chosen: Settings, labels: dict[str, str]) -> Stop | None:

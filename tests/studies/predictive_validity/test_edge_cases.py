@@ -141,6 +141,38 @@ def test_some_events_from_before_the_survey_take_no_part(make) -> None:
     assert numbers.race.n == 500 - early.sum()
 
 
+def buyers(which: str, n: int = 3000) -> Columns:
+    """Customers who buy again and again, pleased ones more often; one day of each: of the next purchase, or the last."""
+    rng = np.random.default_rng(9)
+    liking, sent = rng.normal(0, 1, n), pd.Timestamp("2025-02-04")
+    bought = np.cumsum(rng.exponential(1, (n, 60)) / np.exp(-5.2 + 0.5 * liking)[:, None], axis=1) - 400
+    known = bought <= 360
+    last = np.where(known, bought, -np.inf).max(axis=1)
+    following = np.where(known & (bought > 0), bought, np.inf).min(axis=1)
+    when = np.ceil(
+        np.where(np.isfinite(last), last, 0) if which == "last" else np.minimum(following, 999)
+    ).astype(int)
+    there = np.isfinite(last if which == "last" else following)
+    return {
+        "id": np.arange(n), "ltr": np.clip(np.rint(7 + 1.5 * liking + rng.normal(0, 1.3, n)), 0, 10).astype(int),
+        "use": rng.integers(0, 30, n), "kind": rng.choice(["a", "b"], n), "sent": f"{sent:%Y-%m-%d}",
+        "answered": f"{sent:%Y-%m-%d}", "bought": np.where(there, day(sent + pd.to_timedelta(when, "D")), ""),
+        "truth": following <= 120,
+    }  # fmt: skip
+
+
+def test_the_last_of_many_purchases_does_not_tell_who_bought_after_the_survey(make) -> None:
+    outcome, dates = "bought: {on: bought, window_days: 120}", DATES.replace("2025-06-30", "2026-01-30")
+    columns = buyers("last")
+    answer = not_said(cx.predictive_validity(make(columns, outcome=outcome, more=dates)))
+    assert "dated before they were asked" in answer
+    columns = buyers("next")
+    numbers = numbers_of(make(columns, outcome=outcome, more=dates))
+    effects, low = numbers.contenders[0].association.effects, columns["ltr"] <= 6
+    assert effects.low_rate == pytest.approx(columns["truth"][low].mean(), abs=0.005)
+    assert effects.high_rate > effects.low_rate + 0.2
+
+
 # ----------------------------------------------------------------------------------------- few events
 
 

@@ -13,7 +13,8 @@ answers to say* otherwise.
 
 *This data cannot say*: there is no outcome, it is the same for everybody, a score gives it away (a leak), fewer than 20
 customers who answered had the event or did not have it, an event that can happen again is dated before the survey for
-many, or nothing is known without asking, so that there is nothing to be beyond.
+many, events are not recorded up to the last answer, or nothing is known without asking, so that there is nothing to be
+beyond.
 
 Assumptions: scores were given before the outcome; what is known dates from before the invitation; respondents speak for
 themselves unless weighted. Prediction is not cause; calling unhappy customers back hides what would have happened.
@@ -223,6 +224,7 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
         stops.watched_unequally(watched, chosen)
         or stops.cannot(survey, answered, of_facts, base, racing, left_out)
         or stops.another_time(survey, rows, chosen)
+        or stops.not_to_the_end(survey, rows, chosen)
     )
     if stop is not None:
         return _nothing(shared, left_out, stop)

@@ -646,6 +646,29 @@ def test_who_left_before_they_could_answer_do_not_make_silence_a_sign(make) -> N
     assert "no days of both answers and events" in study.section("silence").parts[0].to_text()
 
 
+@pytest.mark.parametrize(("known_until", "refused"), [(150, True), (211, False)])
+def test_events_that_were_exported_before_the_last_wave_was(make, known_until: int, *, refused: bool) -> None:
+    rng, n, begin = np.random.default_rng(2), 3000, pd.Timestamp("2025-01-01")
+    sent = np.where(np.arange(n) % 2, 195, 0) + rng.integers(0, 15, n)
+    gone = sent + np.ceil(rng.exponential(500, n)).astype(int)
+    columns = customers(n) | {
+        "wave": np.where(sent < 100, "winter", "summer"), "left": (gone <= known_until).astype(int),
+        "sent": day(begin + pd.to_timedelta(sent, "D")), "answered": day(begin + pd.to_timedelta(sent + 2, "D")),
+        "gone": np.where(gone <= known_until, day(begin + pd.to_timedelta(gone, "D")), ""),
+    }  # fmt: skip
+    more = "invited: sent\nresponded: answered\nwave: {column: wave, order: [winter, summer]}\n"
+    outcome = DATED.replace("90", "180")
+    study = cx.predictive_validity(make(columns, outcome=outcome, more=more))
+    if refused:
+        assert "seems not to be recorded to the end" in not_said(study)
+        settled = numbers_of(
+            make(columns, outcome=outcome.replace("180", "120"), more=more + "data_as_of: 2025-05-31")
+        )
+        assert settled.base.rate == pytest.approx(1 - np.exp(-120 / 500), abs=0.02)
+    else:
+        assert study.numbers.base.rate == pytest.approx(1 - np.exp(-180 / 500), abs=0.02)
+
+
 def test_a_score_that_one_wave_did_not_ask(make) -> None:
     rows = tracked(1200, 2)
     rows["effort"] = np.where(

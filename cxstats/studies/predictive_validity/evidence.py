@@ -252,7 +252,8 @@ def timing(
     )
     size = frame["group"].value_counts()
     small = tuple(str(g) for g in size.index[(size < chosen.smallest_group).to_numpy()])
-    shown = frame[~frame["group"].isin(small)]
+    since = _since_answer(frame, answered, when, watched, chosen)
+    shown = since[~since["group"].isin(small)]
     try:
         curves = survival_curves(shown, day="day", event="event", group="group", level=chosen.level)
         horizon = int(frame["day"].max())
@@ -277,7 +278,7 @@ def timing(
     )
     grouped = _grouped(survey, answered, frame, chosen)
     some = _some(frame, chosen.seed)
-    watched, facts = frame[some], answered[some]
+    watched, facts = since[some], answered[some]
     return Timing(
         metric=metric,
         curves=curves,
@@ -290,7 +291,26 @@ def timing(
         causes=causes,
         merged_causes=merged,
         hidden=small,
+        from_answer="days_to_answer" in answered.columns,
     )
+
+
+def _since_answer(
+    frame: pd.DataFrame, answered: pd.DataFrame, when: pd.Series, watched: pd.Series, chosen: Settings
+) -> pd.DataFrame:
+    """The same customers with their days counted from the answer, where it has a day.
+
+    Before it they cannot have had the event, or the answer would not count: days from the invitation would be days without
+    danger, and more of them for who answered late. As long a window as all have follows each answer, if the data reaches.
+    """
+    if "days_to_answer" not in answered.columns:
+        return frame
+    late = answered["days_to_answer"].astype(float).fillna(0)
+    end = (watched - late).clip(lower=0)
+    if chosen.window_days is not None:
+        end = np.minimum(end, chosen.window_days)
+    event = (when.notna() & (when - late <= end)).to_numpy(dtype=bool)
+    return frame.assign(day=np.where(event, when - late, end), event=event)
 
 
 def _watched_to(answered: pd.DataFrame, days: int) -> np.ndarray:

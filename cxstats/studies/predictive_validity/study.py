@@ -454,11 +454,14 @@ def _also_known(
 
 
 def _before_answer(rows: pd.DataFrame, base: Base, chosen: Settings) -> tuple[pd.DataFrame, Base]:
-    """Rows and base without answers that customers gave after the event: such an answer may follow from it."""
+    """Rows and base without answers given after the event, which may follow from it, or after the window, when none can."""
     days, watched = f"{chosen.outcome}_days", f"{chosen.outcome}_observed_days"
     if not {days, watched, "days_to_answer"} <= set(rows.columns):
         return rows, base
-    early = (rows["answered"] & (rows[days] < rows["days_to_answer"])).fillna(False).astype(bool)
+    over = rows[days] < rows["days_to_answer"]
+    if chosen.window_days is not None:
+        over = over.fillna(False) | (rows["days_to_answer"] >= chosen.window_days)
+    early = (rows["answered"] & over).fillna(False).astype(bool)
     if not early.any():
         return rows, base
     outcome = rows.loc[early, chosen.outcome].dropna()

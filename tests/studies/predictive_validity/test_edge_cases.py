@@ -646,6 +646,33 @@ def test_who_left_before_they_could_answer_do_not_make_silence_a_sign(make) -> N
     assert "no days of both answers and events" in study.section("silence").parts[0].to_text()
 
 
+def reminded(n: int = 4000) -> Columns:
+    """Who answers late, up to two months after the invitation, gives lower answers; leaving has to do with neither."""
+    rng, sent = np.random.default_rng(1), pd.Timestamp("2025-01-01")
+    late = np.where(
+        rng.random(n) < 0.5, rng.integers(0, 3, n), np.minimum(rng.exponential(20, n), 60).astype(int)
+    )
+    gone = np.floor(rng.exponential(75, n)).astype(int)
+    return customers(n) | {
+        "ltr": np.clip(np.rint(8 - late / 20 + rng.normal(0, 1.8, n)), 0, 10).astype(int), "sent": f"{sent:%Y-%m-%d}",
+        "answered": day(sent + pd.to_timedelta(late, "D")), "left": (gone <= 120).astype(int),
+        "gone": np.where(gone <= 120, day(sent + pd.to_timedelta(gone, "D")), ""), "late": late, "days": gone,
+    }  # fmt: skip
+
+
+def test_days_before_a_late_answer_are_no_days_without_danger(make) -> None:
+    columns = reminded()
+    numbers = numbers_of(make(columns, outcome=DATED.replace("90", "30"), more=DATES))
+    late, days = columns["late"], columns["days"]
+    # answers after the window cannot be followed by an event in it
+    assert numbers.base.before_answer == np.sum((days < late) | (late >= 30))
+    assert numbers.timing.from_answer
+    ratio = numbers.timing.alone.table.loc["score"]
+    assert ratio["low"] < 1 < ratio["high"]
+    counted = numbers.timing.curves.at(30)["survival"]
+    assert counted.to_numpy() == pytest.approx(np.exp(-30 / 75), abs=0.03)
+
+
 @pytest.mark.parametrize(("known_until", "refused"), [(150, True), (211, False)])
 def test_events_that_were_exported_before_the_last_wave_was(make, known_until: int, *, refused: bool) -> None:
     rng, n, begin = np.random.default_rng(2), 3000, pd.Timestamp("2025-01-01")

@@ -118,10 +118,11 @@ def answer(numbers: Numbers) -> Finding:
 
 
 def _needed(numbers: Numbers, margin: str) -> str:
-    """How many customers would settle it: more than there are, whatever the gain is."""
+    """How many customers would settle it: more than there are, whatever the gain is. Answers, where one gave several."""
+    who = "answers" if numbers.of_answers else "customers with an answer"
     if numbers.known_hardly_tells:
         return (
-            "More customers with an answer. How many cannot be said: where what is known hardly tells customers apart, "
+            f"More {who}. How many cannot be said: where what is known hardly tells customers apart, "
             "intervals of gains are too wide to reckon from."
         )
     n, least, gap = numbers.race.n, numbers.n_for_margin, numbers.n_for_gap
@@ -131,14 +132,14 @@ def _needed(numbers: Numbers, margin: str) -> str:
             return f"More than a hundred {times}."
         if least > n:
             return (
-                f"About {about(least)} customers with an answer, {number(least / n, 1)} {times}, would tell a gain of "
+                f"About {about(least)} {who}, {number(least / n, 1)} {times}, would tell a gain of "
                 f"nothing from {margin} in 80 of 100 surveys."
             )
     best = f"{numbers.best.metric.short}'s gain, if it is {gain_text(numbers.best.gain)},"
     if gap is None or gap <= n:
         return f"{best} is too close to {margin} for any number of answers in reach."
     return (
-        f"About {about(gap)} customers with an answer, {number(gap / n, 1)} {times}, would tell {best} from {margin} in 80 "
+        f"About {about(gap)} {who}, {number(gap / n, 1)} {times}, would tell {best} from {margin} in 80 "
         "of 100 surveys."
     )
 

@@ -337,13 +337,14 @@ def publish() -> None:
         "measured with n of",
     ]
     needed = table(header_of_power, power(rows))
+    so_far = f"All {len(rows)}" if len(rows) == len(grid()) else f"So far {len(rows)} of the {len(grid())}"
     said = f"""
 Question: does the score add {MARGIN} to the AUC beyond what was known without asking? Companies of known truth through the
 study's own path from rows to verdict, one score raced, at the 95 % level. The true gain is that of the rule trained on n
 customers, judged on fresh ones: {TRAININGS} training samples, judged by the true chances of {POOL:,} customers. "error" is
 the study's standard error, "spread" the standard deviation of its gains. Wrong is "negligible" when the true gain is above
 the margin, or "material" when it is not; target: the Clopper–Pearson 95 % upper limit at most 5 % in every row.
-{f"All {len(rows)}" if len(rows) == len(grid()) else f"So far {len(rows)} of the {len(grid())}"} rows of the grid, {COMPANIES:,} companies each{short}.
+{so_far} rows of the grid, {COMPANIES:,} companies each{short}.
 
 Customers with an answer that it takes, in 80 of 100 surveys, to tell a gain from none (its interval above 0), by the errors
 above; between sizes on a straight line of logarithms, beyond them as 1/√n:

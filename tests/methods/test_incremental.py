@@ -395,6 +395,23 @@ def test_the_interval_covers_the_gain_of_the_rule_at_this_n(strength):
     assert stats.binomtest(covered, companies, 0.95, alternative="less").pvalue > 0.005, covered / companies
 
 
+@pytest.mark.simulation
+@pytest.mark.parametrize(("n", "effect"), [(1500, 0.5), (600, 0.4)])
+def test_limits_of_shapley_shares_hold_their_mean(n: int, effect: float) -> None:
+    rng, runs, shares = np.random.default_rng(5), 60, []
+    for _ in range(runs):
+        use, liking = rng.normal(size=(2, n))
+        nps = np.clip(np.rint(7 + 1.4 * liking + 0.6 * use + rng.normal(size=n)), 0, 10)
+        ces = np.clip(np.rint(4 + 0.6 * liking + rng.normal(size=n)), 1, 7)
+        left = rng.random(n) < expit(-2 + 0.6 * use - effect * liking)
+        rows = pd.DataFrame({"use": use, "nps": nps, "ces": ces, "left": left, "part": np.arange(n) % 64})
+        found = race(rows, scores=["nps", "ces"], outcome="left", known=["use"], resamples=1, optimism=False)
+        shares.append(found.shapley[["value", "low", "high"]].to_numpy())
+    value, low, high = np.moveaxis(np.array(shares), 2, 0)
+    held = ((low <= value.mean(axis=0)) & (value.mean(axis=0) <= high)).mean(axis=0)
+    assert np.all(held >= 0.95 - 3 * np.sqrt(0.95 * 0.05 / runs)), held
+
+
 def _gain_on_fresh(rows, fresh):
     """Gain of the rule trained on these rows, its AUC computed from the true chances of fresh customers."""
     both = pd.concat([rows, fresh], ignore_index=True)

@@ -158,6 +158,51 @@ def test_limits_of_incidence_hold_the_truth():
     assert abs(inside / runs - 0.95) < 2.5 * np.sqrt(0.95 * 0.05 / runs)
 
 
+@pytest.mark.simulation
+@pytest.mark.parametrize(("n", "stays"), [(15, 0.98), (30, 0.95), (100, 0.99)])
+def test_limits_of_a_group_that_may_have_no_event_hold_the_truth(n: int, stays: float) -> None:
+    # beside 200 others; watched for 60 to 180 days of which 90 count
+    rng, runs, held = np.random.default_rng(9), 400, 0
+    for _ in range(runs):
+        when = np.r_[rng.exponential(-90 / np.log(stays), n), rng.exponential(300, 200)]
+        end = np.minimum(rng.uniform(60, 180, n + 200), 90)
+        rows = pd.DataFrame(
+            {"day": np.minimum(when, end), "event": when <= end, "g": np.arange(n + 200) >= n}
+        )
+        found = survival_curves(rows, day="day", event="event", group="g")
+        last = found.table["day"].max()
+        row = found.at(last).loc[False]
+        held += row["low"] <= stays ** (last / 90) <= row["high"]
+    assert held / runs > 0.95 - 2.5 * np.sqrt(0.95 * 0.05 / runs)
+
+
+@pytest.mark.simulation
+@pytest.mark.parametrize(("n", "effect"), [(1500, 0.0), (1500, 0.5), (400, 0.5)])
+def test_limits_of_the_early_warning_hold_the_truth(n: int, effect: float) -> None:
+    rng, leads, runs = np.random.default_rng(10), [0, 30, 60], 300
+
+    def customers(size: int) -> tuple[np.ndarray, np.ndarray]:
+        liking = rng.normal(size=size)
+        answer = np.clip(np.rint(7 + 1.6 * liking + 1.2 * rng.normal(size=size)), 0, 10)
+        return answer, rng.exponential(400 / np.exp(-effect * liking))
+
+    answer, when = customers(2_000_000)
+    truth = []
+    for lead in leads:
+        later, never = (
+            np.bincount(answer[who].astype(int), minlength=11) / who.sum()
+            for who in ((when > lead) & (when <= 90), when > 90)
+        )
+        truth.append(later @ (np.cumsum(never[::-1])[::-1] - never / 2))
+    held = np.zeros(len(leads))
+    for _ in range(runs):
+        answer, when = customers(n)
+        rows = {"day": np.minimum(when, 90), "event": when <= 90, "score": answer, "part": np.arange(n) % 64}
+        found = dynamic_auc(pd.DataFrame(rows), day="day", event="event", score="score", days=leads)
+        held += ((found["warning_low"] <= truth) & (truth <= found["warning_high"])).to_numpy()
+    assert np.all(abs(held / runs - 0.95) < 3 * np.sqrt(0.95 * 0.05 / runs)), held / runs
+
+
 def test_grouped_time_is_r_s_cloglog(rows):
     # glm(had ~ factor(at) + score - 1, binomial("cloglog")) on one row per customer and month at risk
     cells = rows.assign(month=(rows["day"] - 1) // 30)

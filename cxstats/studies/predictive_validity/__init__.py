@@ -65,7 +65,7 @@ def predictive_validity(
     outcome : one of the survey's outcomes; the first by default.
     metrics : scores to race, as a list or "nps, ces"; all by default.
     known : what is known without asking, to be beaten: groups, behaviour, "value"; by default all of it, but no group
-        that only bands a number that is there too.
+        that only bands a number that is there too. When a customer was asked is known in any case.
     window_days : count events within so many days of the invitation, in place of the declared window; the event needs a
         date.
     margin : smallest gain in AUC that matters.

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "VALUE",
+    "WHEN_ASKED",
     "advantage",
     "curve",
     "later",
@@ -63,6 +64,7 @@ __all__ = [
 ]
 
 VALUE = "value"
+WHEN_ASKED = "_when_asked"
 LEADS = 7  # lead times of the early-warning curve
 MOST_COX_EVENTS = 5_000  # with more, Cox regression is of a random share of the customers
 OTHER_CAUSES = "All other causes"
@@ -137,6 +139,8 @@ def later(
         return None
     answered = rows[rows["answered"] & rows[chosen.outcome].notna()]
     plainly = {name: value for name, value in _plainly().items() if name != "optimism"}
+    # a wave that no rule was trained on: what the earlier days told goes no further
+    plainly["known"] = [name for name in common["known"] if name != WHEN_ASKED]
     try:
         return temporal_race(answered, wave=survey.wave, order=survey.wave_order, **(common | plainly))
     except ValueError as error:
@@ -170,12 +174,16 @@ def silence(survey: Survey, rows: pd.DataFrame, chosen: Settings, missing: dict[
         )
         return None
     since = landmark(rows, chosen.outcome)
-    rows = rows.assign(silent=~rows["answered"])
-    if since is not None:
-        # who left in the meantime could not answer any more: silence would be what leaving brought, not its sign
-        gone = (rows[f"{chosen.outcome}_days"] <= since).fillna(False).astype(bool)
-        late = (rows["days_to_answer"] > since).fillna(False).astype(bool)
-        rows = rows.assign(silent=rows["silent"] | late)[~gone]
+    if since is None:
+        missing["silence"] = (
+            "Whether silence foretells it cannot be said: who had the event before they answered may have been silent for "
+            "that, and the data has no days of both answers and events to tell them apart."
+        )
+        return None
+    # who left in the meantime could not answer any more: silence would be what leaving brought, not its sign
+    gone = (rows[f"{chosen.outcome}_days"] <= since).fillna(False).astype(bool)
+    late = (rows["days_to_answer"] > since).fillna(False).astype(bool)
+    rows = rows.assign(silent=~rows["answered"] | late)[~gone]
     known = one_each(rows, [chosen.outcome])
     happened = known[chosen.outcome].astype(bool)
     from statsmodels.stats.proportion import confint_proportions_2indep
@@ -254,7 +262,8 @@ def timing(
     )
     size = frame["group"].value_counts()
     small = tuple(str(g) for g in size.index[(size < chosen.smallest_group).to_numpy()])
-    shown = frame[~frame["group"].isin(small)]
+    since = _since_answer(frame, answered, when, watched, chosen)
+    shown = since[~since["group"].isin(small)]
     try:
         curves = survival_curves(shown, day="day", event="event", group="group", level=chosen.level)
         horizon = int(frame["day"].max())
@@ -279,7 +288,7 @@ def timing(
     )
     grouped = _grouped(survey, answered, frame, chosen)
     some = _some(frame, chosen.seed)
-    watched, facts = frame[some], answered[some]
+    watched, facts = since[some], answered[some]
     return Timing(
         metric=metric,
         curves=curves,
@@ -292,7 +301,26 @@ def timing(
         causes=causes,
         merged_causes=merged,
         hidden=small,
+        from_answer="days_to_answer" in answered.columns,
     )
+
+
+def _since_answer(
+    frame: pd.DataFrame, answered: pd.DataFrame, when: pd.Series, watched: pd.Series, chosen: Settings
+) -> pd.DataFrame:
+    """The same customers with their days counted from the answer, where it has a day.
+
+    Before it they cannot have had the event, or the answer would not count: days from the invitation would be days without
+    danger, and more of them for who answered late. As long a window as all have follows each answer, if the data reaches.
+    """
+    if "days_to_answer" not in answered.columns:
+        return frame
+    late = answered["days_to_answer"].astype(float).fillna(0)
+    end = (watched - late).clip(lower=0)
+    if chosen.window_days is not None:
+        end = np.minimum(end, chosen.window_days)
+    event = (when.notna() & (when - late <= end)).to_numpy(dtype=bool)
+    return frame.assign(day=np.where(event, when - late, end), event=event)
 
 
 def _watched_to(answered: pd.DataFrame, days: int) -> np.ndarray:

@@ -470,14 +470,8 @@ def _silence(numbers: Numbers, source: Source) -> Figure:
             rows,
             notes=" ".join(
                 [
-                    *(
-                        [
-                            f"Counted from day {silence.since} after the invitation, by which 19 of 20 answers had "
-                            "come: who had the event before then could not answer any more, and does not count."
-                        ]
-                        if silence.since is not None
-                        else []
-                    ),
+                    f"Counted from day {silence.since} after the invitation, by which 19 of 20 answers had come: who had "
+                    "the event before then could not answer any more, and does not count.",
                     *(
                         ["Rates count each customer once, by the first invitation."]
                         if numbers.repeated

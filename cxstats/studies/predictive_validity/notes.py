@@ -64,7 +64,8 @@ def need_to_know(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...
                 else ""
             )
             + (
-                f" Left out: {plural(base.before_answer, 'answer')} given after the event, which foretells nothing."
+                f" Left out: {plural(base.before_answer, 'answer')} given after the event, or after its window, "
+                "which foretells nothing."
                 if base.before_answer
                 else ""
             )

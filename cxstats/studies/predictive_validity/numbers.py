@@ -72,7 +72,7 @@ class Base:
     respondents, respondent_events : those who answered any metric and whose outcome is known.
     called_back : share of the respondents who were called back after answering; None where that is not recorded.
     drawn : rows drawn by lot, on which all else on the page is run; None where that is all rows.
-    before_answer : answers given after the event: not among the respondents whose outcome is known.
+    before_answer : answers given after the event, or after the window: not among the respondents whose outcome is known.
     """
 
     invited: int | None
@@ -221,8 +221,7 @@ class Silence:
     answered_rate, silent_rate : shares with the event. difference : silent less answered in percentage points, with
         Newcombe's interval.
     gain : AUC gained over what was known by who answered, with its interval.
-    since : days from the invitation by which it is settled who answered: customers who had the event before do not count;
-        None where events or answers have no day.
+    since : days from the invitation by which it is settled who answered: customers who had the event before do not count.
     """
 
     answered_rate: float
@@ -230,7 +229,7 @@ class Silence:
     difference: tuple[float, float, float]
     gain: tuple[float, float, float]
     n: int
-    since: int | None
+    since: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +260,7 @@ class Timing:
     causes : incidence of each cause by group of answers, other causes at work; None where no causes are declared.
     merged_causes : causes with so few events that they stand together.
     hidden : groups of answers so small that they are not shown.
+    from_answer : curves and ratios count days from the answer, and not from the invitation.
     """
 
     metric: Metric
@@ -273,6 +273,7 @@ class Timing:
     causes: IncidenceCurves | None
     merged_causes: tuple[str, ...]
     hidden: tuple[str, ...]
+    from_answer: bool
 
 
 @dataclass(frozen=True, slots=True)

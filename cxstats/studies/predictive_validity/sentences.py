@@ -132,7 +132,7 @@ def _worse(best: Contender, event: str) -> str:
 
 
 def _needed(numbers: Numbers, margin: str) -> str:
-    """How many customers would settle it: more than there are, whatever the gain is."""
+    """How many customers would settle it: more than there are, whatever the gain is. Answers, where one gave several."""
     who = (
         "customers"
         if numbers.nothing_asked

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -20,9 +22,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Stop",
+    "another_time",
     "cannot",
     "known_gives_away",
     "known_is_nothing",
+    "not_to_the_end",
     "of_first_answers",
     "refused",
     "watched_unequally",
@@ -30,6 +34,10 @@ __all__ = [
 
 SURE = 0.995
 """AUC of a single fact above which it was made from the outcome, or after it."""
+MONTH = 32
+"""Days without an event at the end of the data that say nothing: events may be dated by month."""
+STRAY = 0.01
+"""Share of the dated events that may lie before the survey by mistake."""
 _OUTCOME = "An outcome, known for those who answered, that happened to some of them and not to others, after they answered."
 _FACTS = "Facts known of everybody without asking (tenure, use, tickets, spend), under groups: or behaviour:."
 LEAK = "A score asked before the outcome could happen, and not made from it."
@@ -135,6 +143,64 @@ def _early(survey: Survey, outcome: str) -> int:
     return sum(line.n for line in survey.ledger.lines if line.label == label)
 
 
+def another_time(survey: Survey, rows: pd.DataFrame, chosen: Settings) -> Stop | None:
+    """Why nothing is said of an event that can come again where many are dated before the survey.
+
+    Then the day is that of the last time, or of the very first. By the last, who bought within the window and once more
+    after it counts as not having bought: the most loyal are turned into those who stay away.
+    """
+    days = f"{chosen.outcome}_days"
+    if (
+        survey.description.outcomes[chosen.outcome].kind_for(chosen.outcome) == "churn"
+        or days not in rows.columns
+    ):
+        return None
+    lost = rows["observed_days"].notna() & rows[f"{chosen.outcome}_observed_days"].isna()
+    before = min(_early(survey, chosen.outcome), int(lost.sum()))  # of this wave, if one alone is looked at
+    if before < FEWEST_EVENTS or before < STRAY * (before + rows[days].notna().sum()):
+        return None
+    return Stop(
+        f"for {plural(before, 'customer')} the event is dated before they were asked: one that can happen again then has "
+        "the day of the last time, or of the very first, and who had it after the survey is not known",
+        "The day of the first event after the invitation, for each invitation. If it happens once only, set aside who had "
+        "it before (set_aside: in survey.yml), or say kind: churn where it is a loss.",
+    )
+
+
+def not_to_the_end(survey: Survey, rows: pd.DataFrame, chosen: Settings) -> Stop | None:
+    """Why nothing is said where events seem to be known up to an earlier day than answers are.
+
+    Without ``data_as_of`` the data is taken to reach to its last day, of an answer or an event. Where outcomes were exported
+    before the last wave was, who had the event in between counts as not having had it.
+    """
+    key, until = chosen.outcome, survey.data_as_of
+    if survey.description.data_as_of is not None or until is None or f"{key}_days" not in rows.columns:
+        return None
+    there = rows[rows[f"{key}_observed_days"].notna() & rows["observed_days"].notna()]
+    watched = there["observed_days"].to_numpy(dtype=float)
+    day = there[f"{key}_days"].to_numpy(dtype=float, na_value=np.nan)
+    reach = watched if chosen.window_days is None else np.minimum(watched, chosen.window_days)
+    had = day <= reach
+    if had.sum() < FEWEST_EVENTS or (gap := float((watched - day)[had].min())) < MONTH:
+        return None
+    # what the rates by time since the invitation, seen before, bring in the days at risk after the last event
+    edges, end, since = np.linspace(0, reach.max(), 11), np.where(had, day, reach), watched - gap
+    expected = 0.0
+    for low, high in pairwise(edges):
+        at_risk = np.clip(np.minimum(end, high) - low, 0, None).sum()
+        after = np.clip(np.minimum(end, high) - np.maximum(since, low), 0, None).sum()
+        if at_risk > after:
+            expected += after / (at_risk - after) * np.sum(had & (day > low) & (day <= high))
+    if expected < FEWEST_EVENTS:
+        return None
+    last = date_text(until - timedelta(days=int(gap)))
+    return Stop(
+        f"the last event is of {last} and the last answer of {date_text(until)}: at the rate before, about "
+        f"{count(round(expected))} more customers would have had it in between, so it seems not to be recorded to the end",
+        "The day up to which events are known: data_as_of: in survey.yml.",
+    )
+
+
 def known_gives_away(answered: pd.DataFrame, chosen: Settings, labels: dict[str, str]) -> Stop | None:
     """A fact that tells the outcome by itself: what is left for a score to add says nothing about the score."""
     happened = answered[chosen.outcome].to_numpy(dtype=bool)
@@ -168,9 +234,12 @@ def _apart(fact: pd.Series, happened: np.ndarray) -> float:
     return float(np.maximum(areas, 1 - areas).max())
 
 
-def known_is_nothing(raced: Race) -> Stop | None:
-    """What was known does not tell customers apart at all, or tells the outcome as a whole."""
-    if "known" not in raced.predictions.columns:
+def known_is_nothing(raced: Race, facts: Sequence[str]) -> Stop | None:
+    """What was known does not tell customers apart at all, or tells the outcome as a whole.
+
+    ``facts`` : what was known, but for when they were asked, which is no fact of a customer.
+    """
+    if "known" not in raced.predictions.columns or set(facts) <= set(raced.unused):
         return Stop(
             "what is known without asking is the same for all customers who answered, so there is nothing for a score to "
             "add to",

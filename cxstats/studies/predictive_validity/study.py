@@ -12,8 +12,9 @@ margin or more: *a difference that matters* where one does, *no difference that 
 answers to say* otherwise.
 
 *This data cannot say*: there is no outcome, it is the same for everybody, a score gives it away (a leak), fewer than 20
-customers who answered had the event or did not have it, or nothing is known without asking, so that there is nothing
-to be beyond.
+customers who answered had the event or did not have it, an event that can happen again is dated before the survey for
+many, events are not recorded up to the last answer, or nothing is known without asking, so that there is nothing to be
+beyond.
 
 Assumptions: scores were given before the outcome; what is known dates from before the invitation; respondents speak for
 themselves unless weighted. Prediction is not cause; calling unhappy customers back hides what would have happened.
@@ -209,9 +210,11 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
     declared = survey.description.outcomes[chosen.outcome].window_days
     if chosen.window_days != declared:
         rows[chosen.outcome] = _within(rows, chosen)
+    pooled = bool(survey.wave) and len(survey.wave_order) > 1 and chosen.wave is None
+    facts = chosen.known
+    rows, chosen = _with_when_asked(survey, rows, chosen, pooled)
     base, everyone = _base(survey, rows, chosen), rows
     rows, base = _before_answer(rows, base, chosen)
-    pooled = bool(survey.wave) and len(survey.wave_order) > 1 and chosen.wave is None
     shared: dict[str, Any] = {
         "settings": chosen,
         "asked": tuple(survey.metric(name).short for name in chosen.metrics),
@@ -226,8 +229,12 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
     }
     racing, left_out = _racing(survey, rows, chosen)
     answered = rows[rows["answered"] & rows[chosen.outcome].notna()]
-    stop = stops.watched_unequally(watched, chosen) or stops.cannot(
-        survey, answered, chosen, base, racing, left_out
+    of_facts = replace(chosen, known=facts)
+    stop = (
+        stops.watched_unequally(watched, chosen)
+        or stops.cannot(survey, answered, of_facts, base, racing, left_out)
+        or stops.another_time(survey, rows, chosen)
+        or stops.not_to_the_end(survey, rows, chosen)
     )
     if stop is not None:
         return _nothing(shared, left_out, stop)
@@ -237,7 +244,7 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
         return _nothing(shared, left_out, stops.of_first_answers(error, base))
     if leak is not None:
         return _nothing(shared, left_out, stops.Stop(leak.why, stops.LEAK), leak=leak)
-    stop = stops.known_gives_away(answered, chosen, shared["known_labels"])
+    stop = stops.known_gives_away(answered, of_facts, shared["known_labels"])
     if stop is not None:
         return _nothing(shared, left_out, stop)
     common = {
@@ -249,7 +256,7 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
         raced = race(answered, **common)
     except ValueError as error:
         return _nothing(shared, left_out, stops.refused(error, answered, chosen))
-    stop = stops.known_is_nothing(raced)
+    stop = stops.known_is_nothing(raced, facts)
     if stop is not None:
         return _nothing(shared, left_out, stop)
     ranked = _ranked(survey, raced, racing, chosen)
@@ -426,12 +433,46 @@ def _equally_watched(rows: pd.DataFrame, chosen: Settings) -> tuple[Settings, tu
     return replace(chosen, window_days=shortest, common_window=True), None
 
 
+def _with_when_asked(
+    survey: Survey, rows: pd.DataFrame, chosen: Settings, pooled: bool
+) -> tuple[pd.DataFrame, Settings]:
+    """Rows with when each customer was asked, which is known of all without asking, where that differs by a month.
+
+    Where answers and events both drift from wave to wave a score tells the wave, and the wave the event: such a score
+    would seem to add something, and tells no two customers of a wave apart. By the place of the wave, or the day of the
+    invitation where that differs by a month within it: as a number, so that three columns hold however many there are.
+    """
+    wave = rows[survey.wave].astype("string") if pooled else pd.Series("", index=rows.index)
+    if "observed_days" in rows.columns:
+        days = rows["observed_days"].astype(float)
+        ends = days.groupby(wave).agg(["min", "max"])
+        if (ends["max"] - ends["min"]).max() >= SHORTEST_WINDOW:
+            return _also_known(survey, rows, chosen, days)
+    if not pooled:
+        return rows, chosen
+    place = pd.Index(survey.wave_order).get_indexer(pd.Index(wave))
+    return _also_known(
+        survey, rows, chosen, pd.Series(place, index=rows.index, dtype=float).where(place >= 0)
+    )
+
+
+def _also_known(
+    survey: Survey, rows: pd.DataFrame, chosen: Settings, when: pd.Series
+) -> tuple[pd.DataFrame, Settings]:
+    """``when`` customers were asked among what is known of them, in place of the wave itself."""
+    known = tuple(name for name in chosen.known if name != survey.wave)
+    return rows.assign(**{evidence.WHEN_ASKED: when}), replace(chosen, known=(*known, evidence.WHEN_ASKED))
+
+
 def _before_answer(rows: pd.DataFrame, base: Base, chosen: Settings) -> tuple[pd.DataFrame, Base]:
-    """Rows and base without answers that customers gave after the event: such an answer may follow from it."""
+    """Rows and base without answers given after the event, which may follow from it, or after the window, when none can."""
     days, watched = f"{chosen.outcome}_days", f"{chosen.outcome}_observed_days"
     if not {days, watched, "days_to_answer"} <= set(rows.columns):
         return rows, base
-    early = (rows["answered"] & (rows[days] < rows["days_to_answer"])).fillna(False).astype(bool)
+    over = rows[days] < rows["days_to_answer"]
+    if chosen.window_days is not None:
+        over = over.fillna(False) | (rows["days_to_answer"] >= chosen.window_days)
+    early = (rows["answered"] & over).fillna(False).astype(bool)
     if not early.any():
         return rows, base
     outcome = rows.loc[early, chosen.outcome].dropna()
@@ -514,6 +555,7 @@ def _known_labels(survey: Survey, chosen: Settings) -> dict[str, str]:
     for name in survey.behaviour:
         labels[name] = survey.description.behaviour[name].label or name.replace("_", " ").capitalize()
     labels[evidence.VALUE] = "Value"
+    labels[evidence.WHEN_ASKED] = "When they were asked"
     return {name: labels.get(name, name) for name in chosen.known}
 
 

@@ -74,7 +74,7 @@ def survival(numbers: Numbers, source: Source) -> Figure:
         return plots.curves(
             canvas,
             series,
-            x_label="days since the invitation",
+            x_label=f"days since the {'answer' if timing.from_answer else 'invitation'}",
             y_label=f"% who {outcome}",
             y_text=percent_tick,
         )
@@ -88,8 +88,8 @@ def survival(numbers: Numbers, source: Source) -> Figure:
             else f"by {timing.metric.short} not surely more in one group than in another"
         ),
         subtitle=f"Share who {event}, by answer to {timing.metric.short}, with {level_of(numbers)} intervals; those "
-        f"no longer "
-        "watched count while they were"
+        "no longer watched count while they were"
+        + (", from their answer on" if timing.from_answer else "")
         + (f". The event is known by {timing.grouped.grain} only" if timing.grouped else ""),
         draw=draw,
         table=Table(

@@ -141,6 +141,38 @@ def test_some_events_from_before_the_survey_take_no_part(make) -> None:
     assert numbers.race.n == 500 - early.sum()
 
 
+def buyers(which: str, n: int = 3000) -> Columns:
+    """Customers who buy again and again, pleased ones more often; one day of each: of the next purchase, or the last."""
+    rng = np.random.default_rng(9)
+    liking, sent = rng.normal(0, 1, n), pd.Timestamp("2025-02-04")
+    bought = np.cumsum(rng.exponential(1, (n, 60)) / np.exp(-5.2 + 0.5 * liking)[:, None], axis=1) - 400
+    known = bought <= 360
+    last = np.where(known, bought, -np.inf).max(axis=1)
+    following = np.where(known & (bought > 0), bought, np.inf).min(axis=1)
+    when = np.ceil(
+        np.where(np.isfinite(last), last, 0) if which == "last" else np.minimum(following, 999)
+    ).astype(int)
+    there = np.isfinite(last if which == "last" else following)
+    return {
+        "id": np.arange(n), "ltr": np.clip(np.rint(7 + 1.5 * liking + rng.normal(0, 1.3, n)), 0, 10).astype(int),
+        "use": rng.integers(0, 30, n), "kind": rng.choice(["a", "b"], n), "sent": f"{sent:%Y-%m-%d}",
+        "answered": f"{sent:%Y-%m-%d}", "bought": np.where(there, day(sent + pd.to_timedelta(when, "D")), ""),
+        "truth": following <= 120,
+    }  # fmt: skip
+
+
+def test_the_last_of_many_purchases_does_not_tell_who_bought_after_the_survey(make) -> None:
+    outcome, dates = "bought: {on: bought, window_days: 120}", DATES.replace("2025-06-30", "2026-01-30")
+    columns = buyers("last")
+    answer = not_said(cx.predictive_validity(make(columns, outcome=outcome, more=dates)))
+    assert "dated before they were asked" in answer
+    columns = buyers("next")
+    numbers = numbers_of(make(columns, outcome=outcome, more=dates))
+    effects, low = numbers.contenders[0].association.effects, columns["ltr"] <= 6
+    assert effects.low_rate == pytest.approx(columns["truth"][low].mean(), abs=0.005)
+    assert effects.high_rate > effects.low_rate + 0.2
+
+
 # ----------------------------------------------------------------------------------------- few events
 
 
@@ -537,6 +569,57 @@ def test_a_window_must_be_declared_where_some_were_hardly_watched(make) -> None:
     assert settled.base.known == 1500
 
 
+def yearly(n: int = 9000) -> pd.DataFrame:
+    """Asked in two years, in the second by another channel: answers are 2 higher, and have nothing to do with leaving.
+
+    Who left is known until today and without a day, so of those asked in the first year more have left.
+    """
+    rng, asked = np.random.default_rng(1), []
+    use = rng.normal(0, 1, n)
+    stays = rng.exponential(900 / np.exp(0.15 * use))
+    for wave, sent in (("2023", 0), ("2024", 365)):
+        answers = (stays > sent) & (rng.random(n) < 0.4)
+        ltr = np.clip(np.rint(rng.normal(6.5 + 2.0 * (wave == "2024"), 2, n)), 0, 10).astype(int)
+        rows = {
+            "id": np.arange(n),
+            "wave": wave,
+            "ltr": ltr,
+            "use": use.round(3),
+            "kind": "a",
+            "left": 1 * (stays < 600),
+        }
+        asked.append(
+            pd.DataFrame(rows | {"sent": str((pd.Timestamp("2023-03-01") + pd.Timedelta(days=sent)).date())})[
+                answers
+            ]
+        )
+    return pd.concat(asked, ignore_index=True)
+
+
+@pytest.mark.parametrize("dates", ["", "invited: sent\ndata_as_of: 2024-10-22\n"])
+def test_a_score_that_tells_the_wave_only_adds_nothing(make, dates: str) -> None:
+    numbers = numbers_of(make(yearly(), more=dates + "wave: wave"))
+    assert numbers.contenders[0].verdict is Verdict.NEGLIGIBLE
+    assert abs(numbers.contenders[0].gain) < 0.005
+    assert "When they were asked" in numbers.known_labels.values()
+
+
+def test_when_they_were_asked_is_no_fact_to_be_beyond(make) -> None:
+    rows = yearly(3000).assign(use=1)
+    assert "the same for all customers" in not_said(cx.predictive_validity(make(rows, more="wave: wave")))
+
+
+def test_a_score_that_follows_the_day_of_the_invitation_adds_nothing(make) -> None:
+    rng, n = np.random.default_rng(4), 6000
+    asked = rng.integers(0, 365, n)
+    ltr = np.clip(np.rint(rng.normal(5.5 + 4 * asked / 365, 1.5)), 0, 10).astype(int)
+    columns = customers(n) | {"ltr": ltr, "left": (rng.random(n) < 0.05 + 0.2 * asked / 365).astype(int)}
+    columns["sent"] = day(pd.Timestamp("2024-01-01") + pd.to_timedelta(asked, "D"))
+    numbers = numbers_of(make(columns, more="invited: sent\ndata_as_of: 2025-06-30"))
+    assert numbers.contenders[0].high < 0.02
+    assert numbers.contenders[0].auc[1] > 0.54
+
+
 def test_who_left_before_they_could_answer_do_not_make_silence_a_sign(make) -> None:
     rng, n = np.random.default_rng(2), 6000
     gone, days = np.ceil(rng.exponential(500, n)), rng.integers(1, 31, n)
@@ -556,6 +639,61 @@ def test_who_left_before_they_could_answer_do_not_make_silence_a_sign(make) -> N
     assert left[quiet].mean() - left[~quiet].mean() > 0.03
     later = gone > silence.since
     assert silence.n == later.sum()
+    # without the days of answers nothing tells who could not answer any more
+    undated = make(columns | {"answered": ""}, outcome=DATED, more="invited: sent\ndata_as_of: 2025-06-30")
+    study = cx.predictive_validity(undated)
+    assert study.numbers.silence is None
+    assert "no days of both answers and events" in study.section("silence").parts[0].to_text()
+
+
+def reminded(n: int = 4000) -> Columns:
+    """Who answers late, up to two months after the invitation, gives lower answers; leaving has to do with neither."""
+    rng, sent = np.random.default_rng(1), pd.Timestamp("2025-01-01")
+    late = np.where(
+        rng.random(n) < 0.5, rng.integers(0, 3, n), np.minimum(rng.exponential(20, n), 60).astype(int)
+    )
+    gone = np.floor(rng.exponential(75, n)).astype(int)
+    return customers(n) | {
+        "ltr": np.clip(np.rint(8 - late / 20 + rng.normal(0, 1.8, n)), 0, 10).astype(int), "sent": f"{sent:%Y-%m-%d}",
+        "answered": day(sent + pd.to_timedelta(late, "D")), "left": (gone <= 120).astype(int),
+        "gone": np.where(gone <= 120, day(sent + pd.to_timedelta(gone, "D")), ""), "late": late, "days": gone,
+    }  # fmt: skip
+
+
+def test_days_before_a_late_answer_are_no_days_without_danger(make) -> None:
+    columns = reminded()
+    numbers = numbers_of(make(columns, outcome=DATED.replace("90", "30"), more=DATES))
+    late, days = columns["late"], columns["days"]
+    # answers after the window cannot be followed by an event in it
+    assert numbers.base.before_answer == np.sum((days < late) | (late >= 30))
+    assert numbers.timing.from_answer
+    ratio = numbers.timing.alone.table.loc["score"]
+    assert ratio["low"] < 1 < ratio["high"]
+    counted = numbers.timing.curves.at(30)["survival"]
+    assert counted.to_numpy() == pytest.approx(np.exp(-30 / 75), abs=0.03)
+
+
+@pytest.mark.parametrize(("known_until", "refused"), [(150, True), (211, False)])
+def test_events_that_were_exported_before_the_last_wave_was(make, known_until: int, *, refused: bool) -> None:
+    rng, n, begin = np.random.default_rng(2), 3000, pd.Timestamp("2025-01-01")
+    sent = np.where(np.arange(n) % 2, 195, 0) + rng.integers(0, 15, n)
+    gone = sent + np.ceil(rng.exponential(500, n)).astype(int)
+    columns = customers(n) | {
+        "wave": np.where(sent < 100, "winter", "summer"), "left": (gone <= known_until).astype(int),
+        "sent": day(begin + pd.to_timedelta(sent, "D")), "answered": day(begin + pd.to_timedelta(sent + 2, "D")),
+        "gone": np.where(gone <= known_until, day(begin + pd.to_timedelta(gone, "D")), ""),
+    }  # fmt: skip
+    more = "invited: sent\nresponded: answered\nwave: {column: wave, order: [winter, summer]}\n"
+    outcome = DATED.replace("90", "180")
+    study = cx.predictive_validity(make(columns, outcome=outcome, more=more))
+    if refused:
+        assert "seems not to be recorded to the end" in not_said(study)
+        settled = numbers_of(
+            make(columns, outcome=outcome.replace("180", "120"), more=more + "data_as_of: 2025-05-31")
+        )
+        assert settled.base.rate == pytest.approx(1 - np.exp(-120 / 500), abs=0.02)
+    else:
+        assert study.numbers.base.rate == pytest.approx(1 - np.exp(-180 / 500), abs=0.02)
 
 
 def test_a_score_that_one_wave_did_not_ask(make) -> None:

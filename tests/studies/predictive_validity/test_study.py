@@ -900,3 +900,7 @@ def test_how_many_would_settle_it_says_what_is_open(study: cx.PredictiveValidity
     assert "a gain of nothing" not in _needed(numbers, "0.02")
     unsure = replace(numbers, contenders=(replace(best, low=-0.001), *numbers.contenders[1:]))
     assert "a gain of nothing from 0.02" in _needed(unsure, "0.02")
+    # of answers, where some customers gave several: as many as raced
+    assert numbers.of_answers
+    assert " answers, " in _needed(unsure, "0.02")
+    assert " customers with an answer, " in _needed(replace(unsure, repeated=False, nameless=False), "0.02")

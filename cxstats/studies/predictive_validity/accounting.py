@@ -56,7 +56,7 @@ def _raced(numbers: Numbers) -> list[tuple[str, int]]:
             f"For the race: {verb} {'any of ' if len(names) > 1 else ''}{join_words(names, 'or')}",
             base.answered,
         ),
-        ("answered after the event", base.before_answer),
+        ("answered after the event, or after the window", base.before_answer),
         (
             f"whether they {event_text(numbers)} is not known",
             base.answered - base.respondents - base.before_answer,

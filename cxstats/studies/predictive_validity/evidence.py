@@ -36,6 +36,7 @@ from cxstats.studies.predictive_validity.numbers import (
     Steadiness,
     Timing,
     Triple,
+    Waited,
 )
 from cxstats.words import plural
 
@@ -58,6 +59,7 @@ __all__ = [
     "timing",
     "undeclared",
     "unwanted",
+    "waited",
     "wanted",
     "weighted",
     "worth",
@@ -303,6 +305,21 @@ def timing(
         hidden=small,
         from_answer="days_to_answer" in answered.columns,
     )
+
+
+def waited(answered: pd.DataFrame, metric: Metric, chosen: Settings) -> Waited | None:
+    """How long customers of the lowest and of the highest answers took to answer; None without a window or without days."""
+    if chosen.window_days is None or not {"days_to_answer", f"{chosen.outcome}_days"} <= set(
+        answered.columns
+    ):
+        return None
+    single = one_each(answered, [metric.key, chosen.outcome]).dropna(subset=["days_to_answer"])
+    groups, _ = answer_groups(metric)
+    group = groups[single[metric.key].to_numpy(dtype=int) - metric.scale.low]
+    took = single["days_to_answer"].astype(float).groupby(group).agg(["mean", "size"])
+    if len(took) < 2 or took["size"].iloc[[0, -1]].min() < chosen.smallest_group:
+        return None
+    return Waited(float(took["mean"].iloc[0]), float(took["mean"].iloc[-1]))
 
 
 def _since_answer(

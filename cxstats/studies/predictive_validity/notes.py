@@ -64,8 +64,8 @@ def need_to_know(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...
                 else ""
             )
             + (
-                f" Left out: {plural(base.before_answer, 'answer')} given after the event, or after its window, "
-                "which foretells nothing."
+                f" Left out: {plural(base.before_answer, 'answer')} given after the event, from which "
+                "it may follow, or after the window."
                 if base.before_answer
                 else ""
             )
@@ -284,6 +284,20 @@ def section_notes(numbers: Numbers) -> dict[str, str]:
     return notes
 
 
+def _waited(numbers: Numbers) -> str:
+    """Whose rate is lower for no other reason than that they answered later."""
+    waited, best = numbers.waited, numbers.best
+    effects = best.association.effects
+    names = (effects.low_name, effects.high_name)
+    later, sooner = names if waited.low > waited.high else names[::-1]
+    days = plural(round(waited.gap), "day")
+    return (
+        f"{capitalised(those(numbers, best.metric, later))} answered {days} later on average than "
+        f"{those(numbers, best.metric, sooner)}, and have so many fewer of the {plural(numbers.window_days, 'day')} after "
+        "their answer: for that alone their rate is lower."
+    )
+
+
 def _other_way(numbers: Numbers) -> str:
     """Scores of which some go with the event by low answers and others, as clearly, by high ones."""
     from cxstats.methods.limits import critical_value
@@ -332,6 +346,8 @@ def _rates_note(numbers: Numbers) -> str:
             f"{capitalised(those(numbers, metric, first))} have the event {number(value, 1)} times as often "
             f"({interval(low, high, digits=1)}) as {those(numbers, metric, second)}."
         )
+    if numbers.waited is not None and numbers.waited.matters(numbers.window_days):
+        said.append(_waited(numbers))
     a = best.association.asymmetry
     if a is not None:
         z = critical_value(numbers.settings.level)
@@ -502,6 +518,15 @@ def limits(numbers: Numbers, survey: Survey) -> tuple[tuple[str, str], ...]:
                 "Noise, or a change of mind.",
                 "Two waves cannot tell them apart: all that changed between them counts as noise. What a score would tell "
                 "without noise is the most it could, if nobody changed their mind in between.",
+            )
+        )
+    if numbers.pooled and numbers.race is not None:
+        said.append(
+            (
+                "Several waves.",
+                "Rates, and what a score tells alone, are of all waves together: where answers and the event both changed "
+                "between waves, part of that is the change. What a score adds is not, for when customers were asked counts "
+                "as known.",
             )
         )
     if numbers.nameless:

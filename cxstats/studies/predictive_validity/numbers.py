@@ -32,6 +32,7 @@ __all__ = [
     "Steadiness",
     "Timing",
     "Units",
+    "Waited",
 ]
 
 Triple = tuple[float, float, float]
@@ -213,6 +214,27 @@ class Lead:
 
 
 @dataclass(frozen=True, slots=True)
+class Waited:
+    """Days from the invitation to the answer, on average, of the lowest and the highest group of answers.
+
+    Before the answer the event cannot have happened, or the answer would not count: of one window from the invitation, who
+    answers later has less left in which it can.
+    """
+
+    low: float
+    high: float
+
+    @property
+    def gap(self) -> float:
+        """Days between the groups."""
+        return abs(self.low - self.high)
+
+    def matters(self, window_days: int) -> bool:
+        """Whether one group has a fiftieth of the window less than the other."""
+        return self.gap >= max(1.0, window_days / 50)
+
+
+@dataclass(frozen=True, slots=True)
 class Silence:
     """Whether not answering tells who has the event.
 
@@ -373,6 +395,7 @@ class Numbers:
     lead: Lead | None
     money: Money | None
     timing: Timing | None
+    waited: Waited | None
     steadiness: tuple[Steadiness, ...]
     units: Units | None
     given_away: GivenAway | None

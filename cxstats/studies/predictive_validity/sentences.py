@@ -444,11 +444,7 @@ def _silence_point(numbers: Numbers) -> MainPoint | None:
         sentence=f"Beyond what was known anyway it adds {gain_text(silence.gain[0], 4)} "
         f"({span_text(*silence.gain[1:], digits=4)}) "
         "to the AUC for everyone invited."
-        + (
-            ""
-            if silence.since is None
-            else f" Rates are of customers who had not had the event by day {silence.since}, when 19 of 20 answers had come."
-        ),
+        f" Rates are of customers who had not had the event by day {silence.since}, when 19 of 20 answers had come.",
         figure="silence",
     )
 

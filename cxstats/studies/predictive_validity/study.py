@@ -302,6 +302,7 @@ def measure(survey: Survey, chosen: Settings) -> Numbers:
         lead=evidence.lead(lost, richest, curve, threshold, chosen.level),
         money=money,
         timing=evidence.timing(survey, rows, chosen, best, missing),
+        waited=evidence.waited(answered, best.metric, chosen),
         steadiness=evidence.steadiness(survey, rows, chosen, contenders),
         units=None,
         given_away=None,
@@ -321,7 +322,7 @@ def _nothing(
 ) -> Numbers:
     empty = dict.fromkeys(
         ("race", "ranks", "together", "together_verdict", "weighted", "later", "silence", "calibration", "brier",
-         "decision", "lead", "money", "timing", "n_for_margin", "n_for_gap")
+         "decision", "lead", "money", "timing", "waited", "n_for_margin", "n_for_gap")
     )  # fmt: skip
     return Numbers(
         **shared, **empty, verdict=stop.verdict, wanted=False, inferred=False, contenders=(), pairs=(),

@@ -673,6 +673,26 @@ def test_days_before_a_late_answer_are_no_days_without_danger(make) -> None:
     assert counted.to_numpy() == pytest.approx(np.exp(-30 / 75), abs=0.03)
 
 
+def test_who_answers_later_has_less_of_the_window_left_and_the_page_says_so(make) -> None:
+    columns = reminded()
+    study = cx.predictive_validity(make(columns, outcome=DATED, more=DATES))
+    low, high = columns["ltr"] <= 6, columns["ltr"] >= 9
+    kept = (columns["days"] >= columns["late"]) & (columns["late"] < 90)
+    waited = study.numbers.waited
+    assert waited.low == pytest.approx(columns["late"][kept & low].mean())
+    assert waited.high == pytest.approx(columns["late"][kept & high].mean())
+    said = " ".join(part.to_text() for part in study.section("rates").parts)
+    assert (
+        f"Those who gave 0 to 6 answered {round(waited.gap)} days later on average than those who gave 9 to 10"
+        in said
+    )
+    # nor does the score add anything by it
+    best = study.numbers.best
+    assert best.low <= 0.0 <= best.high
+    soon = columns | {"answered": columns["sent"]}
+    assert not numbers_of(make(soon, outcome=DATED, more=DATES)).waited.matters(90)
+
+
 @pytest.mark.parametrize(("known_until", "refused"), [(150, True), (211, False)])
 def test_events_that_were_exported_before_the_last_wave_was(make, known_until: int, *, refused: bool) -> None:
     rng, n, begin = np.random.default_rng(2), 3000, pd.Timestamp("2025-01-01")

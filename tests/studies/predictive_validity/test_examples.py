@@ -56,6 +56,7 @@ def test_duplicates_are_set_aside_and_said(example) -> None:
     assert study.numbers.race.n == 2850
     assert study.header.to_text().splitlines()[1] == "Iranian telephone customers"  # no period is known
     assert "The same as an earlier row in every column, 300 of 3,150 rows" in study.need_to_know.to_text()
+    assert "smallest gain that matters: 2 more of 100 pairs of customers told apart." in study.answer.to_text()
     # +0.0198 is below the margin of 0.02: wherever the gain stands, it has as many decimals
     texts = [part.to_text() for part in (study.answer, study.main_points)]
     texts += [study.figures["race"].alt, " ".join(study.tables["race"].rows[1])]

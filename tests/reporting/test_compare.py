@@ -208,8 +208,9 @@ def test_old_and_new_stand_side_by_side_on_page_and_index(ready, says) -> None:
     index = render_index([card])
     assert "“NPS &lt;b&gt;was&lt;/b&gt; low” (Too few answers to say)." in index
     assert "Higher than in Oct–Dec 2024, beyond chance." in index
-    analyst = next(outcome.page.parent.glob("analyst-*.html")).read_text(encoding="utf-8")
-    assert "What was found then and now" in analyst
+    # the page of the quarter before has an analyst's edition too, and names of files are of no order
+    analysts = [path.read_text(encoding="utf-8") for path in outcome.page.parent.glob("analyst-*.html")]
+    assert sum("What was found then and now" in analyst for analyst in analysts) == 1
 
 
 def test_where_headlines_differ_the_published_scores_are_compared(ready, says) -> None:

@@ -173,7 +173,7 @@ def _race(numbers: Numbers, source: Source) -> Figure:
 
 
 def _race_table(numbers: Numbers) -> Table:
-    race, margin = numbers.race, numbers.settings.margin
+    race, margin, several = numbers.race, numbers.settings.margin, len(numbers.contenders) > 1
 
     def line(key, name, auc, gain, first="", place="", verdict="") -> tuple[str, ...]:
         row = race.gains.loc[key] if key in race.gains.index else None
@@ -183,13 +183,11 @@ def _race_table(numbers: Numbers) -> Table:
             interval(auc[1], auc[2], digits=3),
             *(gain_texts(*gain, margin) if gain else ("", "")),
             verdict,
-            first,
-            place,
+            *((first, place) if several else ()),  # one score is first whatever happens
             gain_text(row["apparent"]) if row is not None else "",
             gain_text(row["optimism_corrected"]) if row is not None else "",
         )
 
-    several = len(numbers.contenders) > 1
     rows = [line("known", KNOWN, numbers.rules["known"], None)]
     rows += [
         line(
@@ -197,8 +195,8 @@ def _race_table(numbers: Numbers) -> Table:
             c.metric.short,
             c.auc,
             (c.gain, c.low, c.high),
-            share(c.first) if several else "",
-            plots.place_text(*c.places) if several else "",
+            share(c.first),
+            plots.place_text(*c.places),
             c.verdict.words,
         )
         for c in numbers.contenders
@@ -214,20 +212,25 @@ def _race_table(numbers: Numbers) -> Table:
             "AUC alone",
             f"{level} interval",
             "Gain in AUC",
-            f"{level} interval, together",
+            f"{level} interval{', together' if several else ''}",
             "Verdict",
-            "Came first",
-            "Place",
+            *(("Came first", "Place") if several else ()),
             "Gain as trained",
             "Less optimism",
         ),
         tuple(rows),
-        notes="A score alone is taken as it is, with DeLong's interval; what was known, and all scores together, are rules, "
-        "each customer judged by one that was trained on others. Intervals of the scores' gains hold together; that of all "
-        "together is as wide, but stands outside that set, and is no part of the headline. Came first: share of resamples "
-        "of customers. Place: places it can hold in the ranking of gains. Gain as trained: in the customers that the rules "
-        "were trained on; less optimism: what is left of it when the flattery of one's own customers is taken off "
-        "(bootstrap).",
+        notes="A score alone is taken as it is, with DeLong's interval; what was known"
+        + (", and all scores together, are rules" if several else " is a rule")
+        + ", each customer judged by one that was trained on others. "
+        + (
+            "Intervals of the scores' gains hold together; that of all together is as wide, but stands outside that set, "
+            "and is no part of the headline. Came first: share of resamples of customers. Place: places it can hold in the "
+            "ranking of gains. "
+            if several
+            else ""
+        )
+        + "Gain as trained: in the customers that the rules were trained on; less optimism: what is left of it when the "
+        "flattery of one's own customers is taken off (bootstrap).",
     )
 
 

@@ -54,6 +54,17 @@ def _pairs(value: float) -> str:
     return f"{round(100 * value)} of 100"
 
 
+def _more_pairs(margin: float) -> str:
+    """A gain in AUC for readers who never met one, beside the number of pairs that guessing gets.
+
+    >>> _more_pairs(0.02), _more_pairs(0.015)
+    ('2 more of 100 pairs of customers told apart', '1.5 more of 100 pairs of customers told apart')
+    """
+    return (
+        f"{margin_text(round(100 * margin, 9)).removesuffix('.0')} more of 100 pairs of customers told apart"
+    )
+
+
 def answer(numbers: Numbers) -> Finding:
     """The headline finding."""
     chosen = numbers.settings
@@ -99,7 +110,7 @@ def answer(numbers: Numbers) -> Finding:
         answer=text,
         rule=f"A metric's gain is judged by its {level_text(chosen.level)} interval"
         + (f", {count(len(names))} metrics together," if len(names) > 1 else "")
-        + f" against {margin}, set as the smallest gain that matters. "
+        + f" against {margin}, set as the smallest gain that matters: {_more_pairs(chosen.margin)}. "
         f"{_by_metric(numbers)}",
         margin=chosen.margin,
         unit="AUC",

@@ -56,6 +56,9 @@ def test_duplicates_are_set_aside_and_said(example) -> None:
     assert study.numbers.race.n == 2850
     assert study.header.to_text().splitlines()[1] == "Iranian telephone customers"  # no period is known
     assert "The same as an earlier row in every column, 300 of 3,150 rows" in study.need_to_know.to_text()
+    assert (
+        "smallest gain that matters: 2 more of 100 pairs of customers told apart." in study.answer.to_text()
+    )
     # +0.0198 is below the margin of 0.02: wherever the gain stands, it has as many decimals
     texts = [part.to_text() for part in (study.answer, study.main_points)]
     texts += [study.figures["race"].alt, " ".join(study.tables["race"].rows[1])]
@@ -83,6 +86,8 @@ def test_duplicates_are_set_aside_and_said(example) -> None:
     assert complaint.verdict is Verdict.INCONCLUSIVE  # whether as much as 0.02 is not sure
     assert complaint.auc[0] < study.numbers.rules["known"][0]
     assert "cuts" not in study.figures  # there is one way to cut two answers
+    assert not {"Came first", "Place"} & set(study.tables["race"].columns)  # one score races against nobody
+    assert "together" not in study.tables["race"].notes
     tables = [part.caption for part in study.section("rates").parts if isinstance(part, Table)]
     assert tables == []  # nor are there forms to compare: all are the same two rates
 

@@ -53,6 +53,7 @@ def run(name, source):
         setattr(Survey, method, counted(getattr(Survey, method)))
     start = time.perf_counter(), time.process_time()
     result = study(survey, **parameters)
+    drawing = time.perf_counter()
     for figure in result.figures.values():
         figure.to_json()
     seconds, processor = time.perf_counter() - start[0], time.process_time() - start[1]
@@ -60,6 +61,7 @@ def run(name, source):
         "rows": rows,
         "seconds": seconds,
         "processor": processor,
+        "drawing": time.perf_counter() - drawing,
         "engine": spent["seconds"],
         "cells": len(survey.cells(["nps", *survey.groups, "part"])),
     }

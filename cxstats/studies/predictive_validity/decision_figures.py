@@ -95,7 +95,7 @@ def decision(numbers: Numbers, source: Source) -> Figure:
             [
                 f"from {share(r['threshold'], 1)}: known {signed(1000 * r['known'], 1)}, {names['all']} "
                 f"{signed(1000 * r[rich], 1)}"
-                for _, r in picks.iloc[:4].iterrows()
+                for _, r in picks.iloc[:: max(1, len(picks) // 4)].iterrows()
             ],
         ),
         source=source.line(customers(numbers)),

@@ -72,6 +72,21 @@ _CUTS = -5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Start:
+    """Draws from the sampling distribution of what is measured, at the first φ.
+
+    Attributes
+    ----------
+    value : among respondents, shape (M,). silent : share of those invited that did not answer, shape (M,).
+    shares : of each distinct value among them, shape (M, D).
+    """
+
+    value: np.ndarray
+    silent: np.ndarray
+    shares: np.ndarray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class NetScoreBias:
     """Bias of a metric over φ, with its sampling error, and whether the range can be trusted.
 
@@ -107,6 +122,7 @@ class NetScoreBias:
     trusted : all conditions hold.
     reasons : why not, in sentences; () if trusted.
     notes : what was merged or assumed on the way.
+    start : what the limits of :meth:`tilted` are simulated from.
     level : of all intervals and regions.
     """
 
@@ -136,7 +152,26 @@ class NetScoreBias:
     trusted: bool
     reasons: tuple[str, ...]
     notes: tuple[str, ...]
+    start: Start = field(repr=False)
     level: float = field(default=0.95)
+
+    def tilted(
+        self, odds_low: np.ndarray, odds_high: float | np.ndarray = 1.0
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Limits of the bias, shape (K,) each, where among the silent the odds of the lowest value, of the highest, are so
+        many times those at the first φ of ``table``; the multipliers count as given.
+
+        The bias itself is that of :func:`cxstats.methods.bounds.tipping` from the shares of that φ.
+        """
+        start, values = self.start, self.metric.distinct_values
+        odds_low, odds_high = np.broadcast_arrays(odds_low, odds_high)
+        tilt = np.ones((len(odds_low), len(values)))
+        tilt[:, 0], tilt[:, -1] = odds_low, odds_high
+        others = (start.shares @ (tilt * values).T) / (start.shares @ tilt.T)
+        bias = start.silent[:, None] * (start.value[:, None] - others)
+        tail = (1 - self.level) / 2
+        low, high = np.quantile(bias, [tail, 1 - tail], axis=0)
+        return low, high
 
     def _repr_html_(self) -> str:
         unit = self.metric.unit
@@ -305,6 +340,8 @@ def net_score_bias(
             **{f"share_{k}": padded[at, k] for k in range(len(present))},
         }
     )
+    shares_d = np.zeros((draws, len(present)))
+    shares_d[:, present] = _bias_over(drawn, values, wanted[:1])[2][:, 0]
     interval = np.quantile(over_prior, [tail, 1 - tail])
     n_answered, n_silent = float(counts.sum()), float(data.totals[1].sum())
     return NetScoreBias(
@@ -335,6 +372,7 @@ def net_score_bias(
         reasons=reasons,
         notes=data.notes,
         level=level,
+        start=Start(value_d, _silent(drawn), shares_d),
     )
 
 
@@ -408,7 +446,7 @@ def _bias_over(
 
     ``phi`` has shape (K,), or (M, K) where it differs between the rows of ``measured``.
     """
-    from scipy.special import expit, ndtr
+    from scipy.special import ndtr
 
     cuts = measured[:, :_CUTS]
     # a proxy with no correlation leaves φ > 0 without an answer: the smallest one is kept finite
@@ -422,19 +460,24 @@ def _bias_over(
         np.atleast_2d(phi),
     )
     value = answered @ values
-    silent = 1 - expit(measured[:, _ODDS])
+    silent = _silent(measured)
     return value, silent[:, None] * (value[:, None] - shares @ values), shares, answered[0]
 
 
 def _biases(measured: np.ndarray, values: np.ndarray, phi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Value (M,) and bias (…, M) of :func:`_bias_over` without the shares, for ``phi`` of shape (K, 1) or (M,)."""
-    from scipy.special import expit
-
     cuts = measured[:, :_CUTS].T
     rho = np.maximum(np.tanh(measured[:, _RHO]), 0.02)
     value = silent_mean(cuts, values, 1.0, 0.0, 1.0, np.array(0.0))
     others = silent_mean(cuts, values, rho, measured[:, _SHIFT], np.exp(measured[:, _RATIO]), phi)
-    return value, (1 - expit(measured[:, _ODDS])) * (value - others)
+    return value, _silent(measured) * (value - others)
+
+
+def _silent(measured: np.ndarray) -> np.ndarray:
+    """Share of everyone invited that did not answer, shape (M,)."""
+    from scipy.special import expit
+
+    return 1 - expit(measured[:, _ODDS])
 
 
 def _odds(shares: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ import pytest
 from scipy import optimize, stats
 from scipy.special import expit, ndtri
 
+from cxstats.methods import bounds
 from cxstats.methods.nonignorable import _GRID, MIN_CORRELATION, _bias_over, _measured, net_score_bias
 from cxstats.methods.proxy import proxy_data
 from cxstats.methods.proxy_measures import polyserial_correlation
@@ -281,6 +282,23 @@ def test_table_and_regions_agree_with_each_other(found) -> None:
     assert found.region.low < low < high < found.region.high
 
 
+def test_limits_of_the_tipping_curve_are_those_of_the_table_where_nothing_is_tilted(found) -> None:
+    low, high = found.tilted(np.array([1.0]))
+    first = found.table.iloc[0]
+    assert (low[0], high[0]) == pytest.approx((first["low"], first["high"]), rel=1e-6)
+    # the curve itself lies between them everywhere
+    answers = survey(company(), 20_000, 1).query("responded")
+    counts = answers.groupby("nps")["n"].sum().to_numpy()
+    shares = [first[f"share_{k}"] for k in range(3)]
+    curve = bounds.tipping(counts, NPS, found.n_invited, shares=shares)
+    odds = np.array([0.5, 1.0, 2.0, 4.0])
+    for ends in (1.0, odds):
+        low, high = found.tilted(odds, ends)
+        bias, _ = curve.bias(odds, ends)
+        assert np.all((low < bias) & (bias < high))
+        assert low[1] == pytest.approx(first["low"], rel=1e-6)
+
+
 def test_odds_reproduce_the_shares(found) -> None:
     counts = survey(company(), 20_000, 1).dropna(subset="nps").groupby("nps")["n"].sum().to_numpy()
     share = counts / counts.sum()
@@ -467,6 +485,23 @@ def test_regions_contain_the_truth_where_it_lies_in_the_class(phi: float, slope:
     runs = 40
     inside, _ = _rates(company(phi=phi, slope=slope), 4_000, runs, 50_000)
     assert inside > 0.95 - 2 * np.sqrt(0.95 * 0.05 / runs)
+
+
+@pytest.mark.simulation
+def test_limits_of_the_tipping_curve_are_as_wide_as_many_surveys_differ() -> None:
+    # the truth itself they hold less often: with few answers the proxy is learned with noise, which draws φ = 0 to no bias
+    made, odds, runs = company(phi=0.0), np.array([0.5, 1.0, 2.0, 4.0]), 100
+    biases, widths = [], []
+    for run in range(runs):
+        cells = survey(made, 4_000, 80_000 + run)
+        found = net_score_bias(cells, NPS, FACTS, score="nps", draws=1_000)
+        counts = cells.query("responded").groupby("nps")["n"].sum().to_numpy()
+        shares = [found.table.iloc[0][f"share_{k}"] for k in range(3)]
+        biases.append(bounds.tipping(counts, NPS, found.n_invited, shares=shares).bias(odds)[0])
+        low, high = found.tilted(odds)
+        widths.append(high - low)
+    spread = np.std(biases, axis=0, ddof=1)
+    assert np.mean(widths, axis=0) / (2 * 1.96) == pytest.approx(spread, rel=0.2)
 
 
 @pytest.mark.simulation

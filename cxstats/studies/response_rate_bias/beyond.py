@@ -179,16 +179,22 @@ def tipping_of(frame: Frame, metric: Metric, chosen: Settings, model: nonignorab
     odds = np.geomspace(0.5, 4, 37)
     published_ = metric.value(counts)
     value = published_ - found.bias(odds_low=odds)[0]
+    low, high = (published_ - limit for limit in model.tilted(odds)[::-1])
     middle = len(metric.distinct_values) > 2
     ends = np.geomspace(0.5, 4, 37) if middle else np.empty(0)
     ends_value = published_ - found.bias(ends, ends)[0] if middle else ends
+    ends_low, ends_high = (published_ - limit for limit in model.tilted(ends, ends)[::-1])
     supported = _supported(model) if middle else None
     return Tipping(
         odds=odds,
         value=value,
+        low=low,
+        high=high,
         at_margin=_known(found.low_end[0]),
         ends_odds=ends,
         ends_value=ends_value,
+        ends_low=ends_low,
+        ends_high=ends_high,
         ends_at_margin=(_known(found.both_ends[0]), _known(found.both_ends[1])),
         supported=supported,
         agrees=_agrees(found, supported, chosen.margin),

@@ -99,13 +99,23 @@ def phi_figure(numbers: Numbers, source: Source) -> Figure:
 
 def tipping_figure(numbers: Numbers, source: Source) -> Figure:
     say, tipping = Speech(numbers.metric), numbers.tipping
-    series = [plots.Series(headlines.tipping_words(numbers)[0], list(tipping.odds), list(tipping.value))]
+    series = [
+        plots.Series(
+            headlines.tipping_words(numbers)[0],
+            list(tipping.odds),
+            list(tipping.value),
+            list(tipping.low),
+            list(tipping.high),
+        )
+    ]
     if len(tipping.ends_odds):
         series.append(
             plots.Series(
                 headlines.tipping_words(numbers)[1],
                 list(tipping.ends_odds),
                 list(tipping.ends_value),
+                list(tipping.ends_low),
+                list(tipping.ends_high),
                 role="adjusted",
             )
         )
@@ -114,14 +124,14 @@ def tipping_figure(numbers: Numbers, source: Source) -> Figure:
         headline=headlines.tipping_headline(numbers),
         subtitle=f"{numbers.metric.short} of everyone invited, by how many times the odds of "
         f"{phrases.worst_answers(numbers.metric)} are among those who stayed silent, compared with people like "
-        "them who answered",
+        f"them who answered; bands: {level_of(numbers)} intervals of its distance from the published score",
         alt=alt_text(
             "The score of everyone falls as the odds rise",
             [
-                f"odds × {number(o, 1)}: {say.value(v, 1)}"
-                for o, v in list(zip(tipping.odds, tipping.value, strict=True))[
-                    :: max(1, len(tipping.odds) // 5)
-                ]
+                f"odds × {number(o, 1)}: {say.value(v, 1)} ({say.span(low, high, 1)})"
+                for o, v, low, high in list(
+                    zip(tipping.odds, tipping.value, tipping.low, tipping.high, strict=True)
+                )[:: max(1, len(tipping.odds) // 5)]
             ],
         ),
         draw=lambda canvas: plots.curves(
@@ -141,7 +151,10 @@ def tipping_figure(numbers: Numbers, source: Source) -> Figure:
         ),
         table=Table(
             "Score of everyone by how different the silent are",
-            ("Odds among the silent", *[capitalised(s.label) for s in series]),
+            (
+                "Odds among the silent",
+                *(head for s in series for head in (capitalised(s.label), f"{level_of(numbers)} interval")),
+            ),
             _tipping_rows(numbers),
             notes=headlines.tipping_note(numbers),
         ),
@@ -156,7 +169,8 @@ def tipping_figure(numbers: Numbers, source: Source) -> Figure:
 
 
 def _tipping_limits(numbers: Numbers) -> tuple[float, float]:
-    values = [*numbers.tipping.value, *numbers.tipping.ends_value, *band_of(numbers)]
+    tipping = numbers.tipping
+    values = [*tipping.low, *tipping.high, *tipping.ends_low, *tipping.ends_high, *band_of(numbers)]
     pad = 0.05 * (max(values) - min(values))
     return min(values) - pad, max(values) + pad
 
@@ -169,7 +183,12 @@ def _tipping_rows(numbers: Numbers) -> tuple[tuple[str, ...], ...]:
         (
             f"× {number(tipping.odds[i], 2)}",
             say.value(tipping.value[i], 1),
-            *((say.value(tipping.ends_value[i], 1),) if both else ()),
+            say.span(tipping.low[i], tipping.high[i], 1),
+            *(
+                (say.value(tipping.ends_value[i], 1), say.span(tipping.ends_low[i], tipping.ends_high[i], 1))
+                if both
+                else ()
+            ),
         )
         for i in range(0, len(tipping.odds), step)
     )

@@ -246,6 +246,11 @@ def tipping_headline(numbers: Numbers) -> str:
     bad = worst_answers(numbers.metric)
     if tipping.at_margin is None:
         return f"However many {bad} there are among the silent, the score stays within {say.gap(numbers.settings.margin)}"
+    if tipping.at_margin <= 1 and not numbers.unseen.off_by(numbers.settings.margin):
+        return (
+            "If the silent answered like people of their kind, the score would be off by "
+            f"{say.rough_gap(abs(numbers.unseen.bias[0]), 1)}, not surely by {say.gap(numbers.settings.margin)}"
+        )
     if tipping.at_margin <= 1:
         return (
             "Even if the silent answered like people of their kind, the score would be off by "
@@ -253,7 +258,7 @@ def tipping_headline(numbers: Numbers) -> str:
         )
     return (
         f"If the odds of {bad} are {number(tipping.at_margin, 1)} times as high among the silent, the score is off "
-        f"by {say.gap(numbers.settings.margin)}"
+        f"by about {say.gap(numbers.settings.margin)}"
     )
 
 

@@ -264,6 +264,10 @@ class Unseen:
     bias_high: np.ndarray
     conditions: tuple[Trust, ...]
 
+    def off_by(self, margin: float) -> bool:
+        """Whether the bias is surely beyond the margin even at φ = 0, where the silent are as weighting has them."""
+        return bool(self.bias_low[0] > margin or self.bias_high[0] < -margin)
+
     @property
     def trusted(self) -> bool:
         """Whether every condition holds."""
@@ -276,10 +280,11 @@ class Tipping:
 
     Attributes
     ----------
-    odds, value : the curve: odds of the worst answers among the silent, against those like them who answered, and
-        the score of everyone that follows.
+    odds, value, low, high : the curve: odds of the worst answers among the silent, against those like them who answered,
+        and the score of everyone that follows, with the limits of its distance from the published score.
     at_margin : the odds at which the bias reaches the margin; None where none does.
-    ends_odds, ends_value : the same for both ends of the scale at once (the middle is silent more, or less).
+    ends_odds, ends_value, ends_low, ends_high : the same for both ends of the scale at once (the middle is silent more,
+        or less).
     supported : how far both ends' odds may lie from 1 as the frame shows it, as (low, high) of the multiplier;
         None where the frame cannot tell.
     agrees : whether within ``supported`` the bias stays inside the margin.
@@ -287,9 +292,13 @@ class Tipping:
 
     odds: np.ndarray
     value: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
     at_margin: float | None
     ends_odds: np.ndarray
     ends_value: np.ndarray
+    ends_low: np.ndarray
+    ends_high: np.ndarray
     ends_at_margin: tuple[float | None, float | None] = (None, None)
     supported: tuple[float, float] | None = None
     agrees: bool = False

@@ -64,6 +64,20 @@ def test_a_gap_that_weighting_widens_is_told(numbers) -> None:
     assert "which grows" in headlines._repair_words(check)
 
 
+def test_the_tipping_point_is_not_called_passed_where_that_may_be_chance(numbers) -> None:
+    tipping = dataclasses.replace(numbers.tipping, at_margin=0.9)
+    for low, said in (
+        (5.5, "would be off by 5 points or more"),
+        (4.5, "off by 6.4 points, not surely by 5 points"),
+    ):
+        unseen = dataclasses.replace(
+            numbers.unseen, bias=np.array([6.4]), bias_low=np.array([low]), bias_high=np.array([8.0])
+        )
+        assert said in headlines.tipping_headline(
+            dataclasses.replace(numbers, tipping=tipping, unseen=unseen)
+        )
+
+
 def test_two_ends_that_cross_the_margin_are_not_said_to_lie_beyond_it(numbers) -> None:
     tipping = dataclasses.replace(
         numbers.tipping, supported=(1.0, 1.3), ends_at_margin=(1.24, None), agrees=False

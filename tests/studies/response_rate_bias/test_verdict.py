@@ -27,7 +27,7 @@ def unseen(*holds: bool) -> Unseen:
 
 def tipping(agrees: bool) -> Tipping:
     empty = np.empty(0)
-    return Tipping(empty, empty, 1.5, empty, empty, agrees=agrees)
+    return Tipping(empty, empty, empty, empty, 1.5, empty, empty, empty, empty, agrees=agrees)
 
 
 WORST = (-60.0, 80.0)

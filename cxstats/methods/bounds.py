@@ -23,6 +23,7 @@ __all__ = [
     "Tipping",
     "monotone_bounds",
     "pattern_mixture",
+    "tilt_ends",
     "tipping",
     "worst_case",
 ]
@@ -254,10 +255,10 @@ class Tipping:
         as given.
         """
         values = self.metric.distinct_values
-        tilt = _tilt(self.start / np.maximum(self.shares, 1e-300), odds_low, odds_high)
+        tilt = tilt_ends(self.start / np.maximum(self.shares, 1e-300), odds_low, odds_high)
         mass = self.shares * tilt
         # a value that no respondent has, but the start does
-        mass = np.where(self.shares > 0, mass, _tilt(self.start, odds_low, odds_high))
+        mass = np.where(self.shares > 0, mass, tilt_ends(self.start, odds_low, odds_high))
         total = mass.sum(axis=-1)
         others = mass @ values / total
         value = float(self.shares @ values)
@@ -374,7 +375,8 @@ def tipping(
     )
 
 
-def _tilt(mass: np.ndarray, odds_low: float | np.ndarray, odds_high: float | np.ndarray) -> np.ndarray:
+def tilt_ends(mass: np.ndarray, odds_low: float | np.ndarray, odds_high: float | np.ndarray) -> np.ndarray:
+    """Mass of each value, ascending, the lowest and the highest so many times as much: shape (…, D), not normalised."""
     shape = np.broadcast_shapes(np.shape(odds_low), np.shape(odds_high))
     tilted = np.broadcast_to(mass, (*shape, len(mass))).astype(float)
     tilted[..., 0] *= odds_low

@@ -22,6 +22,7 @@ from cxstats.methods.bounds import (
     Tipping,
     monotone_bounds,
     pattern_mixture,
+    tilt_ends,
     tipping,
     worst_case,
 )
@@ -164,9 +165,7 @@ class NetScoreBias:
         The bias itself is that of :func:`cxstats.methods.bounds.tipping` from the shares of that φ.
         """
         start, values = self.start, self.metric.distinct_values
-        odds_low, odds_high = np.broadcast_arrays(odds_low, odds_high)
-        tilt = np.ones((len(odds_low), len(values)))
-        tilt[:, 0], tilt[:, -1] = odds_low, odds_high
+        tilt = tilt_ends(np.ones(len(values)), odds_low, odds_high)
         others = (start.shares @ (tilt * values).T) / (start.shares @ tilt.T)
         bias = start.silent[:, None] * (start.value[:, None] - others)
         tail = (1 - self.level) / 2

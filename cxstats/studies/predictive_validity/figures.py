@@ -154,11 +154,9 @@ def _race(numbers: Numbers, source: Source) -> Figure:
         alt=alt_text(
             "AUC of each score alone, and its gain over what was known against the margin",
             [
-                f"{c.metric.short} alone {number(c.auc[0], 3)}, gain {{}} ({{}}), ".format(
-                    *gain_of(c, margin)
-                )
-                + c.verdict.words.lower()
+                f"{c.metric.short} alone {number(c.auc[0], 3)}, gain {gain} ({span}), {c.verdict.words.lower()}"
                 for c in numbers.contenders
+                for gain, span in [gain_of(c, margin)]
             ],
         ),
         source=source.line(

@@ -209,6 +209,15 @@ def all_key(numbers: Numbers) -> str:
     return "all" if len(numbers.contenders) > 1 else numbers.contenders[0].metric.key
 
 
+def _amounts(least: float, most: float) -> str:
+    """Two amounts in one headline, as whole as the larger, as they are beside its figure.
+
+    >>> _amounts(7.07, 570.2)
+    '7 to 570'
+    """
+    return " to ".join(money_texts([least, most]))
+
+
 def profit(numbers: Numbers, source: Source) -> Figure:
     """Profit of contacting by each rule, at the user's costs, above that of what was known."""
     money, chosen = numbers.money, numbers.settings
@@ -221,13 +230,12 @@ def profit(numbers: Numbers, source: Source) -> Figure:
     if numbers.lead is not None and numbers.lead.same:
         headline = "At these costs the scores change next to nothing in what contacting earns"
     elif low > 0 or high < 0:
-        least, most = sorted((abs(low), abs(high)))
-        earned = f"{money_text(least)} to {money_text(most)} {'more' if low > 0 else 'less'}"
+        earned = f"{_amounts(*sorted((abs(low), abs(high))))} {'more' if low > 0 else 'less'}"
         headline = f"Acting on {what} earns {earned} per 1,000 customers than acting on what was known"
     elif earns_alone(numbers):
         _, low, high = money.more[numbers.best.metric.key]
         headline = (
-            f"Acting on {numbers.best.metric.short} earns {money_text(low)} to {money_text(high)} more per 1,000 customers "
+            f"Acting on {numbers.best.metric.short} earns {_amounts(low, high)} more per 1,000 customers "
             "than acting on what was known; whether all scores together do is not sure"
         )
     else:
